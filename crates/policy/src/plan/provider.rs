@@ -1,0 +1,71 @@
+//! Configured providers: where they are, how to reach them, with what credential.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use gatewright::http::{HeaderMap, Uri};
+use gatewright::{ProviderName, Secret};
+
+/// One configured provider.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProviderPlan {
+    /// The name that targets refer to.
+    pub name: ProviderName,
+    /// The registered provider adapter that speaks its protocol.
+    pub adapter: Arc<str>,
+    /// Scheme `http` or `https`, authority, and a path without a trailing slash (empty at the root
+    /// as `/`). No query.
+    pub base_url: Uri,
+    /// The credential; absent where the provider needs none.
+    pub api_key: Option<Secret>,
+    /// Further request headers. Values that came from a reference are marked sensitive.
+    pub headers: HeaderMap,
+    /// Whether private, loopback and link-local addresses may be connected to.
+    pub allow_private: bool,
+    /// Which HTTP version to speak.
+    pub http2: Http2,
+    /// Connections per worker; at least 1.
+    pub connections_max: usize,
+    /// How long each step of a call may take.
+    pub timeouts: Timeouts,
+    /// Certificate authorities that are trusted in addition to the public ones, as PEM text.
+    pub extra_roots_pem: Option<Arc<str>>,
+}
+
+/// Which HTTP version a provider is spoken to with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Http2 {
+    /// HTTP/1.1 only.
+    Never,
+    /// What the TLS handshake agrees on.
+    Negotiate,
+    /// HTTP/2 without negotiation.
+    PriorKnowledge,
+}
+
+/// How long each step of an upstream call may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Timeouts {
+    /// Name resolution and the TCP connection.
+    pub connect: Duration,
+    /// The TLS handshake.
+    pub tls: Duration,
+    /// From the request's last byte to the answer's first.
+    pub first_byte: Duration,
+    /// Between two pieces of a streamed answer.
+    pub gap: Duration,
+    /// The whole call.
+    pub total: Duration,
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Self {
+            connect: Duration::from_secs(2),
+            tls: Duration::from_secs(3),
+            first_byte: Duration::from_secs(180),
+            gap: Duration::from_secs(60),
+            total: Duration::from_secs(30 * 60),
+        }
+    }
+}
