@@ -1,0 +1,305 @@
+//! What a hook knows of its exchange, and where it keeps what it wants to remember.
+//!
+//! Data between hooks has three homes: [`RequestCx::local`] (this instance only),
+//! [`RequestCx::put`] and [`RequestCx::get`] (agreed types of a shared crate), and
+//! [`RequestCx::tags`] (bounded labels that flow into usage records; no content).
+
+use std::any::Any;
+use std::ops::{Deref, DerefMut};
+use std::sync::Arc;
+use std::time::Instant;
+
+use http::HeaderMap;
+
+use crate::dialect::{Dialect, Operation};
+use crate::{ModelName, Principal, ProviderName, RequestId, RouteName, Usage};
+
+/// The context of one exchange. Owned, so that a hook can move it to another task.
+#[derive(Debug)]
+pub struct RequestCx {
+    id: RequestId,
+    principal: Arc<Principal>,
+    route: RouteName,
+    model: ModelName,
+    dialect: Dialect,
+    operation: Operation,
+    streams: bool,
+    received: Instant,
+    attempt: Option<AttemptInfo>,
+    client_headers: Arc<HeaderMap>,
+    instance: u32,
+    slots: Slots,
+    /// Labels that flow into usage records.
+    pub tags: Tags,
+    /// Headers to add to the call that goes to the provider.
+    pub upstream_headers: HeaderMap,
+    /// Headers to add to the answer that goes to the client.
+    pub response_headers: HeaderMap,
+}
+
+/// What identifies an exchange; the host builds a context from it.
+#[derive(Debug)]
+pub struct RequestFacts {
+    /// The exchange.
+    pub id: RequestId,
+    /// The caller.
+    pub principal: Arc<Principal>,
+    /// The route that was matched.
+    pub route: RouteName,
+    /// The public model name that the caller asked for.
+    pub model: ModelName,
+    /// The caller's dialect.
+    pub dialect: Dialect,
+    /// What is asked for.
+    pub operation: Operation,
+    /// Whether the answer is wanted as a stream.
+    pub streams: bool,
+    /// When the head of the request was complete.
+    pub received: Instant,
+    /// The caller's headers, without credentials.
+    pub client_headers: Arc<HeaderMap>,
+}
+
+/// One try at one target.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AttemptInfo {
+    /// Counted from 1.
+    pub number: u32,
+    /// Who is called.
+    pub provider: ProviderName,
+    /// The model name that the provider is asked for.
+    pub model: Arc<str>,
+}
+
+impl RequestCx {
+    /// A fresh context.
+    #[must_use]
+    pub fn new(facts: RequestFacts) -> Self {
+        Self {
+            id: facts.id,
+            principal: facts.principal,
+            route: facts.route,
+            model: facts.model,
+            dialect: facts.dialect,
+            operation: facts.operation,
+            streams: facts.streams,
+            received: facts.received,
+            client_headers: facts.client_headers,
+            attempt: None,
+            instance: 0,
+            slots: Slots::default(),
+            tags: Tags::default(),
+            upstream_headers: HeaderMap::new(),
+            response_headers: HeaderMap::new(),
+        }
+    }
+
+    /// The identity of the exchange.
+    #[must_use]
+    pub fn id(&self) -> RequestId {
+        self.id
+    }
+
+    /// The caller.
+    #[must_use]
+    pub fn principal(&self) -> &Arc<Principal> {
+        &self.principal
+    }
+
+    /// The route that was matched.
+    #[must_use]
+    pub fn route(&self) -> &RouteName {
+        &self.route
+    }
+
+    /// The public model name that the caller asked for.
+    #[must_use]
+    pub fn model(&self) -> &ModelName {
+        &self.model
+    }
+
+    /// The caller's dialect.
+    #[must_use]
+    pub fn dialect(&self) -> Dialect {
+        self.dialect
+    }
+
+    /// What is asked for.
+    #[must_use]
+    pub fn operation(&self) -> Operation {
+        self.operation
+    }
+
+    /// Whether the answer is wanted as a stream.
+    #[must_use]
+    pub fn streams(&self) -> bool {
+        self.streams
+    }
+
+    /// When the head of the request was complete.
+    #[must_use]
+    pub fn received(&self) -> Instant {
+        self.received
+    }
+
+    /// The try that is being made; `None` before the first one.
+    #[must_use]
+    pub fn attempt(&self) -> Option<&AttemptInfo> {
+        self.attempt.as_ref()
+    }
+
+    /// The caller's headers, without credentials.
+    #[must_use]
+    pub fn client_headers(&self) -> &HeaderMap {
+        &self.client_headers
+    }
+
+    /// State of this instance for this exchange; starts as `T::default()`.
+    ///
+    /// Two instances of one extension have a value each.
+    pub fn local<T: Default + Send + Sync + 'static>(&mut self) -> &mut T {
+        self.slots.slot_mut(Some(self.instance))
+    }
+
+    /// Stores a value for other instances. The type belongs in a crate that both sides share.
+    pub fn put<T: Send + Sync + 'static>(&mut self, value: T) {
+        self.slots.set(None, value);
+    }
+
+    /// A value that another instance stored.
+    #[must_use]
+    pub fn get<T: Send + Sync + 'static>(&self) -> Option<&T> {
+        self.slots.get(None)
+    }
+
+    /// Names the instance whose hook runs next. The host calls it; an extension has no use for it.
+    #[doc(hidden)]
+    pub fn enter(&mut self, instance: u32) {
+        self.instance = instance;
+    }
+
+    /// Names the try that is being made. The host calls it.
+    #[doc(hidden)]
+    pub fn begin_attempt(&mut self, attempt: AttemptInfo) {
+        self.attempt = Some(attempt);
+    }
+}
+
+/// The context of a hook that runs per event of a stream.
+#[derive(Debug)]
+pub struct StreamCx<'a> {
+    request: &'a mut RequestCx,
+    usage: Usage,
+}
+
+impl<'a> StreamCx<'a> {
+    /// The context of one call.
+    #[must_use]
+    pub fn new(request: &'a mut RequestCx, usage: Usage) -> Self {
+        Self { request, usage }
+    }
+
+    /// What has flowed so far, estimated until the provider reports.
+    #[must_use]
+    pub fn usage(&self) -> Usage {
+        self.usage
+    }
+}
+
+impl Deref for StreamCx<'_> {
+    type Target = RequestCx;
+
+    fn deref(&self) -> &RequestCx {
+        self.request
+    }
+}
+
+impl DerefMut for StreamCx<'_> {
+    fn deref_mut(&mut self) -> &mut RequestCx {
+        self.request
+    }
+}
+
+/// Typed values, per instance or public. A handful per exchange, so a list beats a map.
+#[derive(Default)]
+pub struct Slots(Vec<(Option<u32>, Box<dyn Any + Send + Sync>)>);
+
+impl Slots {
+    fn get<T: Send + Sync + 'static>(&self, instance: Option<u32>) -> Option<&T> {
+        self.0.iter().filter(|(owner, _)| *owner == instance).find_map(|(_, value)| value.downcast_ref())
+    }
+
+    fn slot_mut<T: Default + Send + Sync + 'static>(&mut self, instance: Option<u32>) -> &mut T {
+        let known = self.0.iter().position(|(owner, value)| *owner == instance && value.is::<T>());
+        let index = known.unwrap_or_else(|| {
+            self.0.push((instance, Box::new(T::default())));
+            self.0.len() - 1
+        });
+        self.0[index].1.downcast_mut().expect("the position was found by this very type")
+    }
+
+    fn set<T: Send + Sync + 'static>(&mut self, instance: Option<u32>, value: T) {
+        self.0.retain(|(owner, old)| *owner != instance || !old.is::<T>());
+        self.0.push((instance, Box::new(value)));
+    }
+}
+
+impl std::fmt::Debug for Slots {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Slots({})", self.0.len())
+    }
+}
+
+/// Labels that flow into usage records, log lines and limiter keys. They carry no content.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Tags(Vec<(Arc<str>, Arc<str>)>);
+
+impl Tags {
+    /// The most labels of one exchange.
+    pub const COUNT_MAX: usize = 32;
+    /// The longest name, in bytes.
+    pub const NAME_BYTES_MAX: usize = 64;
+    /// The longest value, in bytes.
+    pub const VALUE_BYTES_MAX: usize = 256;
+
+    /// Sets a label. Returns whether it was taken: over a bound, or with a control character, it
+    /// is not.
+    pub fn set(&mut self, name: &str, value: &str) -> bool {
+        let fits = !name.is_empty()
+            && name.len() <= Self::NAME_BYTES_MAX
+            && value.len() <= Self::VALUE_BYTES_MAX
+            && !name.chars().chain(value.chars()).any(char::is_control);
+        if !fits {
+            return false;
+        }
+        if let Some(entry) = self.0.iter_mut().find(|(known, _)| &**known == name) {
+            entry.1 = Arc::from(value);
+            return true;
+        }
+        if self.0.len() >= Self::COUNT_MAX {
+            return false;
+        }
+        self.0.push((Arc::from(name), Arc::from(value)));
+        true
+    }
+
+    /// The value of a label.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.0.iter().find(|(known, _)| &**known == name).map(|(_, value)| &**value)
+    }
+
+    /// All labels, in the order in which they were set first.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(name, value)| (&**name, &**value))
+    }
+
+    /// Takes over the labels of a principal.
+    pub fn extend_from(&mut self, labels: &[(Arc<str>, Arc<str>)]) {
+        for (name, value) in labels.iter().take(Self::COUNT_MAX.saturating_sub(self.0.len())) {
+            if self.get(name).is_none() {
+                self.0.push((Arc::clone(name), Arc::clone(value)));
+            }
+        }
+    }
+}

@@ -1,0 +1,329 @@
+//! The contract between the gateway and a wire dialect: bytes to views and events, and back.
+//!
+//! `gatewright-wire` implements it once per dialect, without input or output. A provider adapter
+//! names the codec that its provider speaks; the pipeline uses the caller's codec for what goes
+//! back. Nothing here knows a vendor; a dialect bears the name of the protocol that it is.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderMap, StatusCode};
+
+use crate::text::Lane;
+use crate::{EditError, Failure, Placement, Role, StreamEvent, TextPart, Usage};
+
+/// A public wire protocol.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum Dialect {
+    /// OpenAI chat completions.
+    OpenAiChat,
+    /// OpenAI legacy text completions.
+    OpenAiCompletions,
+    /// OpenAI embeddings.
+    OpenAiEmbeddings,
+}
+
+impl Dialect {
+    /// The dialect's name in configuration, logs and metrics.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::OpenAiChat => "openai_chat",
+            Self::OpenAiCompletions => "openai_completions",
+            Self::OpenAiEmbeddings => "openai_embeddings",
+        }
+    }
+}
+
+/// What is asked of a model.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum Operation {
+    /// A turn of a conversation.
+    Chat,
+    /// A continuation of a text.
+    Completion,
+    /// Vectors for texts.
+    Embedding,
+}
+
+impl Operation {
+    /// The operation's name in logs and metrics.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Chat => "chat",
+            Self::Completion => "completion",
+            Self::Embedding => "embedding",
+        }
+    }
+}
+
+/// Everything that the gateway asks of a dialect. One static value per dialect.
+pub trait Codec: Send + Sync + fmt::Debug {
+    /// Which dialect this is.
+    fn dialect(&self) -> Dialect;
+
+    /// What its requests ask for.
+    fn operation(&self) -> Operation;
+
+    /// Decodes a request, lazily: the text is validated, the routing fields are read, the rest
+    /// stays a span.
+    ///
+    /// # Errors
+    ///
+    /// A [`Failure`] of the client's side that names the field and says what to change.
+    fn decode_request(&self, body: Bytes) -> Result<Box<dyn RequestDocument>, Failure>;
+
+    /// Decodes a whole answer of a provider.
+    ///
+    /// # Errors
+    ///
+    /// A [`Failure`] of the upstream side when the body is not of this dialect.
+    fn decode_answer(&self, body: Bytes) -> Result<Box<dyn AnswerDocument>, Failure>;
+
+    /// A decoder for one streamed answer of a provider.
+    fn stream_decoder(&self) -> Box<dyn StreamDecoder>;
+
+    /// An encoder for one streamed answer to a client.
+    fn stream_encoder(&self, settings: StreamSettings) -> Box<dyn StreamEncoder>;
+
+    /// Writes an error body for a client.
+    fn render_error(&self, error: &ErrorBody<'_>) -> Bytes;
+
+    /// Reads a provider's error answer, whatever its body is: the dialect's own shape, another
+    /// JSON, HTML, nothing. Addresses, account ids and keys in the provider's text are left out.
+    fn parse_error(&self, status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Failure;
+}
+
+/// An error as a client reads it, before a dialect gives it its shape.
+#[derive(Clone, Debug)]
+pub struct ErrorBody<'a> {
+    /// The status of the answer; in a stream, the status that it would have been.
+    pub status: StatusCode,
+    /// The error's class.
+    pub class: ErrorClass,
+    /// A machine-readable code.
+    pub code: Option<Cow<'a, str>>,
+    /// What is wrong and what to change.
+    pub message: Cow<'a, str>,
+    /// The field at fault.
+    pub param: Option<Cow<'a, str>>,
+    /// The exchange, so that a caller can quote it.
+    pub request_id: Option<&'a str>,
+    /// How long to wait.
+    pub retry_after: Option<Duration>,
+}
+
+/// The classes of errors that the dialects tell apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ErrorClass {
+    /// The request must be changed.
+    InvalidRequest,
+    /// The credential is missing or not accepted.
+    Authentication,
+    /// The credential may not do this.
+    Permission,
+    /// No such thing.
+    NotFound,
+    /// The body is too large.
+    TooLarge,
+    /// Later.
+    RateLimit,
+    /// Money or quota ran out.
+    Quota,
+    /// No capacity.
+    Overloaded,
+    /// A deadline passed.
+    Timeout,
+    /// The server's side failed.
+    Server,
+}
+
+/// A request of one dialect: views and edits over the client's bytes.
+pub trait RequestDocument: Send + Sync + fmt::Debug {
+    /// Which dialect it is written in.
+    fn dialect(&self) -> Dialect;
+    /// What it asks for.
+    fn operation(&self) -> Operation;
+    /// The model name as it stands now.
+    fn model(&self) -> &str;
+    /// Whether the answer is wanted as a stream.
+    fn streams(&self) -> bool;
+    /// The number of alternative answers, at least 1.
+    fn choices(&self) -> u32;
+    /// The caller's cap on output tokens per choice.
+    fn output_cap(&self) -> Option<u64>;
+    /// A rough count of prompt tokens, for reservations and for answers that report no usage.
+    /// Cheap: it never tokenises.
+    fn estimate_input_tokens(&self) -> u64;
+    /// Whether the caller itself asked for usage figures in the stream.
+    fn wants_stream_usage(&self) -> bool;
+    /// Makes the provider report usage in the stream. Does not count as an edit.
+    fn require_stream_usage(&mut self);
+    /// Replaces the model name. Does not count as an edit: routing does it to every request.
+    fn set_model(&mut self, model: &str);
+    /// See [`LlmRequest::edit_texts`](crate::LlmRequest::edit_texts).
+    ///
+    /// # Errors
+    ///
+    /// When the document is malformed at the place that is visited.
+    fn edit_texts(
+        &mut self,
+        visit: &mut dyn FnMut(TextPart<'_>) -> Option<String>,
+    ) -> Result<usize, EditError>;
+    /// See [`LlmRequest::for_each_text`](crate::LlmRequest::for_each_text).
+    ///
+    /// # Errors
+    ///
+    /// When the document is malformed at the place that is visited.
+    fn for_each_text(&self, visit: &mut dyn FnMut(TextPart<'_>)) -> Result<(), EditError>;
+    /// See [`LlmRequest::insert_text`](crate::LlmRequest::insert_text).
+    ///
+    /// # Errors
+    ///
+    /// When the operation has no place for such a text.
+    fn insert_text(&mut self, role: Role, at: Placement, text: &str) -> Result<(), EditError>;
+    /// See [`LlmRequest::field`](crate::LlmRequest::field).
+    fn field(&self, pointer: &str) -> Option<String>;
+    /// See [`LlmRequest::set_field`](crate::LlmRequest::set_field).
+    ///
+    /// # Errors
+    ///
+    /// When the pointer leads nowhere, or the value is not JSON.
+    fn set_field(&mut self, pointer: &str, json: &str) -> Result<(), EditError>;
+    /// Whether an extension edited it.
+    fn is_edited(&self) -> bool;
+    /// The bytes to send: the client's own buffer when there is no patch at all.
+    fn to_body(&self) -> Bytes;
+    /// A copy that shares the bytes.
+    fn clone_document(&self) -> Box<dyn RequestDocument>;
+}
+
+/// A whole answer of one dialect: views and edits over the provider's bytes.
+pub trait AnswerDocument: Send + Sync + fmt::Debug {
+    /// Which dialect it is written in.
+    fn dialect(&self) -> Dialect;
+    /// What the provider says it consumed.
+    fn usage(&self) -> Option<Usage>;
+    /// A rough count of output tokens, for answers that report no usage.
+    fn estimate_output_tokens(&self) -> u64;
+    /// The model name that the answer reports.
+    fn model(&self) -> Option<&str>;
+    /// Replaces the model name that the answer reports. Does not count as an edit.
+    fn set_model(&mut self, model: &str);
+    /// See [`LlmResponse::edit_texts`](crate::LlmResponse::edit_texts).
+    ///
+    /// # Errors
+    ///
+    /// When the document is malformed at the place that is visited.
+    fn edit_texts(
+        &mut self,
+        visit: &mut dyn FnMut(Lane, &str) -> Option<String>,
+    ) -> Result<usize, EditError>;
+    /// Whether an extension edited it.
+    fn is_edited(&self) -> bool;
+    /// The bytes to send: the provider's own buffer when there is no patch at all.
+    fn to_body(&self) -> Bytes;
+}
+
+/// One complete unit of a provider's stream, with what a glance at it tells.
+#[derive(Clone, Debug)]
+pub struct Frame {
+    /// The exact bytes, including the blank line or terminator that ends the unit.
+    pub raw: Bytes,
+    /// The payload inside `raw`.
+    pub data: Bytes,
+    /// What the unit is.
+    pub kind: FrameKind,
+    /// Usage figures that the unit carries.
+    pub usage: Option<Usage>,
+    /// Bytes of generated text in the unit, in wire form; the base of estimates.
+    pub text_bytes: u32,
+    /// Whether the unit is there only because the gateway asked for usage figures, or carries a
+    /// member that is there only for that reason.
+    pub usage_artefact: UsageArtefact,
+}
+
+/// What the gateway's own request for usage figures left in a frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UsageArtefact {
+    /// Nothing that depends on it.
+    None,
+    /// The whole frame: usage and no choices.
+    Frame,
+    /// A `usage: null` member.
+    NullMember,
+}
+
+/// What a frame is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FrameKind {
+    /// A part of the answer.
+    Data,
+    /// A comment or a ping.
+    KeepAlive,
+    /// The provider reports a failure inside the stream; [`StreamDecoder::events`] has it.
+    Error,
+    /// The dialect's terminator.
+    End,
+}
+
+/// Bytes of a provider's stream to frames, and frames to events. Takes any chunking.
+pub trait StreamDecoder: Send + fmt::Debug {
+    /// Takes the next chunk of the body. Frames that lie wholly inside it share its buffer.
+    fn push(&mut self, chunk: Bytes);
+    /// The next complete frame.
+    ///
+    /// # Errors
+    ///
+    /// A [`Failure`] of the upstream side when the bytes are not of this dialect, or a frame is
+    /// over its bound. The decoder gives nothing after an error.
+    fn next_frame(&mut self) -> Result<Option<Frame>, Failure>;
+    /// Says that no more bytes come; a last unterminated frame may result.
+    ///
+    /// # Errors
+    ///
+    /// As [`StreamDecoder::next_frame`].
+    fn finish(&mut self) -> Result<Option<Frame>, Failure>;
+    /// The typed events of a frame, appended to `events` in order, numbered from 0.
+    ///
+    /// # Errors
+    ///
+    /// A [`Failure`] of the upstream side when the payload is not of this dialect.
+    fn events(&mut self, frame: &Frame, events: &mut Vec<StreamEvent>) -> Result<(), Failure>;
+    /// Whether the provider completed its answer: the terminator came, or every choice finished
+    /// in a dialect whose vendors omit it.
+    fn is_complete(&self) -> bool;
+}
+
+/// What an encoder changes in every frame of a stream.
+#[derive(Clone, Debug, Default)]
+pub struct StreamSettings {
+    /// Report this model name in place of the provider's.
+    pub model: Option<String>,
+    /// Take out what is there only because the gateway asked for usage figures.
+    pub hide_usage: bool,
+}
+
+/// Frames and events to the bytes of a client's stream.
+pub trait StreamEncoder: Send + fmt::Debug {
+    /// Learns the envelope (id, model, time) of a data frame that passes, so that frames which
+    /// the gateway must invent later look alike. Cheap: it keeps a reference to the frame.
+    fn observe(&mut self, frame: &Frame);
+    /// Writes a frame that no extension edited, with the encoder's settings applied.
+    fn pass(&mut self, frame: &Frame, out: &mut Vec<u8>);
+    /// Writes a frame whose events were edited, dropped or added to, with the encoder's settings
+    /// applied. `events` is what is left, in order; events of the frame that are missing were
+    /// dropped. Without a frame, all events are inserted ones.
+    fn write(&mut self, frame: Option<&Frame>, events: &[StreamEvent], out: &mut Vec<u8>);
+    /// Writes an error into the stream. Nothing but the end of the body follows.
+    fn write_error(&mut self, error: &ErrorBody<'_>, out: &mut Vec<u8>);
+    /// Writes the dialect's terminator.
+    fn write_end(&mut self, out: &mut Vec<u8>);
+    /// Writes a comment that keeps the connection alive.
+    fn write_keep_alive(&mut self, out: &mut Vec<u8>);
+}

@@ -1,0 +1,130 @@
+//! The static part of an extension: its name, its settings, its life.
+
+use std::borrow::Cow;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::de::DeserializeOwned;
+
+use crate::InstanceId;
+use crate::service::limits::Limits;
+use crate::service::{Clock, Random};
+
+/// Why an instance could not be built.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BuildError {
+    /// The place inside the instance's settings, for example `rules[2].pattern`; empty when the
+    /// fault has no place.
+    pub path: String,
+    /// What is wrong and what to change.
+    pub message: Cow<'static, str>,
+}
+
+impl BuildError {
+    /// A fault without a place.
+    #[must_use]
+    pub fn new(message: impl Into<Cow<'static, str>>) -> Self {
+        Self { path: String::new(), message: message.into() }
+    }
+
+    /// A fault at a place in the settings.
+    #[must_use]
+    pub fn at(path: impl Into<String>, message: impl Into<Cow<'static, str>>) -> Self {
+        Self { path: path.into(), message: message.into() }
+    }
+}
+
+impl std::fmt::Display for BuildError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if !self.path.is_empty() {
+            write!(f, "{}: ", self.path)?;
+        }
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for BuildError {}
+
+/// An extension: what is known at compile time, and how an instance is made.
+///
+/// The abilities are the traits of [`point`](crate::point); [`register!`](crate::register!) ties
+/// both together.
+pub trait Extension: Sized + Send + Sync + 'static {
+    /// The name that configuration uses, for example `acme.mask-email`.
+    const NAME: &'static str;
+
+    /// The settings, usually a struct under [`#[gatewright::config]`](crate::config).
+    type Config: DeserializeOwned + schemars::JsonSchema + Send + 'static;
+
+    /// Makes an instance. Compile patterns and check settings here, not per request.
+    ///
+    /// # Errors
+    ///
+    /// A [`BuildError`] that names the setting at fault. The gateway then does not start, or
+    /// keeps its previous configuration.
+    fn create(
+        config: Self::Config,
+        env: ExtEnv,
+    ) -> impl Future<Output = Result<Self, BuildError>> + Send;
+
+    /// Whether the instance can do its work; joins `/readyz`.
+    fn ready(&self) -> bool {
+        true
+    }
+
+    /// Called after the last exchange that used the instance.
+    fn stop(&self, within: Duration) -> impl Future<Output = ()> + Send {
+        let _ = within;
+        async {}
+    }
+}
+
+/// What the host gives to an instance.
+#[derive(Clone)]
+pub struct ExtEnv {
+    /// The instance's id in the configuration.
+    pub instance: InstanceId,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness.
+    pub random: Arc<dyn Random>,
+    /// Counters that outlive the instance.
+    pub limits: Arc<dyn Limits>,
+    /// A directory of the instance's own. Create it before use; nobody else writes there.
+    pub data_dir: PathBuf,
+}
+
+impl std::fmt::Debug for ExtEnv {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ExtEnv").field("instance", &self.instance).finish_non_exhaustive()
+    }
+}
+
+/// The settings of an instance before they are decoded.
+#[derive(Clone, Debug)]
+pub struct Settings(serde_json::Value);
+
+impl Settings {
+    /// Wraps settings. Absent settings are an empty object.
+    #[must_use]
+    pub fn new(value: serde_json::Value) -> Self {
+        match value {
+            serde_json::Value::Null => Self(serde_json::Value::Object(serde_json::Map::new())),
+            other => Self(other),
+        }
+    }
+
+    /// Decodes them.
+    ///
+    /// # Errors
+    ///
+    /// A [`BuildError`] with the path of the first field that does not decode.
+    pub fn decode<T: DeserializeOwned>(self) -> Result<T, BuildError> {
+        serde_path_to_error::deserialize(self.0).map_err(|error| {
+            let path = error.path().to_string();
+            let path = if path == "." { String::new() } else { path };
+            BuildError::at(path, error.into_inner().to_string())
+        })
+    }
+}

@@ -1,0 +1,60 @@
+//! Requests on their way in.
+
+use async_trait::async_trait;
+
+use crate::{HookResult, LlmRequest, RequestCx};
+
+/// When a transform runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum TransformPhase {
+    /// Once per call of a client, before anything is reserved.
+    Client,
+    /// For every try at a provider, on a copy of the request.
+    Attempt,
+}
+
+/// Reads and edits a request, or refuses it.
+///
+/// # Example
+///
+/// ```
+/// use gatewright::prelude::*;
+///
+/// struct NoSecrets;
+///
+/// #[async_trait]
+/// impl RequestTransform for NoSecrets {
+///     async fn on_request(&self, request: &mut LlmRequest, _cx: &mut RequestCx) -> HookResult {
+///         if request.contains("BEGIN RSA PRIVATE KEY") {
+///             return Ok(Flow::deny(Denial::forbidden("private_key", "remove the private key")));
+///         }
+///         Ok(Flow::Continue)
+///     }
+/// }
+/// ```
+#[async_trait]
+pub trait RequestTransform: Send + Sync + 'static {
+    /// When it runs.
+    fn phase(&self) -> TransformPhase {
+        TransformPhase::Client
+    }
+
+    /// Whether this request concerns the transform at all. Called for every request; it must be
+    /// cheap.
+    fn wants(&self, request: &LlmRequest, cx: &RequestCx) -> bool {
+        let _ = (request, cx);
+        true
+    }
+
+    /// Reads and edits the request, or refuses it, or answers it.
+    ///
+    /// # Errors
+    ///
+    /// A failure of the extension itself; the instance's policy decides what becomes of the
+    /// exchange.
+    ///
+    /// # Cancellation
+    ///
+    /// Dropped at the instance's deadline, and when the client leaves.
+    async fn on_request(&self, request: &mut LlmRequest, cx: &mut RequestCx) -> HookResult;
+}

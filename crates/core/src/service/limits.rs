@@ -1,0 +1,120 @@
+//! Counters that hold under concurrency, survive reloads, and are shared where the operator
+//! shares them.
+//!
+//! State belongs to the identity of a bucket, not to an instance: replacing the instance that
+//! asks does not reset what was counted.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use crate::{ExtError, TenantId};
+
+/// What a bucket counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Dimension {
+    /// Requests.
+    Requests,
+    /// Prompt tokens.
+    InputTokens,
+    /// Output tokens.
+    OutputTokens,
+    /// Prompt and output tokens.
+    TotalTokens,
+    /// Nano-dollars.
+    Cost,
+    /// Exchanges that run at the same time.
+    Concurrent,
+}
+
+/// The identity of a bucket.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct BucketKey {
+    /// Whose it is. No bucket is shared between tenants.
+    pub tenant: TenantId,
+    /// The rule that it belongs to, for example the instance's id.
+    pub rule: Arc<str>,
+    /// What the rule is applied to, for example a user's name.
+    pub label: Arc<str>,
+    /// What it counts.
+    pub dimension: Dimension,
+    /// The window; `None` for what is held and given back ([`Dimension::Concurrent`]).
+    pub window: Option<Duration>,
+}
+
+/// A claim on one bucket.
+#[derive(Clone, Debug)]
+pub struct Claim {
+    /// Which bucket.
+    pub key: BucketKey,
+    /// The limit of the bucket.
+    pub limit: u64,
+    /// How much is claimed.
+    pub need: u64,
+}
+
+/// What came of a claim.
+#[must_use]
+pub enum Claimed {
+    /// All buckets had room; the claims are held.
+    Held(Box<dyn Held>, Standing),
+    /// One bucket had no room, and nothing was taken from any.
+    Refused(Refusal),
+}
+
+impl std::fmt::Debug for Claimed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Held(_, standing) => f.debug_tuple("Held").field(standing).finish(),
+            Self::Refused(refusal) => f.debug_tuple("Refused").field(refusal).finish(),
+        }
+    }
+}
+
+/// How the tightest bucket of a claim stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Standing {
+    /// Which claim, by its place in the call.
+    pub claim: usize,
+    /// Its limit.
+    pub limit: u64,
+    /// What is left.
+    pub remaining: u64,
+    /// When the window is whole again; zero for what is given back.
+    pub reset: Duration,
+}
+
+/// Why a claim was refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// How the bucket without room stands.
+    pub standing: Standing,
+    /// When there will be room; `None` when the claim can never fit, or nobody can tell.
+    pub retry_after: Option<Duration>,
+    /// Whether the claim is larger than the limit itself, so that waiting never helps.
+    pub never_fits: bool,
+}
+
+/// Claims that are held until they are spent or given back. Dropping gives back what is left.
+pub trait Held: Send + 'static {
+    /// Turns a part of a claim into use, at this moment. What exceeds the claim is counted too.
+    fn spend(&mut self, claim: usize, amount: u64);
+    /// Ends all claims: what was not spent is given back.
+    fn finish(self: Box<Self>);
+}
+
+/// The service.
+#[async_trait]
+pub trait Limits: Send + Sync + 'static {
+    /// Claims room in all buckets, or in none.
+    ///
+    /// # Errors
+    ///
+    /// When shared state is out of reach.
+    ///
+    /// # Cancellation
+    ///
+    /// What was claimed is given back.
+    async fn claim(&self, claims: &[Claim]) -> Result<Claimed, ExtError>;
+}
