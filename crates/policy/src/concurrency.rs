@@ -42,14 +42,11 @@ impl Concurrency {
         limit.saturating_sub(self.held)
     }
 
-    /// Nobody knows when a permit comes back: a short fixed wait keeps clients polite.
-    const RETRY_AFTER: std::time::Duration = std::time::Duration::from_secs(1);
-
     pub(crate) const fn room(&self, need: u64, limit: u64) -> Room {
         if need > limit {
             Room::Never
         } else if self.held.saturating_add(need) > limit {
-            Room::After(Self::RETRY_AFTER)
+            Room::Unknown
         } else {
             Room::Enough
         }

@@ -31,12 +31,15 @@ pub struct Claim<'a> {
 /// Why nothing was taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Refusal {
-    /// The position of the tightest claim, the one that makes the caller wait longest.
+    /// The position of the tightest claim: one that can never fit, or the one that makes the
+    /// caller wait longest.
     pub claim: usize,
     /// What is left in its bucket.
     pub remaining: u64,
-    /// When to ask again; `None` where the need exceeds the limit, so that waiting never helps.
+    /// When to ask again; `None` where nobody knows, or waiting never helps.
     pub retry_after: Option<Duration>,
+    /// Whether the need exceeds the limit itself.
+    pub never_fits: bool,
 }
 
 /// The bucket with the least left in proportion to its limit, as answers report it.
@@ -48,6 +51,8 @@ pub struct Tightest {
     pub remaining: u64,
     /// Its limit.
     pub limit: u64,
+    /// The time until all that was used has left the window; zero for permits.
+    pub reset_after: Duration,
 }
 
 impl Bucket {
@@ -57,6 +62,15 @@ impl Bucket {
         match self {
             Self::Window(window) => window.remaining(now, limit),
             Self::Concurrency(permits) => permits.remaining(limit),
+        }
+    }
+
+    /// The time until all that was used has left the window; zero for permits.
+    #[must_use]
+    pub fn reset_after(&mut self, now: Duration) -> Duration {
+        match self {
+            Self::Window(window) => window.reset_after(now),
+            Self::Concurrency(_) => Duration::ZERO,
         }
     }
 
@@ -118,10 +132,10 @@ pub fn acquire_all(now: Duration, claims: &mut [Claim<'_>]) -> Result<Vec<Ticket
     let retry_after = match worst {
         Room::Enough => return Ok(claims.iter_mut().map(|claim| claim.bucket.reserve(claim.need)).collect()),
         Room::After(wait) => Some(wait),
-        Room::Never => None,
+        Room::Unknown | Room::Never => None,
     };
     let remaining = claims.get_mut(worst_claim).map_or(0, |claim| claim.bucket.remaining(now, claim.limit));
-    Err(Refusal { claim: worst_claim, remaining, retry_after })
+    Err(Refusal { claim: worst_claim, remaining, retry_after, never_fits: worst == Room::Never })
 }
 
 impl Tightest {
@@ -135,6 +149,7 @@ impl Tightest {
                 claim,
                 remaining: bucket.remaining(now, *limit),
                 limit: *limit,
+                reset_after: bucket.reset_after(now),
             })
             .min_by(|one, two| {
                 // a/b < c/d without a division: a*d < c*b.
@@ -198,20 +213,24 @@ mod tests {
         old.add(NOW - Duration::from_secs(50), 5);
         let mut buckets = [Bucket::Window(old), used(5)];
         let refusal = acquire_all(NOW, &mut claims(&mut buckets, &[(1, 5), (1, 5)])).unwrap_err();
-        assert_eq!(refusal, Refusal { claim: 1, remaining: 0, retry_after: Some(Duration::from_secs(61)) });
+        assert_eq!(
+            refusal,
+            Refusal { claim: 1, remaining: 0, retry_after: Some(Duration::from_secs(61)), never_fits: false }
+        );
     }
 
     #[test]
     fn a_need_above_the_limit_is_refused_without_a_time() {
         let mut buckets = [used(5), window()];
         let refusal = acquire_all(NOW, &mut claims(&mut buckets, &[(1, 5), (11, 10)])).unwrap_err();
-        assert_eq!(refusal, Refusal { claim: 1, remaining: 10, retry_after: None });
+        assert_eq!(refusal, Refusal { claim: 1, remaining: 10, retry_after: None, never_fits: true });
     }
 
     #[test]
     fn the_tightest_bucket_has_the_least_left_in_proportion() {
         let mut buckets = [used(50), used(9), permits()];
         let tightest = Tightest::of(NOW, &mut claims(&mut buckets, &[(0, 100), (0, 10), (0, 4)]));
-        assert_eq!(tightest, Some(Tightest { claim: 1, remaining: 1, limit: 10 }));
+        let reset_after = Duration::from_secs(61);
+        assert_eq!(tightest, Some(Tightest { claim: 1, remaining: 1, limit: 10, reset_after }));
     }
 }

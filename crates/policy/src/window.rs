@@ -57,11 +57,11 @@ impl Ticket {
 pub enum Acquired {
     /// The room is reserved.
     Granted(Ticket),
-    /// There is no room now; asking again after this time may help.
+    /// There is no room now; asking again later may help.
     Refused {
-        /// When enough of what was used has left the window. Where open reservations stand in
-        /// the way, whose end nobody knows, the time of one sub-bucket.
-        retry_after: Duration,
+        /// When enough of what was used has left the window; `None` where open reservations
+        /// stand in the way, because nobody knows their end.
+        retry_after: Option<Duration>,
     },
     /// The need exceeds the limit itself, so that waiting can never help.
     TooLarge,
@@ -90,7 +90,8 @@ impl Window {
     pub fn acquire(&mut self, now: Duration, need: u64, limit: u64) -> Acquired {
         match self.room(now, need, limit) {
             Room::Enough => Acquired::Granted(self.reserve(need)),
-            Room::After(retry_after) => Acquired::Refused { retry_after },
+            Room::After(wait) => Acquired::Refused { retry_after: Some(wait) },
+            Room::Unknown => Acquired::Refused { retry_after: None },
             Room::Never => Acquired::TooLarge,
         }
     }
@@ -167,6 +168,13 @@ impl Window {
         None
     }
 
+    /// The time until all that was used has left the window; reservations aside.
+    #[must_use]
+    pub fn reset_after(&mut self, now: Duration) -> Duration {
+        self.roll(now);
+        self.retry_after(now, self.used).unwrap_or(Duration::ZERO)
+    }
+
     /// Whether the bucket holds neither use nor reservations, so that it can be dropped.
     #[must_use]
     pub fn is_idle(&mut self, now: Duration) -> bool {
@@ -185,7 +193,7 @@ impl Window {
             0 => Room::Enough,
             deficit => {
                 let deficit = u64::try_from(deficit).unwrap_or(u64::MAX);
-                Room::After(self.retry_after(now, deficit).unwrap_or(Duration::from_nanos(self.slot_nanos)))
+                self.retry_after(now, deficit).map_or(Room::Unknown, Room::After)
             }
         }
     }
@@ -217,10 +225,12 @@ impl Window {
     }
 }
 
-/// Whether there is room, before anything is reserved.
+/// Whether there is room, before anything is reserved; the later variant refuses harder. A known
+/// wait stands above an unknown one, so that the caller is told a time where there is one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Room {
     Enough,
+    Unknown,
     After(Duration),
     Never,
 }

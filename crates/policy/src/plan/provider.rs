@@ -1,18 +1,21 @@
 //! Configured providers: where they are, how to reach them, with what credential.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use gatewright::http::{HeaderMap, Uri};
-use gatewright::{ProviderName, Secret};
+use gatewright::{ProviderName, Secret, serde_json};
 
 /// One configured provider.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct ProviderPlan {
     /// The name that targets refer to.
     pub name: ProviderName,
     /// The registered provider adapter that speaks its protocol.
     pub adapter: Arc<str>,
+    /// The adapter's own settings, valid under its schema. They may hold secrets in clear.
+    pub settings: serde_json::Value,
     /// Scheme `http` or `https`, authority, and a path without a trailing slash (empty at the root
     /// as `/`). No query.
     pub base_url: Uri,
@@ -30,6 +33,25 @@ pub struct ProviderPlan {
     pub timeouts: Timeouts,
     /// Certificate authorities that are trusted in addition to the public ones, as PEM text.
     pub extra_roots_pem: Option<Arc<str>>,
+    /// Where it is written, as `file:line:column`, for error messages.
+    pub source: Arc<str>,
+}
+
+/// The adapter's settings are left out, because they may hold secrets.
+impl fmt::Debug for ProviderPlan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ProviderPlan")
+            .field("name", &self.name)
+            .field("adapter", &self.adapter)
+            .field("base_url", &self.base_url)
+            .field("api_key", &self.api_key)
+            .field("headers", &self.headers)
+            .field("allow_private", &self.allow_private)
+            .field("http2", &self.http2)
+            .field("connections_max", &self.connections_max)
+            .field("timeouts", &self.timeouts)
+            .finish_non_exhaustive()
+    }
 }
 
 /// Which HTTP version a provider is spoken to with.
