@@ -1,0 +1,120 @@
+//! The endpoints of the simulated provider: which there are, and what each answers to a request.
+
+use bytes::Bytes;
+use http::Method;
+use serde_json::Value;
+
+use super::behaviour::Behaviour;
+use super::chat::{self, Envelope};
+use super::refusal::Refused;
+use super::reply::Reply;
+use super::script::Script;
+use super::{completion, embedding, plan};
+
+/// An endpoint that takes a body.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Endpoint {
+    Chat,
+    Completion,
+    Embedding,
+}
+
+impl Endpoint {
+    pub(super) fn id_prefix(self) -> &'static str {
+        match self {
+            Self::Chat => "chatcmpl",
+            Self::Completion => "cmpl",
+            Self::Embedding => "embd",
+        }
+    }
+}
+
+/// What a method and a path ask for.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Route<'a> {
+    Post(Endpoint),
+    Models,
+    Model(&'a str),
+}
+
+/// What an answer takes from elsewhere than the request.
+#[derive(Debug)]
+pub(super) struct Facts {
+    pub(super) id: String,
+    /// Seconds since 1970.
+    pub(super) created: u64,
+    /// Content events per second, where the model name does not say.
+    pub(super) rate: f64,
+    /// The prompt tokens, where they are not to be counted.
+    pub(super) prompt_tokens: Option<u64>,
+}
+
+/// Finds the endpoint of a request.
+pub(super) fn route<'a>(method: &Method, path: &'a str) -> Result<Route<'a>, Refused> {
+    let (route, expected) = match path {
+        "/v1/chat/completions" => (Route::Post(Endpoint::Chat), Method::POST),
+        "/v1/completions" => (Route::Post(Endpoint::Completion), Method::POST),
+        "/v1/embeddings" => (Route::Post(Endpoint::Embedding), Method::POST),
+        "/v1/models" => (Route::Models, Method::GET),
+        _ => match path.strip_prefix("/v1/models/") {
+            Some(id) => (Route::Model(id), Method::GET),
+            None => return Err(Refused::unknown_url(method.as_str(), path)),
+        },
+    };
+    if *method == expected { Ok(route) } else { Err(Refused::wrong_method(method.as_str(), path)) }
+}
+
+/// Reads a request body; the fields that every endpoint needs must be there.
+pub(super) fn parse(endpoint: Endpoint, body: &[u8]) -> Result<Value, Refused> {
+    let request: Value = serde_json::from_slice(body).map_err(|cause| Refused::malformed_json(&cause))?;
+    if !request["model"].is_string() {
+        return Err(Refused::parameter("model", "you must provide a model parameter"));
+    }
+    let messages = &request["messages"];
+    if endpoint == Endpoint::Chat && messages.as_array().is_none_or(Vec::is_empty) {
+        return Err(Refused::parameter("messages", "Missing required parameter: 'messages'."));
+    }
+    if endpoint == Endpoint::Completion && request["prompt"].is_null() {
+        return Err(Refused::parameter("prompt", "Missing required parameter: 'prompt'."));
+    }
+    Ok(request)
+}
+
+/// Answers a request that is in order.
+pub(super) fn answer(
+    endpoint: Endpoint,
+    request: &Value,
+    behaviour: &Behaviour,
+    facts: &Facts,
+) -> Result<Script, Refused> {
+    let rate = behaviour.pace.events_per_second.unwrap_or(facts.rate);
+    let envelope = Envelope::new(request, facts.id.clone(), facts.created);
+    let streamed = request["stream"] == Value::Bool(true);
+    let reply = match endpoint {
+        Endpoint::Chat => Reply::to_chat(request, behaviour),
+        Endpoint::Completion => Reply::to_completion(request, behaviour),
+        Endpoint::Embedding => {
+            let (object, prompt_tokens) = embedding::answer(request)?;
+            let mut script = plan::whole(&Bytes::from(object.to_string()), 0, behaviour, rate);
+            script.prompt_tokens = facts.prompt_tokens.unwrap_or(prompt_tokens);
+            return Ok(script);
+        }
+    };
+    let reply = Reply { prompt_tokens: facts.prompt_tokens.unwrap_or(reply.prompt_tokens), ..reply };
+    let mut script = if streamed {
+        let events = match endpoint {
+            Endpoint::Completion => completion::events(&reply, &envelope, behaviour),
+            Endpoint::Chat | Endpoint::Embedding => chat::events(&reply, &envelope, behaviour),
+        };
+        plan::stream(events, behaviour, rate)
+    } else {
+        let object = match endpoint {
+            Endpoint::Completion => completion::whole(&reply, &envelope, request, behaviour),
+            Endpoint::Chat | Endpoint::Embedding => chat::whole(&reply, &envelope, behaviour),
+        };
+        plan::whole(&Bytes::from(object.to_string()), reply.completion_tokens(), behaviour, rate)
+    };
+    script.stagger = behaviour.pace.stagger.then(|| plan::interval(rate));
+    script.prompt_tokens = reply.prompt_tokens;
+    Ok(script)
+}
