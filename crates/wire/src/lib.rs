@@ -1,0 +1,10 @@
+//! Bytes on the wire to core's types and back, one module per public dialect.
+//!
+//! Owns JSON text (lazy scanning and patching), server-sent events, and what a dialect calls things.
+//! Everything here is sans-IO: bytes in, bytes out, any chunking, no clock, no task.
+//! Text from outside never panics and never costs more than a small multiple of its own length.
+//! Choosing a target, sending, waiting and counting money belong to other crates.
+
+#![warn(missing_docs, clippy::indexing_slicing)]
+
+pub mod json;

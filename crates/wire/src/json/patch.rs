@@ -1,0 +1,91 @@
+//! Edits as replacements of spans, applied in one pass.
+//!
+//! Whatever lies outside the spans is copied byte for byte.
+
+use bytes::Bytes;
+use smallvec::SmallVec;
+
+use super::{Span, quote};
+
+/// Replacements to be made in one text, in any order of adding.
+#[derive(Debug, Clone, Default)]
+pub struct Patches {
+    list: SmallVec<[Patch; 2]>,
+}
+
+#[derive(Debug, Clone)]
+struct Patch {
+    span: Span,
+    with: Bytes,
+}
+
+/// Two replacements claim the same byte, or one reaches beyond the text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("edits overlap or reach beyond the text at byte {offset}")]
+pub struct OverlapError {
+    /// Where the edit that cannot be made begins.
+    pub offset: usize,
+}
+
+impl Patches {
+    /// No edits.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// True if applying them changes nothing.
+    pub fn is_empty(&self) -> bool {
+        self.list.is_empty()
+    }
+
+    /// Puts `with` in the place of `span`.
+    pub fn replace(&mut self, span: Span, with: impl Into<Bytes>) {
+        self.list.push(Patch { span, with: with.into() });
+    }
+
+    /// Puts `text`, as a JSON string, in the place of `span`.
+    pub fn replace_str(&mut self, span: Span, text: &str) {
+        self.replace(span, quote(text));
+    }
+
+    /// Puts `with` before the byte at `at`; several at one place stand in the order in which they were added.
+    pub fn insert(&mut self, at: usize, with: impl Into<Bytes>) {
+        self.replace(Span::new(at, at), with);
+    }
+
+    /// Takes `span` out.
+    pub fn remove(&mut self, span: Span) {
+        self.replace(span, Bytes::new());
+    }
+
+    /// Takes over the edits of `other`, as if they had been added here after the ones before.
+    pub fn append(&mut self, mut other: Self) {
+        self.list.append(&mut other.list);
+    }
+
+    /// The text with all edits made; `text` itself, the same buffer, if there are none.
+    ///
+    /// # Errors
+    /// [`OverlapError`] if two edits claim the same byte or one reaches beyond the text.
+    pub fn apply(&self, text: &Bytes) -> Result<Bytes, OverlapError> {
+        if self.is_empty() {
+            return Ok(text.clone());
+        }
+        let mut sorted: SmallVec<[&Patch; 4]> = self.list.iter().collect();
+        // Stable, so that insertions at one place keep their order, and stand before what is replaced there.
+        sorted.sort_by_key(|patch| (patch.span.start, !patch.span.is_empty()));
+        let added: usize = sorted.iter().map(|patch| patch.with.len()).sum();
+        let removed: usize = sorted.iter().map(|patch| patch.span.len()).sum();
+        let mut out = Vec::with_capacity((text.len() + added).saturating_sub(removed));
+        let mut done = 0;
+        for patch in sorted {
+            let untouched = text.get(done..patch.span.start);
+            let untouched = untouched.ok_or(OverlapError { offset: patch.span.start })?;
+            out.extend_from_slice(untouched);
+            out.extend_from_slice(&patch.with);
+            done = patch.span.end.max(patch.span.start);
+        }
+        out.extend_from_slice(text.get(done..).ok_or(OverlapError { offset: done })?);
+        Ok(Bytes::from(out))
+    }
+}

@@ -1,0 +1,111 @@
+//! The checks of the fuzz targets, on generated input: what must hold for any bytes in any chunking.
+
+#[path = "../../../tests/fuzz/src/json_scan.rs"]
+#[expect(unreachable_pub, reason = "the fuzz package offers it to its targets")]
+mod json_scan;
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+
+/// Pieces from which nearly valid JSON grows.
+const PIECES: &[&str] = &[
+    "{",
+    "}",
+    "[",
+    "]",
+    ",",
+    ":",
+    "\"",
+    "\\",
+    "\"a\"",
+    "\"b\"",
+    "\"\\u0061\"",
+    "1",
+    "-0",
+    "0.5e+7",
+    "1e400",
+    "true",
+    "false",
+    "null",
+    " ",
+    "\n",
+    "\\n",
+    "\\ud83d\\ude00",
+    "\\udc00",
+    "é",
+    "数",
+    "\u{1}",
+    "\"key\":",
+    "tru",
+    "00",
+    "-",
+    "{\"a\":",
+    "[[",
+    "]]",
+    "{}",
+    "[]",
+    "12345678901234567890123",
+    "\"a long enough string to fill more than one block\"",
+];
+
+fn nearly_json() -> impl Strategy<Value = String> {
+    vec(proptest::sample::select(PIECES), 0..24).prop_map(|pieces| pieces.concat())
+}
+
+fn scalar() -> impl Strategy<Value = String> {
+    prop_oneof![
+        Just("null".to_owned()),
+        Just("true".to_owned()),
+        "-?(0|[1-9][0-9]{0,30})(\\.[0-9]{1,5})?([eE][+-]?[0-9]{1,4})?",
+        "\\PC{0,60}".prop_map(|text| serde_json::to_string(&text).expect("text is JSON")),
+        Just("\"\\ud800 \\/ \\u00e9\"".to_owned()),
+    ]
+}
+
+/// Valid JSON with odd spacing, repeated keys and numbers of any size.
+fn json() -> impl Strategy<Value = String> {
+    let space = "[ \t\r\n]{0,2}";
+    scalar().prop_recursive(5, 40, 6, move |inner| {
+        let item = (space, inner, space).prop_map(|(a, b, c)| a + &b + &c);
+        let member = ("[ab]{0,2}", space, item.clone()).prop_map(|(key, a, b)| format!("\"{key}\"{a}:{b}"));
+        prop_oneof![
+            (space, vec(item, 0..6)).prop_map(|(space, items)| format!("[{space}{}]", items.join(","))),
+            (space, vec(member, 0..6))
+                .prop_map(|(space, members)| format!("{{{space}{}}}", members.join(","))),
+        ]
+    })
+}
+
+/// Places to flip in a text, as parts of 65,536 of its length, and what to put there.
+fn damage() -> impl Strategy<Value = Vec<(u16, u8)>> {
+    vec((any::<u16>(), any::<u8>()), 1..4)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 3_000, ..ProptestConfig::default() })]
+
+    #[test]
+    fn json_scan_holds_on_nearly_json(text in nearly_json()) {
+        json_scan::check(text.as_bytes());
+    }
+
+    #[test]
+    fn json_scan_holds_on_json(text in json()) {
+        json_scan::check(text.as_bytes());
+    }
+
+    #[test]
+    fn json_scan_holds_on_damaged_json(text in json(), damage in damage()) {
+        let mut text = text.into_bytes();
+        for (place, byte) in damage {
+            let at = (usize::from(place) * text.len()) >> 16;
+            text[at] = byte;
+        }
+        json_scan::check(&text);
+    }
+
+    #[test]
+    fn json_scan_holds_on_any_bytes(bytes in vec(any::<u8>(), 0..200)) {
+        json_scan::check(&bytes);
+    }
+}
