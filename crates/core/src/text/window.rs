@@ -1,0 +1,129 @@
+//! What a text filter sees of a lane, and the edits that it may ask for.
+
+use std::borrow::Cow;
+use std::ops::Range;
+
+use super::lane_text::{CONTEXT_BYTES, LaneText};
+use super::scan::Span;
+use super::{Lane, TextPatterns};
+
+/// The text of one lane that is not released yet: the held tail, then the text that just came.
+///
+/// Edits name places in [`text`](Self::text), which does not change while the window is open. They are
+/// made when their part is released; text that stays held is shown again, unedited, with what follows.
+/// So a filter looks at each window afresh, and needs no memory of what it asked for before.
+///
+/// In the lane of a tool's arguments the text is JSON source with the escapes of its strings resolved:
+/// a `"` may be part of a string, and a line end may stand in one. What a filter puts in is escaped.
+#[derive(Debug)]
+pub struct TextWindow<'a> {
+    state: &'a mut LaneText,
+}
+
+impl<'a> TextWindow<'a> {
+    pub(super) fn new(state: &'a mut LaneText) -> Self {
+        Self { state }
+    }
+
+    /// The lane that the text belongs to.
+    #[must_use]
+    pub fn lane(&self) -> Lane {
+        self.state.lane()
+    }
+
+    /// The text that is not released yet.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        let (buffer, start) = self.state.parts();
+        buffer.get(start..).unwrap_or_default()
+    }
+
+    /// The last 64 bytes or less that stood before [`text`](Self::text), as they came.
+    #[must_use]
+    pub fn before(&self) -> &str {
+        let (buffer, start) = self.state.parts();
+        let from = buffer.ceil_char_boundary(start.saturating_sub(CONTEXT_BYTES));
+        buffer.get(from..start).unwrap_or_default()
+    }
+
+    /// Whether the lane ends with this text: everything will be released.
+    #[must_use]
+    pub fn is_last(&self) -> bool {
+        self.state.is_last()
+    }
+
+    /// Puts `with` in place of `range`.
+    ///
+    /// The range is widened to whole characters. One that overlaps an earlier edit widens that edit, which
+    /// keeps its text.
+    pub fn replace(&mut self, range: Range<usize>, with: impl Into<String>) {
+        let (_, start) = self.state.parts();
+        self.state.edit(range.start.saturating_add(start), range.end.saturating_add(start), with.into());
+    }
+
+    /// Keeps everything from `at` on until more text comes, whatever the declared reach.
+    pub fn hold_from(&mut self, at: usize) {
+        let (_, start) = self.state.parts();
+        self.state.hold_from(at.saturating_add(start));
+    }
+
+    /// Replaces what `find` finds and returns how many places that were.
+    ///
+    /// `find` gets the left context and the text as one, and the place where it has to begin; what it
+    /// returns counts in that text. It has to find the same in a longer text, but for matches that end
+    /// within the declared reach of its end: then streamed equals whole.
+    ///
+    /// ```
+    /// use gatewright::text::{HoldBack, Lane, TextSession};
+    ///
+    /// let mut session = TextSession::new().with_stage(HoldBack::bytes(8), |window| {
+    ///     window.redact(|text, from| {
+    ///         let found = text[from..].match_indices("Falcon");
+    ///         found.map(|(at, name)| (from + at..from + at + name.len(), "[project]".into())).collect()
+    ///     });
+    /// });
+    /// let lane = Lane::content(0);
+    /// let mut out = session.push(lane, "Project Fal", false)?;
+    /// out += &session.push(lane, "con is late", true)?;
+    /// assert_eq!(out, "Project [project] is late");
+    /// # Ok::<(), gatewright::text::TextError>(())
+    /// ```
+    pub fn redact<F>(&mut self, find: F) -> usize
+    where
+        F: FnOnce(&str, usize) -> Vec<(Range<usize>, Cow<'static, str>)>,
+    {
+        let before = self.before().len();
+        let (buffer, start) = self.state.parts();
+        let from = start - before;
+        let found = find(buffer.get(from..).unwrap_or_default(), before);
+        let count = found.len();
+        for (range, with) in found {
+            self.state.edit(
+                range.start.saturating_add(from),
+                range.end.saturating_add(from),
+                with.into_owned(),
+            );
+        }
+        count
+    }
+
+    /// Replaces every decided match of `patterns`, holds from the first undecided place on, and returns
+    /// how many matches that were. With [`TextPatterns::hold_back`] as the declared reach, nothing is
+    /// released that could still change, and nothing held that cannot.
+    pub fn mask(&mut self, patterns: &TextPatterns) -> usize {
+        let (buffer, start) = self.state.parts();
+        let span = Span { text: buffer, from: start, is_last: self.is_last() };
+        let mut coarse = self.state.coarse;
+        let mut edits = Vec::new();
+        let open = patterns.scan(span, &mut coarse, &mut |hit| {
+            edits.push((hit.start, hit.end, patterns.render(buffer, hit).into_owned()));
+        });
+        let count = edits.len();
+        for (start, end, with) in edits {
+            self.state.edit(start, end, with);
+        }
+        self.state.coarse = coarse;
+        self.state.hold_from(open);
+        count
+    }
+}
