@@ -209,3 +209,55 @@ impl Writer {
         self.steps
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use http_body_util::BodyExt;
+    use serde_json::json;
+    use tokio::time::Instant;
+
+    use super::*;
+    use crate::provider::body::ScriptBody;
+    use crate::provider::record::Exchange;
+
+    fn events(count: usize) -> Vec<Event> {
+        vec![Event::content(&json!({}), 1); count]
+    }
+
+    /// Milliseconds from the start at which each write of a stream leaves.
+    async fn write_times(model: &str, event_count: usize) -> Vec<u128> {
+        let behaviour = Behaviour::from_model(model).unwrap();
+        let rate = behaviour.pace.events_per_second.unwrap_or_default();
+        let mut body = {
+            let script = stream(events(event_count), &behaviour, rate);
+            let steps: Vec<Step> =
+                script.body.iter().filter(|step| !matches!(step, Step::Flush)).cloned().collect();
+            ScriptBody::new(steps.into(), None, Exchange::unrecorded(), Default::default())
+        };
+        let start = Instant::now();
+        let mut times = Vec::new();
+        while let Some(frame) = body.frame().await {
+            frame.unwrap();
+            times.push(start.elapsed().as_millis());
+        }
+        times
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn keeps_the_pace_from_the_first_event_on() {
+        assert_eq!(write_times("sim?rate=10&ttft=500", 3).await, [500, 600, 700, 700]);
+        assert_eq!(write_times("sim?rate=0", 3).await, [0, 0, 0, 0]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_group_leaves_when_its_last_event_is_due() {
+        assert_eq!(write_times("sim?rate=10&coalesce=2", 5).await, [100, 300, 400]);
+    }
+
+    #[test]
+    fn an_answer_in_one_piece_takes_as_long_as_its_tokens() {
+        let behaviour = Behaviour::from_model("sim?delay=5").unwrap();
+        let script = whole(&Bytes::from_static(b"{}"), 20, &behaviour, 100.0);
+        assert!(matches!(script.before.as_slice(), [Step::Wait(time)] if time.as_millis() == 205));
+    }
+}
