@@ -8,3 +8,4 @@
 #![warn(missing_docs, clippy::indexing_slicing)]
 
 pub mod json;
+pub mod sse;

@@ -3,6 +3,9 @@
 #[path = "../../../tests/fuzz/src/json_scan.rs"]
 #[expect(unreachable_pub, reason = "the fuzz package offers it to its targets")]
 mod json_scan;
+#[path = "../../../tests/fuzz/src/sse_decoder.rs"]
+#[expect(unreachable_pub, reason = "the fuzz package offers it to its targets")]
+mod sse_decoder;
 
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -47,6 +50,39 @@ const PIECES: &[&str] = &[
     "12345678901234567890123",
     "\"a long enough string to fill more than one block\"",
 ];
+
+/// Pieces from which event streams grow, odd ones more often than in life.
+const STREAM_PIECES: &[&str] = &[
+    "data",
+    "data: ",
+    "data:",
+    "event: ",
+    "event",
+    "id: 1",
+    "retry: 1",
+    ": ",
+    ":",
+    "\n",
+    "\n",
+    "\n\n",
+    "\r",
+    "\r\r",
+    "\r\n",
+    "\r\n\r\n",
+    "{\"a\":1}",
+    "[DONE]",
+    "x",
+    " ",
+    "é",
+    "数",
+    "\u{feff}",
+    "\0",
+    "a text that takes some of the room there is",
+];
+
+fn nearly_a_stream() -> impl Strategy<Value = String> {
+    vec(proptest::sample::select(STREAM_PIECES), 0..24).prop_map(|pieces| pieces.concat())
+}
 
 fn nearly_json() -> impl Strategy<Value = String> {
     vec(proptest::sample::select(PIECES), 0..24).prop_map(|pieces| pieces.concat())
@@ -107,5 +143,15 @@ proptest! {
     #[test]
     fn json_scan_holds_on_any_bytes(bytes in vec(any::<u8>(), 0..200)) {
         json_scan::check(&bytes);
+    }
+
+    #[test]
+    fn sse_decoder_holds_on_nearly_a_stream(seed: u8, stream in nearly_a_stream()) {
+        sse_decoder::check(&[&[seed], stream.as_bytes()].concat());
+    }
+
+    #[test]
+    fn sse_decoder_holds_on_any_bytes(bytes in vec(any::<u8>(), 0..300)) {
+        sse_decoder::check(&bytes);
     }
 }
