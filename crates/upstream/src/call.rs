@@ -1,0 +1,196 @@
+//! One call to a provider, and how it becomes a request on the wire.
+//!
+//! Requests are serialised from typed parts only: connection-level headers of the caller are
+//! dropped, `Host` and the framing headers come from here, and the credential is added last.
+
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http::header::{
+    CONNECTION, CONTENT_LENGTH, EXPECT, HOST, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE, TRAILER,
+    TRANSFER_ENCODING, UPGRADE,
+};
+use http::uri::PathAndQuery;
+use http::{HeaderMap, HeaderName, Method, Request, Uri, Version};
+use http_body::{Body, Frame, SizeHint};
+
+use crate::credential::Credential;
+use crate::deadline::Deadlines;
+use crate::destination::Destination;
+use crate::error::SendError;
+
+/// An error of any type, as bodies of others report it.
+pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+static KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
+static PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
+
+/// What to send, where to, for how long.
+#[derive(Debug)]
+pub struct Call {
+    /// The provider.
+    pub destination: Arc<Destination>,
+    /// The method.
+    pub method: Method,
+    /// Path and query below the destination's base path.
+    pub path: PathAndQuery,
+    /// End-to-end headers. Connection-level ones, `Host` and `Content-Length` are replaced.
+    pub headers: HeaderMap,
+    /// The body.
+    pub body: RequestBody,
+    /// How long each part may take.
+    pub deadlines: Deadlines,
+    /// The credential, absent for a provider that needs none.
+    pub credential: Option<Credential>,
+}
+
+impl Call {
+    /// Turns the call into an HTTP/1.1 request in origin form, credential included.
+    pub(crate) fn into_request(self) -> Result<Request<RequestBody>, SendError> {
+        let origin = self.destination.origin();
+        let path = origin.join(&self.path).map_err(|source| SendError::Request { source: source.into() })?;
+        let mut headers = self.headers;
+        strip_connection_headers(&mut headers);
+        for name in [CONTENT_LENGTH, EXPECT, PROXY_AUTHORIZATION] {
+            headers.remove(name);
+        }
+        headers.insert(HOST, origin.authority().clone());
+        if let Some(credential) = &self.credential {
+            credential.apply(&mut headers, origin)?;
+        }
+        let mut request = Request::new(self.body);
+        *request.method_mut() = self.method;
+        *request.uri_mut() = Uri::from(path);
+        *request.headers_mut() = headers;
+        Ok(request)
+    }
+}
+
+/// Rewrites a request from HTTP/1.1 origin form into the absolute form that HTTP/2 needs.
+pub(crate) fn into_http2(
+    request: Request<RequestBody>,
+    destination: &Destination,
+) -> Result<Request<RequestBody>, SendError> {
+    let (mut head, body) = request.into_parts();
+    let authority = head.headers.remove(HOST).unwrap_or_else(|| destination.origin().authority().clone());
+    let mut uri = head.uri.into_parts();
+    uri.scheme = destination.origin().scheme().as_str().parse().ok();
+    uri.authority = authority.to_str().ok().and_then(|text| text.parse().ok());
+    head.uri = Uri::from_parts(uri).map_err(|source| SendError::Request { source: source.into() })?;
+    head.version = Version::HTTP_2;
+    Ok(Request::from_parts(head, body))
+}
+
+/// Removes what concerns one connection only, and whatever `Connection` names.
+pub(crate) fn strip_connection_headers(headers: &mut HeaderMap) {
+    if headers.contains_key(CONNECTION) {
+        let named: Vec<HeaderName> = headers
+            .get_all(CONNECTION)
+            .iter()
+            .filter_map(|value| value.to_str().ok())
+            .flat_map(|list| list.split(','))
+            .filter_map(|name| name.trim().parse().ok())
+            .collect();
+        for name in named {
+            headers.remove(name);
+        }
+        headers.remove(CONNECTION);
+    }
+    for name in [&TRANSFER_ENCODING, &TE, &TRAILER, &UPGRADE, &PROXY_AUTHENTICATE] {
+        headers.remove(name);
+    }
+    headers.remove(&KEEP_ALIVE);
+    headers.remove(&PROXY_CONNECTION);
+}
+
+/// The body of a request: bytes at hand, or a stream that is sent as it comes.
+pub struct RequestBody(Payload);
+
+enum Payload {
+    Bytes(Option<Bytes>),
+    Stream { body: Pin<Box<dyn Body<Data = Bytes, Error = BoxError> + Send>>, ended: Arc<AtomicBool> },
+}
+
+impl RequestBody {
+    /// No body.
+    pub fn empty() -> Self {
+        Self(Payload::Bytes(None))
+    }
+
+    /// Streams a body that is not at hand as a whole. Such a request is not retried.
+    pub fn stream<B>(body: B) -> Self
+    where
+        B: Body<Data = Bytes> + Send + 'static,
+        B::Error: Into<BoxError>,
+    {
+        let body = Box::pin(http_body_util::BodyExt::map_err(body, Into::into));
+        Self(Payload::Stream { body, ended: Arc::new(AtomicBool::new(false)) })
+    }
+
+    /// A flag that turns true when a streamed body was taken to its end; none for bytes at hand.
+    pub(crate) fn end_flag(&self) -> Option<Arc<AtomicBool>> {
+        match &self.0 {
+            Payload::Bytes(_) => None,
+            Payload::Stream { ended, .. } => Some(Arc::clone(ended)),
+        }
+    }
+}
+
+impl From<Bytes> for RequestBody {
+    fn from(bytes: Bytes) -> Self {
+        Self(Payload::Bytes(Some(bytes).filter(|bytes| !bytes.is_empty())))
+    }
+}
+
+impl Body for RequestBody {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        match &mut self.0 {
+            Payload::Bytes(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
+            Payload::Stream { body, ended } => {
+                let polled = body.as_mut().poll_frame(cx);
+                if matches!(polled, Poll::Ready(None)) || body.is_end_stream() {
+                    ended.store(true, Ordering::Relaxed);
+                }
+                polled
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match &self.0 {
+            Payload::Bytes(bytes) => bytes.is_none(),
+            Payload::Stream { body, .. } => body.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.0 {
+            Payload::Bytes(bytes) => {
+                SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64))
+            }
+            Payload::Stream { body, .. } => body.size_hint(),
+        }
+    }
+}
+
+impl fmt::Debug for RequestBody {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Payload::Bytes(bytes) => write!(f, "RequestBody({} bytes)", bytes.as_ref().map_or(0, Bytes::len)),
+            Payload::Stream { .. } => f.write_str("RequestBody(stream)"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

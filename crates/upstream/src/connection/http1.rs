@@ -1,0 +1,242 @@
+//! One HTTP/1.1 connection, driven by whoever uses it.
+//!
+//! The connection has no task: the exchange polls it together with its own request or body, so
+//! that a byte from the provider wakes the client's task and nothing in between. Dropping the
+//! connection closes the socket at once. It may serve again only after a clean end.
+
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, Waker, ready};
+
+use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
+use http::{HeaderMap, Request, Response, StatusCode};
+use http_body::{Body, Frame};
+use hyper::body::{Bytes, Incoming};
+use hyper::client::conn::{TrySendError, http1};
+use hyper_util::rt::TokioIo;
+use tokio::time::Instant;
+
+use super::Counted;
+use super::meter::{Metered, Traffic};
+use super::relay::Relay;
+use crate::call::RequestBody;
+use crate::deadline::{Passed, Timing, Watch};
+use crate::dial::socket::Socket;
+use crate::error::{DialError, ReadError, SendError, cause};
+
+/// The longest response head, and the most bytes that are read or written ahead, in bytes.
+const BUFFER_BYTES_MAX: usize = 64 * 1024;
+
+type Reply = Result<Response<Incoming>, TrySendError<Request<RequestBody>>>;
+
+/// An HTTP/1.1 connection, idle or in one exchange.
+#[derive(Debug)]
+pub(crate) struct Http1 {
+    sender: http1::SendRequest<RequestBody>,
+    /// Gone once the connection has ended.
+    connection: Option<http1::Connection<TokioIo<Metered>, RequestBody>>,
+    /// How the connection ended, when it was an error that no handle reported.
+    ended: Option<hyper::Error>,
+    relay: Arc<Relay>,
+    waker: Waker,
+    traffic: Arc<Traffic>,
+    watch: Watch,
+    /// Set when the exchange did something after which the framing is not beyond doubt.
+    tainted: bool,
+    /// When the connection became idle, in sweeps of the pool.
+    idle_since: u64,
+    _counted: Counted,
+}
+
+/// Why an exchange has no answer.
+#[derive(Debug)]
+pub(crate) enum Failed {
+    /// The connection had ended before the request was begun. The request is whole.
+    Unsent(Box<Request<RequestBody>>),
+    /// Anything else.
+    Error(SendError),
+}
+
+impl Http1 {
+    pub(crate) async fn new(socket: Socket, host: &str, counted: Counted) -> Result<Box<Self>, DialError> {
+        let traffic = Arc::new(Traffic::default());
+        let io = TokioIo::new(Metered::new(socket, Arc::clone(&traffic)));
+        let (sender, connection) = http1::Builder::new()
+            .max_buf_size(BUFFER_BYTES_MAX)
+            .handshake(io)
+            .await
+            .map_err(|_| DialError::Protocol { host: host.to_owned() })?;
+        let relay = Relay::new();
+        Ok(Box::new(Self {
+            sender,
+            connection: Some(connection),
+            ended: None,
+            waker: Waker::from(Arc::clone(&relay)),
+            relay,
+            traffic,
+            watch: Watch::new(),
+            tainted: false,
+            idle_since: 0,
+            _counted: counted,
+        }))
+    }
+
+    /// Sends a request and waits for the head of the answer.
+    ///
+    /// # Cancellation
+    ///
+    /// Dropping the future leaves the connection in the middle of an exchange; the owner must
+    /// drop it, too.
+    pub(crate) async fn exchange(
+        &mut self,
+        request: Request<RequestBody>,
+        timing: &Timing,
+    ) -> Result<Response<Incoming>, Failed> {
+        let upload = request.body().end_flag();
+        self.tainted = false;
+        self.traffic.reset();
+        self.relay.hold();
+        let mut reply = pin!(self.sender.try_send_request(request));
+        let reply = poll_fn(|cx| self.poll_head(cx, reply.as_mut(), timing)).await;
+        let response = reply.map_err(Failed::Error)?.map_err(|error| self.failed(error))?;
+        self.tainted = self.is_early(upload.as_deref()) || has_doubtful_framing(response.headers());
+        if let Some(problem) = head_problem(&response) {
+            return Err(Failed::Error(SendError::Malformed { source: problem.into() }));
+        }
+        Ok(response)
+    }
+
+    fn poll_head(
+        &mut self,
+        cx: &mut Context<'_>,
+        mut reply: Pin<&mut impl Future<Output = Reply>>,
+        timing: &Timing,
+    ) -> Poll<Result<Reply, SendError>> {
+        let wait = |watch: &mut Watch, cx: &mut Context<'_>| {
+            watch.poll_passed(cx, timing, timing.dispatched, timing.limits.first_byte)
+        };
+        match ready!(self.drive(cx, |cx| reply.as_mut().poll(cx), wait)) {
+            Ok(reply) => Poll::Ready(Ok(reply)),
+            Err(passed) => Poll::Ready(Err(cause::send_timeout(passed, self.traffic.has_written()))),
+        }
+    }
+
+    /// Polls for the next piece of an answer's body.
+    ///
+    /// `waiting_since` is when the reader began to wait for it; a reader that does not ask does
+    /// not wait, and pieces that are at hand cost no look at the clock.
+    pub(crate) fn poll_body(
+        &mut self,
+        cx: &mut Context<'_>,
+        body: &mut Incoming,
+        timing: &Timing,
+        waiting_since: &mut Option<Instant>,
+    ) -> Poll<Option<Result<Frame<Bytes>, ReadError>>> {
+        if let Some(passed) = self.watch.total_passed(timing) {
+            return Poll::Ready(Some(Err(cause::read_timeout(passed))));
+        }
+        let wait = |watch: &mut Watch, cx: &mut Context<'_>| {
+            let since = *waiting_since.get_or_insert_with(Instant::now);
+            watch.poll_passed(cx, timing, since, timing.limits.gap)
+        };
+        match ready!(self.drive(cx, |cx| Pin::new(&mut *body).poll_frame(cx), wait)) {
+            Err(passed) => Poll::Ready(Some(Err(cause::read_timeout(passed)))),
+            Ok(frame) => {
+                *waiting_since = None;
+                Poll::Ready(
+                    frame.map(|frame| frame.map_err(|error| cause::read_error(error, self.ended.take()))),
+                )
+            }
+        }
+    }
+
+    /// Polls the connection, then what the caller waits for, then the deadline.
+    ///
+    /// A ready result does not register the task: the caller polls again or gives the connection
+    /// back.
+    fn drive<T>(
+        &mut self,
+        cx: &mut Context<'_>,
+        mut poll: impl FnMut(&mut Context<'_>) -> Poll<T>,
+        wait: impl FnOnce(&mut Watch, &mut Context<'_>) -> Poll<Passed>,
+    ) -> Poll<Result<T, Passed>> {
+        self.relay.hold();
+        let mut inner = Context::from_waker(&self.waker);
+        poll_connection(&mut self.connection, &mut self.ended, &mut inner);
+        if let Poll::Ready(ready) = poll(&mut inner) {
+            return Poll::Ready(Ok(ready));
+        }
+        if let Poll::Ready(passed) = wait(&mut self.watch, &mut inner) {
+            return Poll::Ready(Err(passed));
+        }
+        self.relay.forward(cx.waker());
+        Poll::Pending
+    }
+
+    /// Whether the last exchange ended cleanly and the connection waits for the next request.
+    pub(crate) fn is_reusable(&self) -> bool {
+        !self.tainted && self.connection.is_some() && self.sender.is_ready()
+    }
+
+    /// Prepares for a time without an owner, which begins in sweep `now` of the pool.
+    pub(crate) fn park(&mut self, now: u64) {
+        self.relay.detach();
+        self.idle_since = now;
+    }
+
+    pub(crate) fn idle_since(&self) -> u64 {
+        self.idle_since
+    }
+
+    /// Whether an idle connection is still open, as far as is known on this side.
+    pub(crate) fn is_alive(&mut self) -> bool {
+        let mut inner = Context::from_waker(&self.waker);
+        poll_connection(&mut self.connection, &mut self.ended, &mut inner);
+        self.connection.is_some()
+    }
+
+    fn failed(&mut self, mut error: TrySendError<Request<RequestBody>>) -> Failed {
+        match error.take_message() {
+            Some(request) => Failed::Unsent(Box::new(request)),
+            None => Failed::Error(cause::send_error(error.into_error(), self.traffic.has_written())),
+        }
+    }
+
+    /// Whether the answer began before the request was all sent.
+    fn is_early(&self, upload: Option<&AtomicBool>) -> bool {
+        self.traffic.is_write_blocked() || upload.is_some_and(|ended| !ended.load(Ordering::Relaxed))
+    }
+}
+
+fn poll_connection(
+    connection: &mut Option<http1::Connection<TokioIo<Metered>, RequestBody>>,
+    ended: &mut Option<hyper::Error>,
+    cx: &mut Context<'_>,
+) {
+    if let Some(running) = connection
+        && let Poll::Ready(end) = Pin::new(running).poll(cx)
+    {
+        *ended = end.err();
+        // Dropping it closes the socket and answers the handles that still wait.
+        *connection = None;
+    }
+}
+
+/// Whether the head gives more than one length, so that two readers could disagree on its end.
+fn has_doubtful_framing(headers: &HeaderMap) -> bool {
+    let mut lengths = headers.get_all(CONTENT_LENGTH).iter();
+    lengths.next().is_some() && (headers.contains_key(TRANSFER_ENCODING) || lengths.next().is_some())
+}
+
+/// What a head must not be, although it parses.
+fn head_problem(response: &Response<Incoming>) -> Option<&'static str> {
+    if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+        return Some("the provider switched protocols without being asked");
+    }
+    let mut codings = response.headers().get_all(TRANSFER_ENCODING).iter();
+    let first = codings.next()?;
+    let plain = first.as_bytes().eq_ignore_ascii_case(b"chunked") && codings.next().is_none();
+    (!plain).then_some("the transfer coding is not plain chunked")
+}

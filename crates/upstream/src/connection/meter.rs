@@ -1,0 +1,99 @@
+//! A socket that notes whether a request has touched the wire.
+
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use crate::dial::socket::Socket;
+
+/// What happened on a socket since the last request began.
+#[derive(Debug, Default)]
+pub(crate) struct Traffic {
+    written: AtomicBool,
+    blocked: AtomicBool,
+}
+
+impl Traffic {
+    /// Starts over for a new request.
+    pub(crate) fn reset(&self) {
+        self.written.store(false, Ordering::Relaxed);
+        self.blocked.store(false, Ordering::Relaxed);
+    }
+
+    /// Whether any byte of the request was handed to the system.
+    pub(crate) fn has_written(&self) -> bool {
+        self.written.load(Ordering::Relaxed)
+    }
+
+    /// Whether bytes of the request still wait for the peer to read.
+    pub(crate) fn is_write_blocked(&self) -> bool {
+        self.blocked.load(Ordering::Relaxed)
+    }
+
+    fn record(&self, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+        match &written {
+            Poll::Ready(Ok(bytes)) if *bytes > 0 => {
+                self.written.store(true, Ordering::Relaxed);
+                self.blocked.store(false, Ordering::Relaxed);
+            }
+            Poll::Ready(_) => {}
+            Poll::Pending => self.blocked.store(true, Ordering::Relaxed),
+        }
+        written
+    }
+}
+
+/// A socket under a meter.
+#[derive(Debug)]
+pub(crate) struct Metered {
+    socket: Socket,
+    traffic: Arc<Traffic>,
+}
+
+impl Metered {
+    pub(crate) fn new(socket: Socket, traffic: Arc<Traffic>) -> Self {
+        Self { socket, traffic }
+    }
+}
+
+impl AsyncRead for Metered {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.socket).poll_read(cx, buffer)
+    }
+}
+
+impl AsyncWrite for Metered {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.socket).poll_write(cx, bytes);
+        self.traffic.record(written)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.socket).poll_write_vectored(cx, slices);
+        self.traffic.record(written)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.socket.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.socket).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.socket).poll_shutdown(cx)
+    }
+}

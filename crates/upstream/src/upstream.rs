@@ -1,0 +1,189 @@
+//! The front door: one value per worker, which sends calls and keeps that worker's connections.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, OnceLock, Weak};
+
+use http::Request;
+use parking_lot::Mutex;
+use tokio::task::AbortHandle;
+use tokio::time::{Instant, interval, timeout_at};
+
+use crate::answer::{Answer, Carrier};
+use crate::call::{Call, RequestBody, into_http2};
+use crate::connection::http1::Failed;
+use crate::deadline::Timing;
+use crate::destination::Destination;
+use crate::dial::Dialer;
+use crate::dial::resolve::{Resolve, SystemResolver};
+use crate::error::SendError;
+use crate::pool::{Dialling, Link, Pool, SWEEP_EVERY};
+use crate::stats::Stats;
+
+/// Sends calls to providers over one worker's own connections.
+///
+/// It is `Sync`, but meant for one thread: connections live on the runtime that dialled them.
+/// Cloning shares the connections. When the last clone is dropped, idle connections close.
+#[derive(Clone)]
+pub struct Upstream {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    dialer: Dialer,
+    pools: Mutex<HashMap<u64, Arc<Pool>>>,
+    sweeper: OnceLock<AbortHandle>,
+}
+
+impl Default for Upstream {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Upstream {
+    /// Resolves names with the operating system.
+    pub fn new() -> Self {
+        Self::with_resolver(Arc::new(SystemResolver))
+    }
+
+    /// Resolves names with another resolver. The dialer checks its answers like any other.
+    pub fn with_resolver(resolver: Arc<dyn Resolve>) -> Self {
+        let dialer = Dialer::new(resolver);
+        let (pools, sweeper) = Default::default();
+        Self { shared: Arc::new(Shared { dialer, pools, sweeper }) }
+    }
+
+    /// Sends a call and waits for the head of the answer.
+    ///
+    /// A request that met a connection which its peer had already closed is sent once more on a
+    /// fresh one, when no byte of it had left. No redirect is followed.
+    ///
+    /// Must be called within a Tokio runtime with time and I/O.
+    ///
+    /// # Errors
+    ///
+    /// See [`SendError`]; [`SendError::is_retry_safe`] says whether the provider can have seen
+    /// the request.
+    ///
+    /// # Cancellation
+    ///
+    /// Dropping the future, or later the answer, cancels the call: an HTTP/1.1 connection is
+    /// closed and an HTTP/2 stream is reset at once.
+    pub async fn send(&self, call: Call) -> Result<Answer, SendError> {
+        let timing = Timing::start(call.deadlines);
+        let destination = Arc::clone(&call.destination);
+        let mut request = call.into_request()?;
+        let pool = self.shared.pool(&destination);
+        if let Some(link) = pool.at_hand(&destination) {
+            match exchange(link, request, &destination, timing).await {
+                Ok(answer) => return Ok(answer),
+                Err(Failed::Unsent(whole)) => request = *whole,
+                Err(Failed::Error(error)) => return Err(error),
+            }
+            return Box::pin(self.send_anew(&pool, &destination, request, timing, true)).await;
+        }
+        Box::pin(self.send_anew(&pool, &destination, request, timing, false)).await
+    }
+
+    /// Waits for a connection or makes one. Boxed by the caller, to keep the common future small.
+    async fn send_anew(
+        &self,
+        pool: &Arc<Pool>,
+        destination: &Arc<Destination>,
+        mut request: Request<RequestBody>,
+        mut timing: Timing,
+        mut fresh: bool,
+    ) -> Result<Answer, SendError> {
+        loop {
+            let deadlines = timing.limits;
+            let dialling =
+                Dialling { dialer: &self.shared.dialer, destination, deadlines: &deadlines, fresh };
+            let link = timeout_at(timing.total_at(), pool.connect(dialling))
+                .await
+                .map_err(|_| SendError::TotalTimeout { after: timing.limits.total, sent: false })??;
+            timing.dispatched = Instant::now();
+            match exchange(link, request, destination, timing).await {
+                Ok(answer) => return Ok(answer),
+                Err(Failed::Unsent(whole)) if !fresh => request = *whole,
+                Err(Failed::Unsent(_)) => return Err(SendError::ClosedEarly { sent: false }),
+                Err(Failed::Error(error)) => return Err(error),
+            }
+            fresh = true;
+        }
+    }
+
+    /// What all connections of this worker did and do.
+    pub fn stats(&self) -> Stats {
+        let mut sum = Stats::default();
+        self.stats_by_destination(|_, stats| sum += stats);
+        sum
+    }
+
+    /// Visits what the connections of this worker did and do, by destination.
+    pub fn stats_by_destination(&self, mut visit: impl FnMut(&Destination, Stats)) {
+        for pool in self.shared.pools.lock().values() {
+            if let Some(destination) = pool.destination().upgrade() {
+                visit(&destination, pool.stats());
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Upstream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Upstream").field("stats", &self.stats()).finish_non_exhaustive()
+    }
+}
+
+/// Runs one exchange on one connection.
+async fn exchange(
+    link: Link,
+    request: Request<RequestBody>,
+    destination: &Destination,
+    timing: Timing,
+) -> Result<Answer, Failed> {
+    match link {
+        Link::Http1 { lease, mut connection, reused } => {
+            let response = connection.exchange(request, &timing).await?;
+            Ok(Answer::new(response, Carrier::Http1(connection, lease), timing, reused))
+        }
+        Link::Http2 { mut stream, reused } => {
+            let request = into_http2(request, destination).map_err(Failed::Error)?;
+            let response = stream.exchange(request, &timing).await?;
+            Ok(Answer::new(response, Carrier::Http2(stream), timing, reused))
+        }
+    }
+}
+
+impl Shared {
+    fn pool(self: &Arc<Self>, destination: &Arc<Destination>) -> Arc<Pool> {
+        let mut pools = self.pools.lock();
+        if let Some(pool) = pools.get(&destination.id()) {
+            return Arc::clone(pool);
+        }
+        let pool = Pool::new(destination);
+        pools.insert(destination.id(), Arc::clone(&pool));
+        drop(pools);
+        self.sweeper.get_or_init(|| tokio::spawn(sweep(Arc::downgrade(self))).abort_handle());
+        pool
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        if let Some(sweeper) = self.sweeper.get() {
+            sweeper.abort();
+        }
+    }
+}
+
+/// Closes what nobody uses, until the connections' owner is gone.
+async fn sweep(shared: Weak<Shared>) {
+    let mut ticks = interval(SWEEP_EVERY);
+    loop {
+        ticks.tick().await;
+        let Some(shared) = shared.upgrade() else { return };
+        shared.pools.lock().retain(|_, pool| pool.sweep());
+    }
+}
