@@ -23,6 +23,10 @@ mod session;
 mod stage;
 mod window;
 
+#[cfg(test)]
+#[expect(clippy::string_slice, reason = "tests cut texts at places that they know")]
+mod tests;
+
 pub use hold::{HoldBack, Overflow};
 pub use lane::{Lane, LaneKind, LaneMask};
 pub use lane_text::{Released, TextError, TextStats};

@@ -1,12 +1,14 @@
 //! Which parts of a text are decided: where a match stands for good, and where one may still grow.
 //!
-//! A place is decided once the automaton that starts there is dead, or has read its longest match and
-//! one byte more, before the text's end. Everything up to the first open place can be released.
+//! A place is decided once the automaton that starts there is dead before the text's end, or says the
+//! same whatever follows. Everything up to the first open place can be released.
 //! Two ways give the same answer: `search` runs over text that has a longest match and one byte to the
 //! right of it, and `settle` asks place by place near the end. A stream whose text makes the second too
 //! dear goes on with the first alone, and then holds one longest match.
 
-use regex_automata::hybrid::dfa::Cache;
+use regex_automata::hybrid::LazyStateID;
+use regex_automata::hybrid::dfa::{Cache, DFA};
+use regex_automata::util::alphabet::Unit;
 use regex_automata::util::pool::PoolGuard;
 use regex_automata::{Anchored, Input, PatternID};
 use smallvec::SmallVec;
@@ -233,7 +235,67 @@ impl<'c> Work<'c> {
             if state.is_match() {
                 matched(text.len(), dfa.match_pattern(cache, state, 0).as_usize());
             }
+            return Ok(true);
         }
-        Ok(span.is_last)
+        match foregone(dfa, cache, state) {
+            None => Ok(false),
+            Some(Foregone::NoMatch) => Ok(true),
+            Some(Foregone::Match(rule)) => {
+                matched(text.len(), rule);
+                Ok(true)
+            }
+        }
+    }
+}
+
+/// What an automaton will say, whatever follows.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Foregone {
+    /// No further match ends anywhere.
+    NoMatch,
+    /// A last match, of this rule, ends right here.
+    Match(usize),
+}
+
+/// What an automaton in `state` will say, where that does not depend on what follows.
+///
+/// A match shows one byte late, so a state may be alive for a byte or two after all is decided.
+fn foregone(dfa: &DFA, cache: &mut Cache, state: LazyStateID) -> Option<Foregone> {
+    let clears = cache.clear_count();
+    let mut last = None;
+    let mut same = None;
+    for unit in dfa.byte_classes().representatives(..) {
+        let next = step(dfa, cache, state, unit)?;
+        let says = match next {
+            _ if cache.clear_count() != clears => return None,
+            dead if dead.is_dead() => Foregone::NoMatch,
+            ends if ends.is_match() => Foregone::Match(dfa.match_pattern(cache, ends, 0).as_usize()),
+            _ => return None,
+        };
+        let is_new = !next.is_dead() && !unit.is_eoi() && last != Some(next);
+        if is_new && !is_exhausted(dfa, cache, next) {
+            return None;
+        }
+        last = Some(next);
+        if *same.get_or_insert(says) != says {
+            return None;
+        }
+    }
+    same
+}
+
+/// Whether nothing that follows leads to a match.
+fn is_exhausted(dfa: &DFA, cache: &mut Cache, state: LazyStateID) -> bool {
+    let clears = cache.clear_count();
+    dfa.byte_classes().representatives(..).all(|unit| {
+        step(dfa, cache, state, unit).is_some_and(|next| next.is_dead()) && cache.clear_count() == clears
+    })
+}
+
+/// The state after `unit`. A cache that is cleared meanwhile makes other states invalid.
+fn step(dfa: &DFA, cache: &mut Cache, state: LazyStateID, unit: Unit) -> Option<LazyStateID> {
+    match unit.as_u8() {
+        Some(byte) => dfa.next_state(cache, state, byte).ok(),
+        None => dfa.next_eoi_state(cache, state).ok(),
     }
 }

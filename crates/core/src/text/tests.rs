@@ -1,0 +1,8 @@
+//! Streamed text edits as a specification. `kit` has the patterns, the texts and the ways to cut them.
+
+mod compile;
+mod exact;
+mod json;
+mod kit;
+mod lanes;
+mod window;
