@@ -1,0 +1,42 @@
+//! The engine behind `cargo xtask`: every chore of the repository as a function.
+//!
+//! One file per chore (`demo`, `test`, `ci`, `tidy`, `metrics`, `bench`), over three readers of the repository:
+//! `workspace` (manifests and files), `source` (a Rust file taken apart) and `command` (other programs).
+//! Links nothing of the gateway itself, so that a change there never rebuilds the tool.
+
+mod bench;
+mod ci;
+mod cli;
+mod client;
+mod command;
+mod console;
+mod demo;
+#[cfg(test)]
+mod fixture;
+mod marked;
+mod metrics;
+mod skip;
+mod source;
+mod supply;
+mod test;
+mod tidy;
+mod workspace;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+
+/// Reads the command line of `cargo xtask` and does what it says.
+#[must_use]
+pub fn main() -> ExitCode {
+    cli::main()
+}
+
+/// Every broken house rule of the workspace around the current folder, as lines for people.
+///
+/// # Errors
+/// The current folder lies in no workspace, or a file of it cannot be read.
+pub fn tidy() -> Result<Vec<String>> {
+    let workspace = workspace::Workspace::find()?;
+    Ok(tidy::findings(&workspace).iter().map(ToString::to_string).collect())
+}

@@ -1,0 +1,64 @@
+//! `cargo xtask bench`: measures the gateway against the floor of the same run and writes the table into the docs.
+//!
+//! The measuring itself belongs to the test kit's `gatewright-bench`; this builds what it needs in the release profile
+//! and puts what it prints between the markers of `docs/benchmarks.md`.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, bail};
+
+use crate::command;
+use crate::console::{heading, print, say};
+use crate::{marked, workspace};
+
+const PAGE: &str = "docs/benchmarks.md";
+const MARK: &str = "bench";
+
+/// Builds, measures, writes.
+///
+/// # Errors
+/// Something does not build, the measurement fails, or the page has no place for the table.
+pub(crate) fn run(root: &Path, quick: bool) -> Result<()> {
+    heading("build");
+    let build =
+        ["build", "--release", "--package", "gatewright", "--package", "gatewright-testkit", "--bins"];
+    command::run(command::cargo().current_dir(root).args(build))?;
+    heading("measure");
+    let binaries = workspace::target(root).join("release");
+    let mut report = Command::new(binaries.join("gatewright-bench"));
+    report.current_dir(root).arg("report").env("GATEWRIGHT_BIN", binaries.join("gatewright"));
+    if quick {
+        report.arg("--quick");
+    }
+    let table = measured(&mut report)?;
+    print(&table);
+    if quick {
+        say(format_args!("a quick run is for trying out: {PAGE} keeps the figures of the last whole one"));
+        return Ok(());
+    }
+    let page = fs::read_to_string(root.join(PAGE)).with_context(|| format!("cannot read {PAGE}"))?;
+    let page = marked::replace(&page, MARK, &table).with_context(|| format!("in {PAGE}"))?;
+    fs::write(root.join(PAGE), page).with_context(|| format!("cannot write {PAGE}"))?;
+    say(format_args!("wrote the table into {PAGE}"));
+    Ok(())
+}
+
+/// Runs the measurement; its progress goes to the terminal, its table comes back.
+fn measured(report: &mut Command) -> Result<String> {
+    let shown = command::shown(report);
+    let output = report
+        .stdin(Stdio::null())
+        .stderr(Stdio::inherit())
+        .output()
+        .with_context(|| format!("cannot start `{shown}`"))?;
+    if !output.status.success() {
+        bail!("`{shown}` failed: {}", output.status);
+    }
+    let table = String::from_utf8(output.stdout).with_context(|| format!("`{shown}` printed no UTF-8"))?;
+    if !table.lines().any(|line| line.starts_with('|')) {
+        bail!("`{shown}` printed no table");
+    }
+    Ok(table)
+}
