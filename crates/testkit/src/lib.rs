@@ -1,5 +1,7 @@
 //! What we and extension authors test with.
 //!
+//! [`bench`] measures a gateway against the least that a proxy can do.
 //! [`provider`] simulates the far end: a real listener that is told what to do, down to the byte.
 
+pub mod bench;
 pub mod provider;
