@@ -1,0 +1,36 @@
+//! From configuration files to validated settings and a plan.
+//!
+//! This crate is the only one that reads YAML and the process environment and that watches files.
+//! It reports everything that is wrong at once, each problem at its file, line and column; it
+//! knows the JSON Schema of the configuration and writes its reference page; it keeps the last
+//! good configuration for the next start.
+#![warn(missing_docs)]
+
+mod build;
+mod catalogue;
+mod check;
+mod decode;
+mod extensions;
+mod load;
+mod located;
+mod nearest;
+mod place;
+mod position;
+mod problem;
+mod reference;
+mod schema;
+mod settings;
+mod shape;
+mod unit;
+mod walk;
+
+pub use catalogue::price;
+pub use extensions::ExtensionCatalogue;
+pub use load::{Inputs, Loaded, load, load_sources};
+pub use position::Source;
+pub use problem::{ConfigErrors, Problem, Severity};
+pub use reference::{Environment, ProcessEnvironment};
+pub use settings::{
+    AdminSettings, DrainSettings, Durability, ListenerLimits, ListenerSettings, LogFormat, Settings,
+    StoreSettings, TelemetrySettings, TlsSettings,
+};

@@ -1,0 +1,171 @@
+//! Models, instances, routes, tenants.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use gatewright::{InstanceId, ModelName, ProviderName, RouteName, TenantId};
+use gatewright_policy::{
+    AnswerModel, InstancePlan, ModelPlan, OnFailure, Pattern, Plan, PriceBook, Rates, RouteMatch, RoutePlan,
+    RunMode, Strategy, TargetPlan, TenantPlan,
+};
+
+use super::Builder;
+use crate::catalogue;
+use crate::position::KeyPath;
+use crate::shape::extension::{self, Instance};
+use crate::shape::model::{self, Model, Price, Target};
+use crate::shape::route::{Route, Tenant};
+use crate::shape::Shape;
+use crate::unit::Dollars;
+
+impl Builder<'_> {
+    pub(super) fn plan(&mut self, shape: Shape, generation: u64) -> Plan {
+        let root = KeyPath::root();
+        let prices: HashMap<String, String> = shape
+            .providers
+            .iter()
+            .map(|(name, provider)| {
+                (name.clone(), provider.catalogue.clone().unwrap_or_else(|| provider.adapter.clone()))
+            })
+            .collect();
+        let mut plan = Plan {
+            generation,
+            authenticate: ids(&shape.authenticate),
+            tenants: shape.tenants.iter().map(|(id, plan)| (TenantId::new(id), tenant(plan))).collect(),
+            ..Plan::default()
+        };
+        for (name, provider) in shape.providers {
+            if let Some(built) = self.provider(&name, provider, &root.key("providers").key(&name)) {
+                plan.providers.insert(ProviderName::new(&name), Arc::new(built));
+            }
+        }
+        for (name, model) in shape.models {
+            let built = self.model(&name, model, &prices);
+            plan.models.insert(ModelName::new(&name), Arc::new(built));
+        }
+        for (place, instance) in shape.extensions.into_iter().enumerate() {
+            let built = self.instance(instance, &root.key("extensions").item(place));
+            plan.instances.push(built);
+        }
+        plan.routes = shape.routes.iter().map(|plan| Arc::new(route(plan))).collect();
+        plan
+    }
+
+    fn model(&mut self, name: &str, model: Model, prices: &HashMap<String, String>) -> ModelPlan {
+        let path = KeyPath::root().key("models").key(name).key("targets");
+        ModelPlan {
+            name: ModelName::new(name),
+            targets: model
+                .targets
+                .into_iter()
+                .enumerate()
+                .map(|(place, target)| self.target(name, target, prices, &path.item(place)))
+                .collect(),
+            strategy: match model.strategy {
+                model::Strategy::First => Strategy::First,
+                model::Strategy::RoundRobin => Strategy::RoundRobin,
+                model::Strategy::Weighted => Strategy::Weighted,
+            },
+            answer_model: match model.answer_model {
+                model::AnswerModel::Served => AnswerModel::Served,
+                model::AnswerModel::Asked => AnswerModel::Asked,
+            },
+            description: model.description.map(Arc::from),
+        }
+    }
+
+    fn target(
+        &mut self,
+        public: &str,
+        target: Target,
+        prices: &HashMap<String, String>,
+        path: &KeyPath,
+    ) -> TargetPlan {
+        let model = target.model.unwrap_or_else(|| public.to_owned());
+        let price = match &target.price {
+            Some(price) => Some(book(price)),
+            None => {
+                let vendor = prices.get(&target.provider).map_or("", String::as_str);
+                let found = catalogue::price(vendor, &model);
+                if found.is_none() {
+                    let message = format!(
+                        "the price of `{model}` at `{vendor}` is not in the catalogue, so that its cost is unknown; \
+                         set `price`"
+                    );
+                    self.warning(path, message);
+                }
+                found
+            }
+        };
+        TargetPlan {
+            provider: ProviderName::new(&target.provider),
+            model: Arc::from(model),
+            weight: target.weight,
+            price: price.map(Arc::new),
+        }
+    }
+
+    fn instance(&self, instance: Instance, path: &KeyPath) -> InstancePlan {
+        let on_failure = |choice| match choice {
+            extension::OnFailure::Deny => OnFailure::Deny,
+            extension::OnFailure::Skip => OnFailure::Skip,
+        };
+        InstancePlan {
+            id: InstanceId::new(&instance.id),
+            extension: Arc::from(instance.extension),
+            settings: instance.with.unwrap_or_default(),
+            on_error: instance.on_error.map(on_failure),
+            on_timeout: instance.on_timeout.map(on_failure),
+            on_panic: instance.on_panic.map(on_failure),
+            deadline: instance.deadline.0,
+            mode: match instance.mode {
+                extension::Mode::Enforce => RunMode::Enforce,
+                extension::Mode::Shadow => RunMode::Shadow,
+                extension::Mode::Off => RunMode::Off,
+            },
+            isolate: instance.isolate,
+            source: Arc::from(self.source(path)),
+        }
+    }
+}
+
+fn ids(names: &[String]) -> Vec<InstanceId> {
+    names.iter().map(|name| InstanceId::new(name)).collect()
+}
+
+fn route(route: &Route) -> RoutePlan {
+    RoutePlan {
+        name: RouteName::new(&route.name),
+        matcher: RouteMatch {
+            path: Pattern::new(&route.matcher.path),
+            tenant: Pattern::new(&route.matcher.tenant),
+            model: Pattern::new(&route.matcher.model),
+        },
+        limit: ids(&route.limit),
+        request: ids(&route.request),
+        response: ids(&route.response),
+        sinks: ids(&route.sinks),
+    }
+}
+
+fn tenant(tenant: &Tenant) -> TenantPlan {
+    TenantPlan {
+        body_bytes_max: tenant.body_bytes_max.map(|size| size.0),
+        models: tenant.models.iter().map(|pattern| Pattern::new(pattern)).collect(),
+    }
+}
+
+fn book(price: &Price) -> PriceBook {
+    let rate = |price: Option<Dollars>| price.map(|dollars| dollars.0);
+    let rates = Rates {
+        input: Some(price.input.0),
+        cache_read: rate(price.cache_read),
+        cache_write: rate(price.cache_write),
+        cache_write_1h: rate(price.cache_write_1h),
+        output: rate(price.output),
+        reasoning: rate(price.reasoning),
+        input_audio: rate(price.input_audio),
+        output_audio: rate(price.output_audio),
+    };
+    PriceBook { rates, ..PriceBook::default() }
+}

@@ -1,0 +1,102 @@
+//! Listeners, store, telemetry: what holds for the life of the process.
+
+use std::net::SocketAddr;
+
+use super::Builder;
+use crate::position::KeyPath;
+use crate::settings::{
+    AdminSettings, DrainSettings, Durability, ListenerLimits, ListenerSettings, LogFormat, Settings,
+    StoreSettings, TelemetrySettings, TlsSettings,
+};
+use crate::shape::listener::{Limits, Listener};
+use crate::shape::{Shape, process};
+
+/// At least two, so that one looping hook does not stop the gateway.
+const WORKERS_MIN: usize = 2;
+
+impl Builder<'_> {
+    pub(super) fn settings(&mut self, shape: &Shape) -> Settings {
+        let listeners = KeyPath::root().key("listeners");
+        let store = KeyPath::root().key("store").key("path");
+        Settings {
+            listeners: shape
+                .listeners
+                .iter()
+                .enumerate()
+                .map(|(place, listener)| self.listener(listener, &listeners.item(place)))
+                .collect(),
+            admin: AdminSettings {
+                address: self.address(&shape.admin.address, &KeyPath::root().key("admin").key("address")),
+            },
+            workers: shape.workers.map_or_else(cores, usize::from).max(WORKERS_MIN),
+            drain: DrainSettings { min: shape.drain.min.0, deadline: shape.drain.deadline.0 },
+            store: StoreSettings {
+                path: self.beside(&store, &shape.store.path),
+                durability: match shape.store.durability {
+                    process::Durability::None => Durability::None,
+                    process::Durability::Crash => Durability::Crash,
+                    process::Durability::Power => Durability::Power,
+                },
+            },
+            telemetry: TelemetrySettings {
+                log_format: match shape.telemetry.log.format {
+                    process::LogFormat::Human => LogFormat::Human,
+                    process::LogFormat::Json => LogFormat::Json,
+                },
+                log_level: shape.telemetry.log.level.clone(),
+                access_log: shape.telemetry.access_log,
+                trace_header: shape.telemetry.trace_header,
+            },
+        }
+    }
+
+    fn listener(&mut self, listener: &Listener, path: &KeyPath) -> ListenerSettings {
+        let tls = listener.tls.as_ref().map(|tls| TlsSettings {
+            certificate: self.beside(&path.key("tls").key("certificate"), &tls.certificate),
+            key: self.beside(&path.key("tls").key("key"), &tls.key),
+        });
+        if let Some(tls) = &tls {
+            self.files.extend([tls.certificate.clone(), tls.key.clone()]);
+        }
+        ListenerSettings {
+            name: listener.name.clone(),
+            address: self.address(&listener.address, &path.key("address")),
+            tls,
+            http2_cleartext: listener.http2_cleartext,
+            limits: self.limits(&listener.limits, &path.key("limits")),
+        }
+    }
+
+    fn limits(&mut self, limits: &Limits, path: &KeyPath) -> ListenerLimits {
+        let head = limits.header_bytes_max.0;
+        if !(8 << 10..=1 << 20).contains(&head) {
+            self.error(&path.key("header_bytes_max"), "expected a size from 8KiB to 1MiB");
+        }
+        if limits.body_bytes_max.0 == 0 {
+            self.error(&path.key("body_bytes_max"), "no request would fit: expected at least 1 byte");
+        }
+        ListenerLimits {
+            connections_max: usize::try_from(limits.connections_max).unwrap_or(usize::MAX),
+            connections_per_ip_max: usize::try_from(limits.connections_per_ip_max).ok().filter(|max| *max > 0),
+            header_timeout: limits.header_timeout.0,
+            idle_timeout: limits.idle_timeout.0,
+            body_idle_timeout: limits.body_idle_timeout.0,
+            write_stall_timeout: limits.write_stall_timeout.0,
+            tls_handshake_timeout: limits.tls_handshake_timeout.0,
+            headers_max: usize::from(limits.headers_max),
+            header_bytes_max: usize::try_from(head).unwrap_or(usize::MAX),
+            body_bytes_max: limits.body_bytes_max.0,
+        }
+    }
+
+    fn address(&mut self, text: &str, path: &KeyPath) -> SocketAddr {
+        text.parse().unwrap_or_else(|_| {
+            self.error(path, "not an address and port");
+            SocketAddr::from(([127, 0, 0, 1], 0))
+        })
+    }
+}
+
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(WORKERS_MIN, usize::from)
+}

@@ -1,0 +1,31 @@
+//! What the configuration may name: the linked extensions, and the schema of their settings.
+
+use gatewright::point::Point;
+use gatewright::registry::Registry;
+use serde_json::Value;
+
+/// The extensions of this binary.
+pub trait ExtensionCatalogue {
+    /// Their names, sorted.
+    fn names(&self) -> Vec<&str>;
+
+    /// The JSON Schema of an extension's settings; `None` where no extension has the name.
+    fn schema(&self, name: &str) -> Option<Value>;
+
+    /// The points that an extension implements; `None` where no extension has the name.
+    fn points(&self, name: &str) -> Option<&[Point]>;
+}
+
+impl ExtensionCatalogue for Registry {
+    fn names(&self) -> Vec<&str> {
+        self.iter().map(|extension| extension.name).collect()
+    }
+
+    fn schema(&self, name: &str) -> Option<Value> {
+        self.get(name).map(|extension| (extension.schema)())
+    }
+
+    fn points(&self, name: &str) -> Option<&[Point]> {
+        self.get(name).map(|extension| extension.points)
+    }
+}

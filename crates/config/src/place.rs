@@ -1,0 +1,92 @@
+//! Where the settings of each instance stand, for problems that are found after the tree is gone.
+
+use std::collections::HashMap;
+
+use gatewright::InstanceId;
+
+use crate::located::{Node, Value};
+use crate::position::{KeyPath, Position, Source};
+use crate::problem::{Problem, Severity};
+
+/// The places of all settings; no values, so no secrets.
+#[derive(Debug, Default)]
+pub(crate) struct Places {
+    instances: HashMap<String, Settings>,
+}
+
+#[derive(Debug)]
+struct Settings {
+    path: KeyPath,
+    at: Position,
+    /// By the path from the settings on, as text.
+    below: HashMap<String, Position>,
+}
+
+impl Places {
+    pub(crate) fn of(root: &Node) -> Self {
+        let mut places = Self::default();
+        let list = root.get("extensions").map(Node::items).unwrap_or_default();
+        for (place, instance) in list.iter().enumerate() {
+            let Some(id) = instance.get("id").and_then(Node::text) else { continue };
+            let path = KeyPath::root().key("extensions").item(place).key("with");
+            let with = instance.get("with");
+            let mut below = HashMap::new();
+            if let Some(with) = with {
+                collect(with, &mut KeyPath::root(), &mut below);
+            }
+            let at = with.map_or(instance.at, |with| with.at);
+            places.instances.insert(id.to_owned(), Settings { path, at, below });
+        }
+        places
+    }
+
+    pub(crate) fn problem(&self, sources: &[Source], id: &InstanceId, path: &str, message: &str) -> Problem {
+        let settings = self.instances.get(id.as_str());
+        let at = settings.map_or(Position::start_of(0), |settings| settings.nearest(path));
+        let dot = if path.is_empty() || path.starts_with('[') { "" } else { "." };
+        let whole = settings.map(|settings| format!("{}{dot}{path}", settings.path)).unwrap_or_default();
+        Problem {
+            severity: Severity::Error,
+            file: at.path(sources).to_owned(),
+            line: at.line,
+            column: at.column,
+            path: whole,
+            message: message.to_owned(),
+        }
+    }
+}
+
+impl Settings {
+    /// The place of a path, or of the nearest value around it.
+    fn nearest(&self, path: &str) -> Position {
+        let mut path = path;
+        loop {
+            if let Some(at) = self.below.get(path) {
+                return *at;
+            }
+            let Some(end) = path.rfind(['.', '[']) else { return self.at };
+            path = path.get(..end).unwrap_or_default();
+        }
+    }
+}
+
+fn collect(node: &Node, path: &mut KeyPath, below: &mut HashMap<String, Position>) {
+    below.insert(path.to_string(), node.at);
+    match &node.value {
+        Value::Map(entries) => {
+            for entry in entries {
+                path.push_key(&entry.key);
+                collect(&entry.value, path, below);
+                path.pop();
+            }
+        }
+        Value::List(items) => {
+            for (place, item) in items.iter().enumerate() {
+                path.push_item(place);
+                collect(item, path, below);
+                path.pop();
+            }
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Text(_) => {}
+    }
+}

@@ -1,0 +1,109 @@
+//! The parts `drain`, `store` and `telemetry`.
+
+use std::path::PathBuf;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::unit::Span;
+
+/// How the process ends on SIGTERM: it reports not ready at once, accepts for `min`, then lets open
+/// answers finish until `deadline`. Allow the supervisor both times and ten seconds more.
+#[derive(Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Drain {
+    /// How long new connections are still accepted. Set it to the time that load balancers need to
+    /// notice the readiness.
+    pub(crate) min: Span,
+
+    /// How long open answers may take after that; what is still open then gets an error event.
+    pub(crate) deadline: Span,
+}
+
+impl Default for Drain {
+    fn default() -> Self {
+        Self { min: Span::secs(0), deadline: Span::secs(30) }
+    }
+}
+
+/// Where usage records are kept.
+#[derive(Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Store {
+    /// The SQLite file; it is created where it does not exist. A relative path starts at the
+    /// configuration file.
+    #[schemars(length(min = 1))]
+    pub(crate) path: PathBuf,
+
+    /// What a written record survives.
+    pub(crate) durability: Durability,
+}
+
+impl Default for Store {
+    fn default() -> Self {
+        Self { path: PathBuf::from("gatewright.db"), durability: Durability::Crash }
+    }
+}
+
+/// What a written record survives.
+#[derive(Clone, Copy, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Durability {
+    /// Nothing is promised; for laptops.
+    None,
+    /// The end of the process, however sudden.
+    Crash,
+    /// The loss of power: every group of records is synced to the disk.
+    Power,
+}
+
+/// What the process says about itself.
+#[derive(Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Telemetry {
+    /// Log lines, on standard error.
+    pub(crate) log: Log,
+
+    /// Whether every exchange writes one structured line: who asked for what, who served it, how
+    /// long it took and what it cost.
+    pub(crate) access_log: bool,
+
+    /// Whether answers carry the header `x-gatewright-trace`, which tells the instances that ran.
+    /// Switch it on for development.
+    pub(crate) trace_header: bool,
+}
+
+impl Default for Telemetry {
+    fn default() -> Self {
+        Self { log: Log::default(), access_log: true, trace_header: false }
+    }
+}
+
+/// Log lines.
+#[derive(Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Log {
+    /// How lines look.
+    pub(crate) format: LogFormat,
+
+    /// What is logged: `error`, `warn`, `info`, `debug` or `trace`, or a filter of such levels by
+    /// module, for example `info,hyper=warn`.
+    #[schemars(length(min = 1))]
+    pub(crate) level: String,
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Self { format: LogFormat::Human, level: "info".to_owned() }
+    }
+}
+
+/// How log lines look.
+#[derive(Clone, Copy, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum LogFormat {
+    /// For people.
+    Human,
+    /// One JSON object a line.
+    Json,
+}
