@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 
+use crate::client::Clients;
 use crate::console::say;
 use crate::workspace::{self, Workspace};
 use crate::{bench, ci, demo, metrics, skip, supply, test, tidy};
@@ -47,6 +48,8 @@ enum Chore {
         #[arg(long)]
         graph: bool,
     },
+    /// Install the client libraries that the tests use, and print the variables by which tests find them
+    Clients,
     /// Check licences, bans and sources of what comes from outside, by deny.toml
     Supply,
     /// Print the layers, as a table and a picture
@@ -87,6 +90,14 @@ fn run(chore: Chore) -> Result<()> {
         Chore::Ci { full } => ci::run(&workspace::root()?, full),
         Chore::Tidy { graph: true } => tidy::graph::run(&Workspace::find()?, false),
         Chore::Tidy { graph: false } => tidy::run(&Workspace::find()?),
+        Chore::Clients => {
+            let (clients, skips) = Clients::install(&workspace::root()?)?;
+            for (name, path) in clients.variables() {
+                say(format_args!("export {name}={}", path.display()));
+            }
+            skip::close(&skips);
+            Ok(())
+        }
         Chore::Supply => supply::run(&workspace::root()?),
         Chore::Graph { write } => tidy::graph::run(&Workspace::find()?, write),
         Chore::Metrics => {

@@ -2,7 +2,7 @@
 //!
 //! Installs the client libraries, builds the binaries that scenarios start, runs all tests and the examples in the
 //! documentation, and says what it could not run. Uses nextest where it is installed and cargo's own runner elsewhere.
-//! Tells the tests by environment variables where things are; see `tests/README.md`.
+//! Tells the tests by environment variables where things are; see `tests/clients/README.md`.
 
 use std::fs;
 use std::path::{Path, PathBuf};
