@@ -8,6 +8,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
+use clap::Args;
 
 use crate::command;
 use crate::console::{heading, print, say};
@@ -16,11 +17,22 @@ use crate::{marked, workspace};
 const PAGE: &str = "docs/benchmarks.md";
 const MARK: &str = "bench";
 
+/// How much to measure.
+#[derive(Debug, Args)]
+pub(crate) struct Options {
+    /// Measure for moments instead of minutes, and write nothing
+    #[arg(long)]
+    quick: bool,
+    /// Measure only these rows, and write nothing; `gatewright-bench report --help` lists them
+    #[arg(long, value_delimiter = ',')]
+    only: Vec<String>,
+}
+
 /// Builds, measures, writes.
 ///
 /// # Errors
 /// Something does not build, the measurement fails, or the page has no place for the table.
-pub(crate) fn run(root: &Path, quick: bool) -> Result<()> {
+pub(crate) fn run(root: &Path, options: &Options) -> Result<()> {
     heading("build");
     let build =
         ["build", "--release", "--package", "gatewright", "--package", "gatewright-testkit", "--bins"];
@@ -28,14 +40,17 @@ pub(crate) fn run(root: &Path, quick: bool) -> Result<()> {
     heading("measure");
     let binaries = workspace::target(root).join("release");
     let mut report = Command::new(binaries.join("gatewright-bench"));
-    report.current_dir(root).arg("report").env("GATEWRIGHT_BIN", binaries.join("gatewright"));
-    if quick {
-        report.arg("--quick");
+    report.current_dir(root).arg("report").arg("--gateway").arg(binaries.join("gatewright"));
+    if options.quick {
+        report.args(["--repeats", "1", "--seconds", "1"]);
+    }
+    if !options.only.is_empty() {
+        report.arg("--only").arg(options.only.join(","));
     }
     let table = measured(&mut report)?;
     print(&table);
-    if quick {
-        say(format_args!("a quick run is for trying out: {PAGE} keeps the figures of the last whole one"));
+    if options.quick || !options.only.is_empty() {
+        say(format_args!("not a whole run: {PAGE} keeps the figures of the last one that was"));
         return Ok(());
     }
     let page = fs::read_to_string(root.join(PAGE)).with_context(|| format!("cannot read {PAGE}"))?;

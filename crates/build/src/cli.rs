@@ -61,11 +61,7 @@ enum Chore {
     /// Print the size and the habits of the code beside the values aimed at
     Metrics,
     /// Measure against a bare proxy and write the table into docs/benchmarks.md
-    Bench {
-        /// Measure for moments instead of minutes, and write nothing
-        #[arg(long)]
-        quick: bool,
-    },
+    Bench(bench::Options),
 }
 
 /// Reads the command line and does the chore.
@@ -104,7 +100,7 @@ fn run(chore: Chore) -> Result<()> {
             metrics::run(&Workspace::find()?);
             Ok(())
         }
-        Chore::Bench { quick } => bench::run(&workspace::root()?, quick),
+        Chore::Bench(options) => bench::run(&workspace::root()?, &options),
     }
 }
 
