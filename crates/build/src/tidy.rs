@@ -94,33 +94,19 @@ pub(crate) mod testing {
     use super::Check;
     use crate::fixture::Fixture;
 
-    /// A workspace of one package `crates/<name>` with one file, and what `check` says about it.
-    pub(crate) fn in_package(check: Check, name: &str, file: &str, text: &str) -> Vec<String> {
-        let manifest = format!("[package]\nname = \"gatewright-{name}\"\n");
+    /// What `check` says about a workspace of one package `crates/<name>` with the module `b`.
+    pub(crate) fn in_package(check: Check, name: &str, text: &str) -> Vec<String> {
         let folder = format!("crates/{name}");
-        let root = if file == "src/lib.rs" { "" } else { "//! Table of contents.\n" };
-        let module = file.trim_start_matches("src/").trim_end_matches(".rs").replace('/', "_");
-        let mut files = vec![
+        let files = [
             ("Cargo.toml".to_owned(), format!("[workspace]\nmembers = [\"{folder}\"]\n")),
-            (format!("{folder}/Cargo.toml"), manifest),
+            (format!("{folder}/Cargo.toml"), format!("[package]\nname = \"gatewright-{name}\"\n")),
+            (format!("{folder}/src/lib.rs"), "//! Table of contents.\nmod b;\n".to_owned()),
+            (format!("{folder}/src/b.rs"), text.to_owned()),
         ];
-        if root.is_empty() || !file.starts_with("src/") {
-            files.push((format!("{folder}/src/lib.rs"), "//! Table of contents.\n".to_owned()));
-        } else {
-            files.push((format!("{folder}/src/lib.rs"), format!("{root}mod {module};\n")));
-        }
-        files.push((format!("{folder}/{file}"), text.to_owned()));
-        said(check, &files)
+        said_of(check, &files.each_ref().map(|(path, text)| (path.as_str(), text.as_str())))
     }
 
-    /// What `check` says about a workspace of the given files.
-    pub(crate) fn said(check: Check, files: &[(String, String)]) -> Vec<String> {
-        let files: Vec<(&str, &str)> =
-            files.iter().map(|(path, text)| (path.as_str(), text.as_str())).collect();
-        said_of(check, &files)
-    }
-
-    /// The same for literal files.
+    /// What `check` says about a workspace of the given files, in order.
     pub(crate) fn said_of(check: Check, files: &[(&str, &str)]) -> Vec<String> {
         let mut found = check(&Fixture::new(files).workspace());
         found.sort();

@@ -89,7 +89,7 @@ mod tests {
 
     #[track_caller]
     fn check_code(package: &str, code: &str, expected: Option<&str>) {
-        let found = in_package(check, package, "src/b.rs", &format!("//! B.\n{code}\n"));
+        let found = in_package(check, package, &format!("//! B.\n{code}\n"));
         match expected {
             None => assert_eq!(found, [""; 0], "{package}: {code}"),
             Some(expected) => {

@@ -82,7 +82,7 @@ mod tests {
 
     #[track_caller]
     fn check_file(text: &str, expected: Option<&str>) {
-        let found = in_package(check, "a", "src/b.rs", text);
+        let found = in_package(check, "a", text);
         match expected {
             None => assert_eq!(found, [""; 0]),
             Some(expected) => {

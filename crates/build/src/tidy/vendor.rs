@@ -121,7 +121,7 @@ mod tests {
     #[test]
     fn vendors_have_their_own_folders() {
         let text = "//! A.\nfn openai_quirk() {}\n#[cfg(test)]\nmod tests { fn openai() {} }\n";
-        let found = in_package(check, "server", "src/b.rs", text);
+        let found = in_package(check, "server", text);
         assert!(matches!(found.as_slice(), [one] if one.contains("src/b.rs:2: `openai_quirk`")), "{found:?}");
         assert!(is_dialect_folder(Path::new("crates/wire/src/openai_chat/request.rs")));
         assert!(is_dialect_folder(Path::new("crates/wire/src/openai_chat.rs")));
