@@ -113,7 +113,7 @@ pub struct ErrorBody<'a> {
     /// The field at fault.
     pub param: Option<Cow<'a, str>>,
     /// The exchange, so that a caller can quote it.
-    pub request_id: Option<&'a str>,
+    pub request_id: Option<crate::RequestId>,
     /// How long to wait.
     pub retry_after: Option<Duration>,
 }
@@ -220,10 +220,10 @@ pub trait AnswerDocument: Send + Sync + fmt::Debug {
     /// # Errors
     ///
     /// When the document is malformed at the place that is visited.
-    fn edit_texts(
-        &mut self,
-        visit: &mut dyn FnMut(Lane, &str) -> Option<String>,
-    ) -> Result<usize, EditError>;
+    fn edit_texts(&mut self, visit: &mut dyn FnMut(Lane, &str) -> Option<String>)
+    -> Result<usize, EditError>;
+    /// See [`LlmResponse::for_each_text`](crate::LlmResponse::for_each_text).
+    fn for_each_text(&self, visit: &mut dyn FnMut(Lane, &str));
     /// Whether an extension edited it.
     fn is_edited(&self) -> bool;
     /// The bytes to send: the provider's own buffer when there is no patch at all.

@@ -63,10 +63,7 @@ pub trait Extension: Sized + Send + Sync + 'static {
     ///
     /// A [`BuildError`] that names the setting at fault. The gateway then does not start, or
     /// keeps its previous configuration.
-    fn create(
-        config: Self::Config,
-        env: ExtEnv,
-    ) -> impl Future<Output = Result<Self, BuildError>> + Send;
+    fn create(config: Self::Config, env: ExtEnv) -> impl Future<Output = Result<Self, BuildError>> + Send;
 
     /// Whether the instance can do its work; joins `/readyz`.
     fn ready(&self) -> bool {

@@ -34,7 +34,7 @@ pub mod text;
 mod usage;
 
 pub use async_trait::async_trait;
-pub use context::{AttemptInfo, RequestCx, Slots, StreamCx, Tags};
+pub use context::{AttemptInfo, RequestCx, RequestFacts, Slots, StreamCx, Tags};
 pub use decision::{Denial, ExtError, Flow, HookResult};
 pub use extension::{BuildError, ExtEnv, Extension, Settings};
 pub use failure::{Failure, FailureKind, Retry, Side};
@@ -43,9 +43,7 @@ pub use id::{InstanceId, ModelName, ProviderName, RequestId, RouteName, TenantId
 pub use money::Money;
 pub use point::auth::{AuthVerdict, Authenticator, RequestHead};
 pub use point::filter::{FilterPlan, ResponseFilter, StreamFilter, StreamFlow};
-pub use point::limiter::{
-    Admission, Estimate, LimitHint, LimitPhase, Limiter, Progress, Reservation, TopUp,
-};
+pub use point::limiter::{Admission, Estimate, LimitHint, LimitPhase, Limiter, Progress, Reservation, TopUp};
 pub use point::provider::{ProviderAdapter, ProviderTarget, UpstreamCall};
 pub use point::sink::UsageSink;
 pub use point::transform::{RequestTransform, TransformPhase};

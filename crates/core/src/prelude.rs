@@ -6,6 +6,6 @@ pub use crate::{
     ExtError, Extension, Failure, FilterPlan, Flow, HoldBack, HookResult, Lane, LaneKind, LaneMask,
     LimitHint, LimitPhase, Limiter, LlmRequest, LlmResponse, ModelName, Money, Outcome, Placement, Principal,
     Progress, ProviderAdapter, RequestCx, RequestHead, RequestTransform, Reservation, ResponseFilter,
-    ResponseHead, Role, Secret, StreamCx, StreamEvent, StreamFilter, StreamFlow, TenantId, TextKind, TextPart,
-    TextPatterns, TextWindow, TopUp, TransformPhase, Usage, UsageSink, async_trait,
+    ResponseHead, Role, Secret, StreamCx, StreamEvent, StreamFilter, StreamFlow, TenantId, TextKind,
+    TextPart, TextPatterns, TextWindow, TopUp, TransformPhase, Usage, UsageSink, async_trait,
 };

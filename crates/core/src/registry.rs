@@ -181,7 +181,8 @@ impl Registry {
         let mut errors = Vec::new();
         for registration in registrations {
             if let Some(other) = by_name.insert(registration.name, registration) {
-                let mut sides = [other, registration].map(|side| format!("{}::{}", side.package, side.module));
+                let mut sides =
+                    [other, registration].map(|side| format!("{}::{}", side.package, side.module));
                 sides.sort();
                 let [first, second] = sides;
                 errors.push(RegistryError::Duplicate { name: registration.name, first, second });

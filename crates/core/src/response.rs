@@ -64,6 +64,11 @@ impl LlmResponse {
         self.document.edit_texts(visit)
     }
 
+    /// Visits the text of every lane in order, as far as the answer is well formed.
+    pub fn for_each_text(&self, visit: &mut dyn FnMut(Lane, &str)) {
+        self.document.for_each_text(visit);
+    }
+
     /// Whether anything was edited since the answer was decoded.
     #[must_use]
     pub fn is_edited(&self) -> bool {

@@ -1,0 +1,33 @@
+//! The data path: one exchange, from a caller's bytes to a provider's answer and back.
+//!
+//! [`exchange::serve`] reads as the path; each step is a file in [`phase`], each state a type in
+//! [`state`]. Every dialect and every endpoint goes this way.
+//! The crate reads the plan, asks extensions inside a fence, and calls providers through
+//! `gatewright-upstream`. It knows no HTTP server, no database, no configuration file.
+
+mod answer;
+mod attempt;
+mod course;
+mod cut;
+pub mod exchange;
+mod failure;
+mod hooked;
+mod ledger;
+mod meter;
+mod models;
+mod observer;
+pub mod phase;
+mod snapshot;
+pub mod state;
+mod worker;
+
+pub use answer::AnswerBody;
+pub use course::Course;
+pub use cut::{CutSignal, CutSwitch};
+pub use failure::Refusal;
+pub use hooked::Hooked;
+pub use ledger::{Ledger, NoLedger, Receipt};
+pub use models::{ModelAnswer, ModelView, models};
+pub use observer::{HookEvent, HookOutcome, Observer, Silent};
+pub use snapshot::{Chains, Provider, Snapshot};
+pub use worker::{PathSettings, Worker};

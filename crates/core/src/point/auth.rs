@@ -29,7 +29,10 @@ impl<'a> RequestHead<'a> {
     pub fn bearer(&self) -> Option<&'a str> {
         let value = self.headers.get(http::header::AUTHORIZATION)?.to_str().ok()?;
         let (scheme, token) = value.split_once(' ')?;
-        scheme.eq_ignore_ascii_case("bearer").then(|| token.trim_matches(' ')).filter(|token| !token.is_empty())
+        scheme
+            .eq_ignore_ascii_case("bearer")
+            .then(|| token.trim_matches(' '))
+            .filter(|token| !token.is_empty())
     }
 }
 

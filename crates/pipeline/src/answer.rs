@@ -1,0 +1,13 @@
+//! The way back: the provider's answer, filtered, to the client. One polled body per answer; no
+//! task and no channel per stream; the client's own reading is the back-pressure.
+
+mod body;
+pub(crate) mod chain;
+mod lanes;
+pub(crate) mod opening;
+mod pump;
+pub(crate) mod respond;
+pub(crate) mod stage;
+mod whole;
+
+pub use body::AnswerBody;

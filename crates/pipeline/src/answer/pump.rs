@@ -1,0 +1,410 @@
+//! A streamed answer under way: polled by the client's reading, it polls the provider, takes each
+//! frame through the filters, counts, and ends in exactly one of five ways.
+//!
+//! Frames that nobody edits go out as the bytes that came; neighbours that came together go out
+//! together. The terminator waits until the record of the exchange is durable.
+
+use std::collections::VecDeque;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use gatewright::dialect::{Frame, FrameKind, StreamDecoder, StreamEncoder, StreamSettings, UsageArtefact};
+use gatewright::{BoxFuture, CancelledBy, Outcome, Progress, Side, TopUp, UsageSource};
+use gatewright_upstream::AnswerBody as UpstreamBody;
+use http_body::Body;
+use tokio::time::Sleep;
+
+use super::chain::{Chain, Parcel, Turn, Wait};
+use super::opening::{Source, broke_off, failure_in};
+use crate::course::Course;
+use crate::cut::CutSignal;
+use crate::failure::{Refusal, code_of};
+use crate::hooked::{Fault, Hooked};
+use crate::phase::send::{read_failure, shutdown};
+use crate::state::Settled;
+
+/// How long the rest of a provider's body may take once its answer is complete, so that the
+/// connection can be used again.
+const DRAIN_WAIT: Duration = Duration::from_secs(1);
+
+/// A streamed answer under way.
+pub(crate) struct Pump {
+    course: Box<Course>,
+    /// Taken away when the answer ends; dropping it cancels the call.
+    upstream: Option<Pin<Box<UpstreamBody>>>,
+    is_upstream_ended: bool,
+    decoder: Box<dyn StreamDecoder>,
+    encoder: Box<dyn StreamEncoder>,
+    is_renaming: bool,
+    hides_usage: bool,
+    chain: Chain,
+    phase: Phase,
+    out: Outlet,
+    cut: CutSignal,
+    last_data: Option<Instant>,
+    /// There from the end of the provider's answer until the filters have let go of theirs.
+    terminator: Option<Bytes>,
+}
+
+enum Phase {
+    /// Frames flow.
+    Flowing,
+    /// A filter or a limiter wants to wait; the provider is not read meanwhile.
+    Paused(Pause),
+    /// Everything but the terminator is out, and the record is on its way to the disk.
+    Ending { settled: Settled, terminator: Bytes, patience: Pin<Box<Sleep>> },
+    /// Nothing follows.
+    Done,
+}
+
+enum Pause {
+    Event { stage: usize, future: super::stage::Awaited, deadline: Pin<Box<Sleep>>, allowed: Duration },
+    Whole { stage: usize, future: BoxFuture<'static, super::stage::Judged> },
+    TopUp { claim: usize, future: BoxFuture<'static, TopUp> },
+}
+
+impl Pump {
+    /// Continues a stream that has begun.
+    pub(crate) fn new(course: Box<Course>, source: Source, chain: Chain, settings: StreamSettings) -> Self {
+        let cut = course.worker.cut.signal();
+        let Source { body, decoder, first, is_ended } = source;
+        let mut pump = Self {
+            upstream: Some(body),
+            is_upstream_ended: is_ended,
+            decoder,
+            is_renaming: settings.model.is_some(),
+            hides_usage: settings.hide_usage,
+            encoder: course.codec.stream_encoder(settings),
+            chain,
+            phase: Phase::Flowing,
+            out: Outlet::default(),
+            cut,
+            last_data: None,
+            terminator: None,
+            course,
+        };
+        for frame in first {
+            pump.frame(frame);
+        }
+        pump
+    }
+
+    /// The next bytes for the client.
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
+        loop {
+            if let Some(bytes) = self.out.pop() {
+                return Poll::Ready(Some(bytes));
+            }
+            match &mut self.phase {
+                Phase::Done => return Poll::Ready(None),
+                Phase::Ending { .. } => ready!(self.poll_end(cx)),
+                Phase::Paused(_) => ready!(self.poll_pause(cx)),
+                Phase::Flowing => ready!(self.poll_flow(cx)),
+            }
+        }
+    }
+
+    /// Whether nothing follows.
+    pub(crate) fn is_done(&self) -> bool {
+        matches!(self.phase, Phase::Done) && self.out.is_empty()
+    }
+
+    // === The flow ===
+
+    fn poll_flow(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        self.drain();
+        if !matches!(self.phase, Phase::Flowing) || !self.out.is_empty() {
+            return Poll::Ready(());
+        }
+        if self.is_upstream_ended {
+            self.upstream_ended();
+            return Poll::Ready(());
+        }
+        if self.cut.poll_cut(cx).is_ready() {
+            self.fail(&shutdown().into());
+            return Poll::Ready(());
+        }
+        let Some(upstream) = &mut self.upstream else { return Poll::Ready(()) };
+        match ready!(upstream.as_mut().poll_frame(cx)) {
+            Some(Ok(frame)) => {
+                if let Ok(chunk) = frame.into_data() {
+                    self.chunk(chunk);
+                }
+            }
+            Some(Err(error)) => self.fail(&read_failure(&error).into()),
+            None => self.is_upstream_ended = true,
+        }
+        Poll::Ready(())
+    }
+
+    /// Bytes of the provider came.
+    fn chunk(&mut self, chunk: Bytes) {
+        let now = self.course.worker.clock.now();
+        if let Some(last) = self.last_data.replace(now) {
+            self.course.worker.observer.gap(now.saturating_duration_since(last));
+        }
+        self.out.begin(&chunk);
+        self.decoder.push(chunk);
+        self.drain();
+        self.progress();
+    }
+
+    /// Takes every complete frame through, as long as nothing stops the flow.
+    fn drain(&mut self) {
+        while matches!(self.phase, Phase::Flowing) {
+            match self.decoder.next_frame() {
+                Ok(Some(frame)) => self.frame(frame),
+                Ok(None) => break,
+                Err(failure) => self.fail(&failure.into()),
+            }
+        }
+        self.out.flush();
+    }
+
+    fn frame(&mut self, frame: Frame) {
+        match frame.kind {
+            FrameKind::KeepAlive => self.out.pass(&frame),
+            FrameKind::End => self.complete(frame.raw),
+            FrameKind::Error => {
+                let failure = failure_in(&mut *self.decoder, &frame);
+                self.fail(&failure.into());
+            }
+            FrameKind::Data => self.data(frame),
+        }
+    }
+
+    fn data(&mut self, frame: Frame) {
+        self.count(&frame);
+        if self.chain.is_empty() {
+            self.release(&frame);
+            return;
+        }
+        self.encoder.observe(&frame);
+        let mut events = Vec::new();
+        if let Err(failure) = self.decoder.events(&frame, &mut events) {
+            self.fail(&failure.into());
+            return;
+        }
+        let original = events.len();
+        self.chain.push(Parcel { frame: Some(frame), events, original });
+        self.turn_chain();
+    }
+
+    fn count(&mut self, frame: &Frame) {
+        let Some(attempt) = &mut self.course.attempt else { return };
+        attempt.meter.text(u64::from(frame.text_bytes));
+        if let Some(usage) = frame.usage {
+            attempt.meter.report(usage);
+        }
+        if frame.text_bytes > 0 && self.course.facts.first_token.is_none() {
+            self.course.facts.first_token = Some(self.course.worker.clock.now());
+        }
+    }
+
+    /// Sends a frame that no filter changed.
+    fn release(&mut self, frame: &Frame) {
+        match frame.usage_artefact {
+            UsageArtefact::Frame if self.hides_usage => {}
+            UsageArtefact::NullMember if self.hides_usage => {
+                self.write(|encoder, out| encoder.pass(frame, out))
+            }
+            _ if self.is_renaming => self.write(|encoder, out| encoder.pass(frame, out)),
+            _ => self.out.pass(frame),
+        }
+    }
+
+    fn write(&mut self, write: impl FnOnce(&mut dyn StreamEncoder, &mut Vec<u8>)) {
+        let mut bytes = Vec::new();
+        write(&mut *self.encoder, &mut bytes);
+        self.out.push(bytes.into());
+    }
+
+    // === The filters ===
+
+    /// Turns the chain until it has nothing left to do or must wait.
+    fn turn_chain(&mut self) {
+        while matches!(self.phase, Phase::Flowing) {
+            let (usage, _) = self.course.usage();
+            let worker = std::sync::Arc::clone(&self.course.worker);
+            let turn = self.chain.turn(&mut self.course.cx, usage, &worker);
+            if matches!(turn, Turn::Idle) {
+                break;
+            }
+            self.follow(turn);
+        }
+    }
+
+    fn follow(&mut self, turn: Turn) {
+        match turn {
+            Turn::Idle => {}
+            Turn::Out(parcel) => self.parcel(&parcel),
+            Turn::Cut(refusal) => self.fail(&refusal),
+            Turn::Wait(Wait::Whole { stage, future }) => {
+                self.phase = Phase::Paused(Pause::Whole { stage, future })
+            }
+            Turn::Wait(Wait::Event { stage, future }) => {
+                let allowed = self.chain.stage(stage).map_or(DRAIN_WAIT, |stage| stage.hooked.deadline());
+                let deadline = Box::pin(tokio::time::sleep(allowed));
+                self.phase = Phase::Paused(Pause::Event { stage, future, deadline, allowed });
+            }
+        }
+    }
+
+    fn parcel(&mut self, parcel: &Parcel) {
+        match &parcel.frame {
+            Some(frame) if parcel.is_untouched() => self.release(frame),
+            frame => self.write(|encoder, out| encoder.write(frame.as_ref(), &parcel.events, out)),
+        }
+    }
+
+    fn poll_pause(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.cut.poll_cut(cx).is_ready() {
+            self.fail(&shutdown().into());
+            return Poll::Ready(());
+        }
+        let Phase::Paused(pause) = &mut self.phase else { return Poll::Ready(()) };
+        let (usage, _) = self.course.usage();
+        let turn = match pause {
+            Pause::Event { stage, future, deadline, allowed } => {
+                let answer = match future.as_mut().poll(cx) {
+                    Poll::Ready(answer) => answer.map_err(Fault::Error),
+                    Poll::Pending => {
+                        ready!(deadline.as_mut().poll(cx));
+                        Err(Fault::Timeout(*allowed))
+                    }
+                };
+                let stage = *stage;
+                let cx = self.course.cx.as_mut();
+                cx.and_then(|cx| self.chain.resume(stage, answer, cx, usage))
+            }
+            Pause::Whole { stage, future } => {
+                let judged = ready!(future.as_mut().poll(cx));
+                let stage = *stage;
+                self.chain.judged(stage, judged, &mut self.course.cx)
+            }
+            Pause::TopUp { claim, future } => {
+                let answer = ready!(future.as_mut().poll(cx));
+                let claim = *claim;
+                self.phase = Phase::Flowing;
+                self.topped_up(claim, answer);
+                return Poll::Ready(());
+            }
+        };
+        self.phase = Phase::Flowing;
+        if let Some(turn) = turn {
+            self.follow(turn);
+        }
+        self.turn_chain();
+        self.out.flush();
+        self.end_if_closed();
+        Poll::Ready(())
+    }
+
+    // === The limits ===
+
+    /// Tells the limiters how much has flowed.
+    fn progress(&mut self) {
+        let (usage, _) = self.course.usage();
+        for claim in 0..self.course.claims.len() {
+            if !matches!(self.phase, Phase::Flowing) {
+                return;
+            }
+            let Some(held) = self.course.claims.get_mut(claim) else { return };
+            let progress = Hooked::call_sync(|| held.reservation.progress(&usage));
+            self.conclude(claim, progress);
+        }
+    }
+
+    fn topped_up(&mut self, claim: usize, answer: TopUp) {
+        let Some(held) = self.course.claims.get_mut(claim) else { return };
+        let progress = Hooked::call_sync(|| held.reservation.topped_up(answer));
+        self.conclude(claim, progress);
+    }
+
+    fn conclude(&mut self, claim: usize, progress: Result<Progress, Fault>) {
+        match progress {
+            Ok(Progress::Continue) => {}
+            Ok(Progress::Cut(failure)) => self.fail(&Refusal::Failed(failure)),
+            Ok(Progress::TopUp(future)) => self.phase = Phase::Paused(Pause::TopUp { claim, future }),
+            Err(fault) => {
+                let judged = self.course.claims.get(claim).map(|held| &held.hooked);
+                let failure =
+                    judged.and_then(|hooked| hooked.judge(gatewright::point::Point::Limiter, &fault));
+                if let Some(failure) = failure {
+                    self.fail(&failure.into());
+                }
+            }
+        }
+    }
+}
+
+mod end;
+
+/// What is ready for the client. Untouched frames that lie side by side in one chunk of the
+/// provider leave as one slice of it.
+#[derive(Default)]
+struct Outlet {
+    ready: VecDeque<Bytes>,
+    chunk: Bytes,
+    /// The part of `chunk` that is to go out next.
+    run: std::ops::Range<usize>,
+}
+
+impl Outlet {
+    /// A new chunk of the provider is about to be taken apart.
+    fn begin(&mut self, chunk: &Bytes) {
+        self.flush();
+        self.chunk = chunk.clone();
+    }
+
+    /// Sends a frame's own bytes.
+    fn pass(&mut self, frame: &Frame) {
+        match place_of(&frame.raw, &self.chunk) {
+            Some(place) if place.start == self.run.end && !self.run.is_empty() => self.run.end = place.end,
+            Some(place) => {
+                self.flush();
+                self.run = place;
+            }
+            None => self.push(frame.raw.clone()),
+        }
+    }
+
+    /// Sends other bytes.
+    fn push(&mut self, bytes: Bytes) {
+        self.flush();
+        if !bytes.is_empty() {
+            self.ready.push_back(bytes);
+        }
+    }
+
+    /// Ends the current run.
+    fn flush(&mut self) {
+        let run = std::mem::take(&mut self.run);
+        if !run.is_empty() {
+            self.ready.push_back(self.chunk.slice(run));
+        }
+    }
+
+    fn pop(&mut self) -> Option<Bytes> {
+        self.ready.pop_front()
+    }
+
+    fn is_empty(&self) -> bool {
+        self.ready.is_empty() && self.run.is_empty()
+    }
+}
+
+/// Where `part` lies in `whole`, if it is a slice of it.
+fn place_of(part: &Bytes, whole: &Bytes) -> Option<std::ops::Range<usize>> {
+    let start = part.as_ptr().addr().checked_sub(whole.as_ptr().addr())?;
+    let end = start.checked_add(part.len())?;
+    (end <= whole.len()).then_some(start..end)
+}
+
+impl std::fmt::Debug for Pump {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Pump").field("course", &self.course).finish_non_exhaustive()
+    }
+}

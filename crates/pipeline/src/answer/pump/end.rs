@@ -1,0 +1,163 @@
+//! The ends of a stream: done, upstream error, filter or limiter cut, shutdown, client gone. Each
+//! settles once.
+
+use super::{
+    Bytes, CancelledBy, Context, DRAIN_WAIT, Outcome, Phase, Pin, Poll, Pump, Refusal, Side, UpstreamBody,
+    UsageSource, broke_off, code_of, ready,
+};
+use crate::failure::{denial_body, failure_body};
+use gatewright::FailureKind;
+use http_body::Body as _;
+
+impl Pump {
+    /// The provider's body ended: with a terminator it is complete already, without one it may be.
+    pub(super) fn upstream_ended(&mut self) {
+        match self.decoder.finish() {
+            Ok(Some(frame)) => self.frame(frame),
+            Ok(None) if self.decoder.is_complete() => {
+                let mut terminator = Vec::new();
+                self.encoder.write_end(&mut terminator);
+                self.complete(terminator.into());
+            }
+            Ok(None) => self.fail(&broke_off().into()),
+            Err(failure) => self.fail(&failure.into()),
+        }
+    }
+
+    /// The answer is complete: what the filters hold goes out, then everything is settled, and the
+    /// terminator follows the record.
+    pub(super) fn complete(&mut self, terminator: Bytes) {
+        self.terminator = Some(terminator);
+        self.chain.finish();
+        self.turn_chain();
+        self.end_if_closed();
+    }
+
+    /// Settles once the filters have let go of everything.
+    pub(super) fn end_if_closed(&mut self) {
+        if !matches!(self.phase, Phase::Flowing) {
+            return;
+        }
+        let Some(terminator) = self.terminator.take() else { return };
+        self.out.flush();
+        let (usage, source) = self.course.usage();
+        let outcome = Outcome::Completed { usage, reported: source == UsageSource::Provider };
+        self.end(&outcome, terminator);
+    }
+
+    /// The answer ends early, with an error in the caller's dialect.
+    pub(super) fn fail(&mut self, refusal: &Refusal) {
+        if self.course.is_settled() {
+            return;
+        }
+        self.chain.discard();
+        self.terminator = None;
+        self.out.flush();
+        let id = self.course.id;
+        let mut tail = Vec::new();
+        let error = match refusal {
+            Refusal::Denied(denial) => Some(denial_body(denial, id)),
+            Refusal::Failed(failure) => Some(failure_body(failure, id)),
+            Refusal::Answered(_) => None,
+        };
+        if let Some(error) = error {
+            self.encoder.write_error(&error, &mut tail);
+        }
+        self.course.facts.code = refusal.code();
+        if let Refusal::Failed(failure) = refusal {
+            tracing::debug!(%id, side = failure.side.as_str(), code = %code_of(failure), detail = failure.detail.as_deref(), "Stream failed");
+        }
+        let outcome = self.outcome_of(refusal);
+        self.end(&outcome, tail.into());
+    }
+
+    fn outcome_of(&self, refusal: &Refusal) -> Outcome {
+        let (seen, _) = self.course.usage();
+        let cancelled = |by| Outcome::Cancelled { seen, by, upstream_aborted: !self.is_upstream_ended };
+        match refusal {
+            Refusal::Failed(failure) if failure.kind == FailureKind::Shutdown => {
+                cancelled(CancelledBy::Shutdown)
+            }
+            Refusal::Failed(failure) if failure.side == Side::Upstream => {
+                Outcome::Failed { seen, may_be_billed: true }
+            }
+            _ => cancelled(CancelledBy::Filter),
+        }
+    }
+
+    fn end(&mut self, outcome: &Outcome, terminator: Bytes) {
+        self.end_chain(outcome);
+        let settled = self.course.settle(outcome);
+        self.let_go(matches!(outcome, Outcome::Completed { .. }));
+        let patience = Box::pin(tokio::time::sleep(self.course.worker.settings.record_wait));
+        self.phase = Phase::Ending { settled, terminator, patience };
+    }
+
+    fn end_chain(&mut self, outcome: &Outcome) {
+        let (usage, _) = self.course.usage();
+        let worker = std::sync::Arc::clone(&self.course.worker);
+        if let Some(cx) = &mut self.course.cx {
+            self.chain.end(outcome, cx, usage, &worker);
+        }
+    }
+
+    /// Lets go of the provider. A complete answer's body is read to its end, so that the
+    /// connection can be used again; any other is dropped, which cancels the call.
+    fn let_go(&mut self, is_complete: bool) {
+        let Some(mut body) = self.upstream.take() else { return };
+        if !is_complete || self.is_upstream_ended || body.is_end_stream() {
+            return;
+        }
+        let mut now = Context::from_waker(std::task::Waker::noop());
+        if drain_step(&mut body, &mut now).is_ready() {
+            return;
+        }
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            runtime.spawn(async move {
+                let rest = std::future::poll_fn(|cx| drain_step(&mut body, cx));
+                // Whether it ended or not, dropping the body is all that is left to do.
+                let _ended = tokio::time::timeout(DRAIN_WAIT, rest).await;
+            });
+        }
+    }
+
+    /// Waits for the record, within bounds, then sends the terminator.
+    pub(super) fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let Phase::Ending { settled, terminator, patience } = &mut self.phase else { return Poll::Ready(()) };
+        let written = match Pin::new(&mut settled.receipt).poll(cx) {
+            Poll::Ready(written) => written,
+            Poll::Pending => {
+                ready!(patience.as_mut().poll(cx));
+                Err("the record was not durable in time".into())
+            }
+        };
+        let terminator = std::mem::take(terminator);
+        self.phase = Phase::Done;
+        self.out.push(terminator);
+        if let Err(why) = written {
+            super::super::respond::record_late(&self.course, &why);
+        }
+        Poll::Ready(())
+    }
+}
+
+/// Reads and forgets what is left of a body.
+fn drain_step(body: &mut Pin<Box<UpstreamBody>>, cx: &mut Context<'_>) -> Poll<()> {
+    while let Some(Ok(_)) = ready!(body.as_mut().poll_frame(cx)) {}
+    Poll::Ready(())
+}
+
+impl Drop for Pump {
+    /// The client left: the filters learn it, the call is cancelled, and the course settles.
+    fn drop(&mut self) {
+        if self.course.is_settled() {
+            return;
+        }
+        let (seen, _) = self.course.usage();
+        let outcome =
+            Outcome::Cancelled { seen, by: CancelledBy::Client, upstream_aborted: !self.is_upstream_ended };
+        self.end_chain(&outcome);
+        self.course.facts.code = Some("client_gone".into());
+        drop(self.course.settle(&outcome));
+    }
+}

@@ -1,0 +1,213 @@
+//! The head of every answer, and the whole of those that are not streamed.
+
+use bytes::Bytes;
+use gatewright::dialect::StreamSettings;
+use gatewright::text::Lane;
+use gatewright::{EventKind, FinishReason, LlmResponse, Outcome, Side, StreamEvent, UsageSource};
+use gatewright_policy::AnswerModel;
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
+
+use super::body::AnswerBody;
+use super::opening::{Content, Opened, Source};
+use super::pump::Pump;
+use super::whole;
+use crate::course::Course;
+use crate::failure::Refusal;
+use crate::phase::filter;
+use crate::state::{Answering, Settled};
+
+static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+const EVENT_STREAM: HeaderValue = HeaderValue::from_static("text/event-stream; charset=utf-8");
+
+/// Answers with what the provider sends.
+pub(crate) async fn answer(mut course: Box<Course>, answering: Answering) -> Response<AnswerBody> {
+    let Answering { opened: Opened { status, headers, content }, load, picked, .. } = answering;
+    course.facts.status = status.as_u16();
+    match content {
+        Content::Whole(body) => match whole::shape(&mut course, &load, &picked, status, body).await {
+            Ok(body) => {
+                let (usage, source) = course.usage();
+                let outcome = Outcome::Completed { usage, reported: source == UsageSource::Provider };
+                let settled = course.settle(&outcome);
+                wait_for_record(&course, settled).await;
+                let content_type = headers.get(CONTENT_TYPE).cloned().unwrap_or(JSON);
+                let mut response = Response::new(AnswerBody::whole(body));
+                *response.status_mut() = status;
+                set_headers(&mut course, response.headers_mut(), content_type);
+                response
+            }
+            Err(refusal) => refuse(course, &refusal).await,
+        },
+        Content::Stream(source) => {
+            let chain = match filter::open(&mut course, &load, &picked, status, true) {
+                Ok(chain) => chain,
+                Err(failure) => return refuse(course, &failure.into()).await,
+            };
+            let asked = load.model.answer_model == AnswerModel::Asked;
+            let settings = StreamSettings {
+                model: asked.then(|| load.model.name.as_str().to_owned()),
+                hide_usage: !load.request.document().wants_stream_usage(),
+            };
+            stream(course, *source, chain, settings, status)
+        }
+    }
+}
+
+fn stream(
+    mut course: Box<Course>,
+    source: Source,
+    chain: super::chain::Chain,
+    settings: StreamSettings,
+    status: StatusCode,
+) -> Response<AnswerBody> {
+    let mut headers = HeaderMap::new();
+    set_headers(&mut course, &mut headers, EVENT_STREAM);
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    let mut response = Response::new(AnswerBody::stream(Pump::new(course, source, chain, settings)));
+    *response.status_mut() = status;
+    *response.headers_mut() = headers;
+    response
+}
+
+/// Answers with a refusal in the caller's dialect, or with what an extension answered.
+pub(crate) async fn refuse(mut course: Box<Course>, refusal: &Refusal) -> Response<AnswerBody> {
+    let (status, content_type, body, retry_after) = match refusal {
+        Refusal::Answered(response) => {
+            let (content_type, body) = rendered(&course, response);
+            (StatusCode::OK, content_type, body, None)
+        }
+        Refusal::Denied(_) | Refusal::Failed(_) => {
+            let error = refusal.body(course.id).unwrap_or_else(|| unreachable_error(&course));
+            (error.status, JSON, course.codec.render_error(&error), error.retry_after)
+        }
+    };
+    course.facts.status = status.as_u16();
+    course.facts.code = refusal.code();
+    log(&course, refusal);
+    let outcome = outcome_of(&course, refusal);
+    let settled = course.settle(&outcome);
+    wait_for_record(&course, settled).await;
+
+    let mut response = Response::new(AnswerBody::whole(body));
+    *response.status_mut() = status;
+    add_refusal_headers(refusal, response.headers_mut());
+    set_headers(&mut course, response.headers_mut(), content_type);
+    if let Some(after) = retry_after {
+        let seconds = after.as_secs() + u64::from(after.subsec_nanos() > 0);
+        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
+    }
+    response
+}
+
+fn add_refusal_headers(refusal: &Refusal, headers: &mut HeaderMap) {
+    match refusal {
+        Refusal::Denied(denial) => headers.extend(denial.headers.clone()),
+        Refusal::Failed(failure) => headers.extend(failure.headers.iter().flat_map(|more| (**more).clone())),
+        Refusal::Answered(_) => {}
+    }
+}
+
+fn outcome_of(course: &Course, refusal: &Refusal) -> Outcome {
+    let (seen, _) = course.usage();
+    let was_sent = course.attempt.as_ref().is_some_and(|attempt| attempt.sent.is_some());
+    match refusal {
+        _ if !was_sent => Outcome::NotSent,
+        Refusal::Failed(failure) if failure.side == Side::Upstream => {
+            // An answer with an error status was refused before any work that is billed.
+            let may_be_billed = failure.status.is_none() && failure.retry != gatewright::Retry::Safe;
+            let seen = if may_be_billed { seen } else { gatewright::Usage::default() };
+            Outcome::Failed { seen, may_be_billed }
+        }
+        Refusal::Failed(failure) if failure.kind == gatewright::FailureKind::Shutdown => {
+            Outcome::Cancelled { seen, by: gatewright::CancelledBy::Shutdown, upstream_aborted: true }
+        }
+        _ => Outcome::Cancelled { seen, by: gatewright::CancelledBy::Filter, upstream_aborted: false },
+    }
+}
+
+fn log(course: &Course, refusal: &Refusal) {
+    if let Refusal::Failed(failure) = refusal
+        && let Some(detail) = &failure.detail
+    {
+        tracing::warn!(
+            id = %course.id,
+            side = failure.side.as_str(),
+            code = %crate::failure::code_of(failure),
+            detail = &**detail,
+            "Exchange failed"
+        );
+    }
+}
+
+/// An extension's own answer in the shape that the caller waits for.
+fn rendered(course: &Course, response: &LlmResponse) -> (HeaderValue, Bytes) {
+    if !course.facts.streamed {
+        return (JSON, response.to_body());
+    }
+    let mut events = vec![StreamEvent::inserted(EventKind::Start)];
+    let mut lanes: Vec<Lane> = Vec::new();
+    response.for_each_text(&mut |lane, text| {
+        lanes.push(lane);
+        events.push(StreamEvent::inserted(EventKind::TextDelta { lane, text: text.to_owned() }));
+    });
+    let mut choices: Vec<u32> = lanes.iter().map(|lane| lane.choice).collect();
+    choices.dedup();
+    let finish = |choice| EventKind::Finish { choice, reason: FinishReason::Stop };
+    events.extend(choices.into_iter().map(|choice| StreamEvent::inserted(finish(choice))));
+    let mut encoder = course.codec.stream_encoder(StreamSettings::default());
+    let mut body = Vec::new();
+    encoder.write(None, &events, &mut body);
+    encoder.write_end(&mut body);
+    (EVENT_STREAM, body.into())
+}
+
+fn unreachable_error(course: &Course) -> gatewright::dialect::ErrorBody<'static> {
+    gatewright::dialect::ErrorBody {
+        status: StatusCode::INTERNAL_SERVER_ERROR,
+        class: gatewright::dialect::ErrorClass::Server,
+        code: None,
+        message: "the gateway failed to process the request".into(),
+        param: None,
+        request_id: Some(course.id),
+        retry_after: None,
+    }
+}
+
+fn set_headers(course: &mut Course, headers: &mut HeaderMap, content_type: HeaderValue) {
+    if let Some(cx) = &course.cx {
+        headers.extend(cx.response_headers.clone());
+    }
+    headers.insert(CONTENT_TYPE, content_type);
+    if let Ok(id) = HeaderValue::from_str(course.id.as_str()) {
+        headers.insert(REQUEST_ID.clone(), id);
+    }
+    if let Some(hint) = course.facts.hint {
+        let reset = hint.reset.as_secs() + u64::from(hint.reset.subsec_nanos() > 0);
+        headers.insert("x-ratelimit-limit-requests", HeaderValue::from(hint.limit));
+        headers.insert("x-ratelimit-remaining-requests", HeaderValue::from(hint.remaining));
+        if let Ok(reset) = HeaderValue::from_str(&format!("{reset}s")) {
+            headers.insert("x-ratelimit-reset-requests", reset);
+        }
+    }
+}
+
+/// Waits until the record is durable, within the bound of the settings.
+async fn wait_for_record(course: &Course, settled: Settled) {
+    let written = tokio::time::timeout(course.worker.settings.record_wait, settled.receipt).await;
+    let why = match written {
+        Ok(Ok(())) => return,
+        Ok(Err(why)) => why,
+        Err(_) => "the record was not durable in time".into(),
+    };
+    record_late(course, &why);
+}
+
+/// The answer goes out without waiting longer: the writer still has the record, and this is seen.
+pub(crate) fn record_late(course: &Course, why: &str) {
+    if let Some(principal) = &course.facts.principal {
+        course.worker.observer.record_delayed(&principal.tenant);
+    }
+    tracing::error!(id = %course.id, why, "Usage record is late");
+}

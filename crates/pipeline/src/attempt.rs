@@ -1,0 +1,69 @@
+//! The tries of one exchange: pick, encode, send, until a provider's answer begins or policy says
+//! stop. Once a byte of an answer has gone to the client there is no other try.
+
+use gatewright::{Failure, FailureKind, Outcome, Retry};
+
+use crate::answer::opening;
+use crate::course::Course;
+use crate::failure::{Refusal, code_of};
+use crate::phase::{encode, pick, record, send};
+use crate::state::{Answering, Reserved};
+
+/// Calls targets until one answers.
+pub(crate) async fn answer(course: &mut Course, reserved: Reserved) -> Result<Answering, Refusal> {
+    let mut tried = Vec::new();
+    let mut last = None;
+    let attempts_max = usize::try_from(course.worker.settings.attempts_max).unwrap_or(usize::MAX);
+    while tried.len() < attempts_max {
+        let Some(picked) = pick::pick(course, &reserved, &tried)? else { break };
+        if let Some(failure) = last.take() {
+            tracing::debug!(id = %course.id, provider = %picked.provider.name, %failure, "Trying another target");
+        }
+        tried.push(picked.index);
+        let encoded = encode::encode(course, &reserved, &picked).await?;
+        let codec = encoded.codec;
+        let failure = match send::send(course, &picked, encoded).await {
+            Ok(answer) => match opening::open(course, codec, &reserved, answer).await {
+                Ok(opened) => return Ok(Answering { opened, load: reserved.0, picked }),
+                Err(failure) => failure,
+            },
+            Err(failure) => failure,
+        };
+        let has_more = tried.len() < reserved.0.model.targets.len().min(attempts_max);
+        if !(has_more && may_try_elsewhere(&failure)) {
+            return Err(failure.into());
+        }
+        forsake(course, &failure);
+        last = Some(failure);
+    }
+    Err(last.unwrap_or_else(|| Failure::internal("the model has no target")).into())
+}
+
+/// Whether another target may do better, and no harm comes from asking it.
+fn may_try_elsewhere(failure: &Failure) -> bool {
+    match failure.retry {
+        Retry::Safe => true,
+        Retry::Useless => false,
+        Retry::Unsafe => matches!(
+            failure.kind,
+            FailureKind::Overloaded
+                | FailureKind::RateLimited
+                | FailureKind::QuotaExhausted
+                | FailureKind::Unavailable
+                | FailureKind::UpstreamAuth
+                | FailureKind::UpstreamError
+                | FailureKind::Malformed
+                | FailureKind::Timeout
+        ),
+    }
+}
+
+/// Records an attempt that another one follows.
+fn forsake(course: &mut Course, failure: &Failure) {
+    let (seen, _) = course.usage();
+    let outcome = Outcome::Failed { seen, may_be_billed: failure.retry != Retry::Safe };
+    let record = record::of(course, &outcome, Some(code_of(failure)));
+    course.worker.observer.attempt_failed(&record);
+    // The next attempt does not wait for the record of this one.
+    drop(course.worker.ledger.append(record));
+}

@@ -1,0 +1,62 @@
+//! Who calls? Asked on the head alone, before a byte of the body is read.
+
+use std::sync::Arc;
+
+use gatewright::point::Point;
+use gatewright::{AuthVerdict, Failure, FailureKind, Principal, RequestHead, Side};
+use http::request;
+
+use crate::course::Course;
+use crate::failure::Refusal;
+use crate::state::{Authenticated, Received};
+
+/// Asks the authenticators in the order of the configuration; the first that does not abstain
+/// decides.
+pub(crate) async fn authenticate<B>(
+    course: &mut Course,
+    received: Received<B>,
+) -> Result<Authenticated<B>, Refusal> {
+    let Received { head, peer, tls, body } = received;
+    let principal = identify_caller(course, &head, peer, tls).await?;
+    course.facts.principal = Some(Arc::clone(&principal));
+    Ok(Authenticated { head, principal, body })
+}
+
+/// Establishes the caller of a head.
+pub(crate) async fn identify_caller(
+    course: &Course,
+    head: &request::Parts,
+    peer: std::net::SocketAddr,
+    tls: bool,
+) -> Result<Arc<Principal>, Refusal> {
+    let view = RequestHead { method: &head.method, uri: &head.uri, headers: &head.headers, peer, tls };
+    for hooked in &course.snapshot.authenticate {
+        let Some(authenticator) = &hooked.instance.authenticator else { continue };
+        let verdict = hooked
+            .call(&course.worker, Point::Authenticator, authenticator.authenticate(&view), |verdict| {
+                matches!(verdict, AuthVerdict::Reject(_))
+            })
+            .await;
+        match verdict {
+            Ok(_) if hooked.is_shadow => {}
+            Ok(AuthVerdict::Abstain) => {}
+            Ok(AuthVerdict::Accept(principal)) => return Ok(principal),
+            Ok(AuthVerdict::Reject(denial)) => return Err(Refusal::Denied(denial)),
+            Err(fault) => {
+                if let Some(failure) = hooked.judge(Point::Authenticator, &fault) {
+                    return Err(failure.into());
+                }
+            }
+        }
+    }
+    Err(nobody_knows(&view).into())
+}
+
+fn nobody_knows(head: &RequestHead<'_>) -> Failure {
+    let text = if head.headers.contains_key(http::header::AUTHORIZATION) {
+        "the API key is not valid; check the key in the authorization header"
+    } else {
+        "no API key was given; send it as `authorization: Bearer KEY`"
+    };
+    Failure::new(Side::Client, FailureKind::Unauthenticated, text)
+}

@@ -1,0 +1,50 @@
+//! The call for one attempt: attempt transforms on a copy, then the provider's own dialect.
+
+use gatewright::dialect::Codec;
+use gatewright::{Failure, FailureKind, ProviderTarget, Side, TransformPhase, UpstreamCall};
+
+use crate::course::Course;
+use crate::failure::Refusal;
+use crate::phase::transform;
+use crate::state::{Picked, Reserved};
+
+/// A call, and the codec that reads its answer.
+#[derive(Debug)]
+pub(crate) struct Encoded {
+    pub(crate) call: UpstreamCall,
+    pub(crate) codec: &'static dyn Codec,
+}
+
+/// Writes the call.
+pub(crate) async fn encode(
+    course: &mut Course,
+    reserved: &Reserved,
+    picked: &Picked,
+) -> Result<Encoded, Refusal> {
+    // The copy shares the client's bytes; only patches are duplicated.
+    let mut request = reserved.0.request.clone();
+    transform::run(course, &reserved.0.chains, TransformPhase::Attempt, &mut request).await?;
+
+    let operation = request.operation();
+    let adapter = &picked.provider.adapter;
+    let codec = adapter.codec(operation).filter(|codec| codec.dialect() == request.dialect());
+    let codec = codec.ok_or_else(|| not_offered(picked, operation.as_str()))?;
+    if request.model() != &*picked.target.model {
+        request.set_model(&picked.target.model);
+    }
+    if request.streams() {
+        request.document_mut().require_stream_usage();
+    }
+
+    let target = ProviderTarget { model: &picked.target.model, operation };
+    let mut call = adapter.encode(&request, &target)?;
+    for (name, value) in picked.provider.headers.iter().chain(&course.cx().upstream_headers) {
+        call.headers.insert(name.clone(), value.clone());
+    }
+    Ok(Encoded { call, codec })
+}
+
+fn not_offered(picked: &Picked, operation: &str) -> Failure {
+    let text = format!("the provider `{}` does not take {operation} requests", picked.provider.name);
+    Failure { param: Some("model".into()), ..Failure::new(Side::Client, FailureKind::Unsupported, text) }
+}

@@ -1,0 +1,84 @@
+//! Which tenant, model, route and chain: read from the plan, never from the request alone.
+
+use std::sync::Arc;
+
+use gatewright::{Failure, FailureKind, LlmRequest, ModelName, RequestCx, RequestFacts, Side};
+use http::{HeaderMap, header};
+
+use crate::course::Course;
+use crate::failure::Refusal;
+use crate::state::{Decoded, Load, Routed};
+
+/// Finds model, route and chains, and makes the context that hooks share.
+pub(crate) fn identify(course: &mut Course, decoded: Decoded) -> Result<Routed, Refusal> {
+    let Decoded { head, principal, request } = decoded;
+    let snapshot = Arc::clone(&course.snapshot);
+    let plan = &snapshot.plan;
+
+    let Some(model) = plan.model(request.model()) else {
+        course.facts.model_asked = Some(ModelName::new(clip(request.model())));
+        return Err(unknown_model(&request).into());
+    };
+    course.facts.model_asked = Some(model.name.clone());
+    if !plan.may_use(&principal, &model.name) {
+        return Err(model_not_allowed(&request).into());
+    }
+    let Some(route) = plan.route(head.uri.path(), &principal.tenant, Some(request.model())) else {
+        return Err(no_route(head.uri.path()).into());
+    };
+    course.facts.route = Some(route.name.clone());
+    let chains = snapshot.chains.get(&route.name).cloned().unwrap_or_default();
+
+    let mut cx = RequestCx::new(RequestFacts {
+        id: course.id,
+        principal: Arc::clone(&principal),
+        route: route.name.clone(),
+        model: model.name.clone(),
+        dialect: request.dialect(),
+        operation: request.operation(),
+        streams: request.streams(),
+        received: course.received,
+        client_headers: Arc::new(without_credentials(head.headers)),
+    });
+    cx.tags.extend_from(&principal.tags);
+    course.cx = Some(cx);
+    Ok(Routed(Load { request, model: Arc::clone(model), chains }))
+}
+
+/// Hooks see the caller's headers, never the caller's credentials.
+fn without_credentials(mut headers: HeaderMap) -> HeaderMap {
+    for name in [header::AUTHORIZATION, header::COOKIE, header::PROXY_AUTHORIZATION] {
+        headers.remove(name);
+    }
+    for name in ["x-api-key", "api-key"] {
+        headers.remove(name);
+    }
+    headers
+}
+
+/// A name that a caller invented goes into logs and labels only up to a bound.
+fn clip(name: &str) -> &str {
+    const MODEL_NAME_BYTES_MAX: usize = 128;
+    name.get(..name.floor_char_boundary(MODEL_NAME_BYTES_MAX)).unwrap_or_default()
+}
+
+fn unknown_model(request: &LlmRequest) -> Failure {
+    let name = clip(request.model());
+    let text = format!("the model `{name}` does not exist; GET /v1/models lists what this key may use");
+    with_model_param(Failure::new(Side::Client, FailureKind::ModelNotFound, text))
+}
+
+fn model_not_allowed(request: &LlmRequest) -> Failure {
+    let name = clip(request.model());
+    let text = format!("this key may not use the model `{name}`; GET /v1/models lists what it may use");
+    with_model_param(Failure::new(Side::Client, FailureKind::Forbidden, text).with_code("model_not_allowed"))
+}
+
+fn with_model_param(failure: Failure) -> Failure {
+    Failure { param: Some("model".into()), ..failure }
+}
+
+fn no_route(path: &str) -> Failure {
+    let text = format!("no route of this gateway takes {} for this key and model", clip(path));
+    Failure::new(Side::Client, FailureKind::NotFound, text).with_code("no_route")
+}

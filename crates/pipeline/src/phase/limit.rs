@@ -1,0 +1,114 @@
+//! The limits of the caller: request counts on arrival, tokens and cost once the request has its
+//! final shape. What a limiter grants is held by the course and settled at its end.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use gatewright::point::Point;
+use gatewright::{
+    Admission, Estimate, Failure, FailureKind, LimitHint, LimitPhase, Limiter, LlmRequest, Side, Usage,
+};
+
+use crate::course::{Course, HeldClaim};
+use crate::failure::Refusal;
+use crate::hooked::Hooked;
+use crate::state::{Admitted, Load, Reserved, Routed, Shaped};
+
+/// Output tokens that are expected where nobody says how many.
+const OUTPUT_TOKENS_EXPECTED: u64 = 1_024;
+
+/// Takes the caller's request-count and concurrency buckets, so that a flood never reaches an
+/// expensive hook.
+pub(crate) async fn arrive(course: &mut Course, routed: Routed) -> Result<Admitted, Refusal> {
+    admit(course, &routed.0, LimitPhase::Arrival).await?;
+    Ok(Admitted(routed.0))
+}
+
+/// Takes the caller's token and cost buckets.
+pub(crate) async fn reserve(course: &mut Course, shaped: Shaped) -> Result<Reserved, Refusal> {
+    admit(course, &shaped.0, LimitPhase::Spend).await?;
+    Ok(Reserved(shaped.0))
+}
+
+async fn admit(course: &mut Course, load: &Load, phase: LimitPhase) -> Result<(), Refusal> {
+    let mut estimate = None;
+    for hooked in &load.chains.limit {
+        let Some(limiter) = hooked.instance.limiter.as_ref().filter(|limiter| limiter.phase() == phase)
+        else {
+            continue;
+        };
+        let estimate = estimate.get_or_insert_with(|| estimate_of(&load.request));
+        ask(course, hooked, &**limiter, estimate, &load.request).await?;
+    }
+    Ok(())
+}
+
+/// Asks one limiter, again and again while it queues the request.
+async fn ask(
+    course: &mut Course,
+    hooked: &Arc<Hooked>,
+    limiter: &dyn Limiter,
+    estimate: &Estimate,
+    request: &LlmRequest,
+) -> Result<(), Refusal> {
+    let mut ticket = None;
+    let mut waited = Duration::ZERO;
+    loop {
+        let worker = Arc::clone(&course.worker);
+        course.cx().enter(hooked.index);
+        let hook = limiter.reserve(estimate, request, ticket, course.cx());
+        let verdict = hooked
+            .call(&worker, Point::Limiter, hook, |admission| matches!(admission, Admission::Deny(..)))
+            .await;
+        match verdict {
+            Ok(Admission::Skip) => return Ok(()),
+            Ok(Admission::Admit(reservation, hint)) => {
+                course.claims.push(HeldClaim { hooked: Arc::clone(hooked), reservation });
+                keep_tightest(&mut course.facts.hint, hint);
+                return Ok(());
+            }
+            Ok(Admission::Deny(..) | Admission::Wait { .. }) if hooked.is_shadow => return Ok(()),
+            Ok(Admission::Deny(denial, hint)) => {
+                course.facts.hint = hint.or(course.facts.hint);
+                return Err(Refusal::Denied(denial));
+            }
+            Ok(Admission::Wait { after, ticket: place }) => {
+                waited += after;
+                if waited > worker.settings.admission_wait_max {
+                    return Err(waited_too_long(waited).into());
+                }
+                ticket = Some(place);
+                tokio::time::sleep(after).await;
+            }
+            Err(fault) => {
+                return hooked.judge(Point::Limiter, &fault).map_or(Ok(()), |failure| Err(failure.into()));
+            }
+        }
+    }
+}
+
+fn estimate_of(request: &LlmRequest) -> Estimate {
+    let choices = u64::from(request.choices().max(1));
+    let output_cap = request.output_cap().map(|cap| cap.saturating_mul(choices));
+    let usage = Usage {
+        input: request.document().estimate_input_tokens(),
+        output: output_cap.unwrap_or(OUTPUT_TOKENS_EXPECTED.saturating_mul(choices)),
+        ..Usage::default()
+    };
+    Estimate { usage, output_cap }
+}
+
+/// The caller learns of the limit that is nearest to its end.
+fn keep_tightest(known: &mut Option<LimitHint>, new: Option<LimitHint>) {
+    let Some(new) = new else { return };
+    let share =
+        |hint: &LimitHint| u128::from(hint.remaining) * u128::from(u64::MAX) / u128::from(hint.limit.max(1));
+    if known.as_ref().is_none_or(|known| share(&new) < share(known)) {
+        *known = Some(new);
+    }
+}
+
+fn waited_too_long(waited: Duration) -> Failure {
+    let text = format!("the request waited {} s for its turn; try again later", waited.as_secs());
+    Failure::new(Side::Gateway, FailureKind::RateLimited, text).with_code("queue_timeout")
+}

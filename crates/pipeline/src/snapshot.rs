@@ -1,0 +1,61 @@
+//! A plan with everything in it that lives: instances, destinations, credentials.
+//!
+//! Built off the data path, swapped in as one pointer. What did not change between two plans is
+//! shared by both snapshots.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use gatewright::{ProviderAdapter, ProviderName, RouteName};
+use gatewright_policy::Plan;
+use gatewright_upstream::{Credential, Deadlines, Destination};
+
+use crate::hooked::Hooked;
+
+/// A plan and its live parts.
+#[derive(Debug, Default)]
+pub struct Snapshot {
+    /// The data.
+    pub plan: Plan,
+    /// Who may accept callers, in order.
+    pub authenticate: Vec<Arc<Hooked>>,
+    /// The chains of each route.
+    pub chains: HashMap<RouteName, Arc<Chains>>,
+    /// The providers.
+    pub providers: HashMap<ProviderName, Arc<Provider>>,
+}
+
+/// The instances that a route runs, each in the order written.
+#[derive(Debug, Default)]
+pub struct Chains {
+    /// Limiters.
+    pub limit: Vec<Arc<Hooked>>,
+    /// Request transforms.
+    pub request: Vec<Arc<Hooked>>,
+    /// Response filters.
+    pub response: Vec<Arc<Hooked>>,
+    /// Usage sinks.
+    pub sinks: Vec<Arc<Hooked>>,
+}
+
+/// A provider, ready to be called.
+pub struct Provider {
+    /// Its name in the configuration.
+    pub name: ProviderName,
+    /// How it is spoken to.
+    pub adapter: Arc<dyn ProviderAdapter>,
+    /// Where it is.
+    pub destination: Arc<Destination>,
+    /// What it is shown, bound to its origin.
+    pub credential: Option<Credential>,
+    /// How long each part of a call may take.
+    pub deadlines: Deadlines,
+    /// Headers that the operator adds to every call.
+    pub headers: http::HeaderMap,
+}
+
+impl std::fmt::Debug for Provider {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Provider").field("name", &self.name).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,76 @@
+//! What one worker thread needs to serve exchanges, and the process-wide services behind it.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use gatewright::service::{Clock, Random};
+use gatewright_upstream::Upstream;
+
+use crate::cut::CutSwitch;
+use crate::ledger::Ledger;
+use crate::observer::Observer;
+use crate::snapshot::Snapshot;
+
+/// One worker thread's view of the process. The upstream pool is its own; the rest is shared.
+pub struct Worker {
+    /// The current configuration; an exchange takes it once, at its start.
+    pub snapshots: Arc<ArcSwap<Snapshot>>,
+    /// Connections to providers, used from this thread only.
+    pub upstream: Upstream,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness for identifiers and target choice.
+    pub random: Arc<dyn Random>,
+    /// Counts choices, for targets that take turns.
+    pub turns: AtomicU64,
+    /// Who learns what happens.
+    pub observer: Arc<dyn Observer>,
+    /// Where records go.
+    pub ledger: Arc<dyn Ledger>,
+    /// The end of all exchanges at the drain deadline.
+    pub cut: CutSwitch,
+    /// Bounds and switches.
+    pub settings: PathSettings,
+}
+
+/// Bounds and switches of the data path.
+#[derive(Clone, Debug)]
+pub struct PathSettings {
+    /// The largest request body where neither tenant nor listener says otherwise, in bytes.
+    pub body_bytes_max: u64,
+    /// The largest whole answer of a provider, in bytes.
+    pub answer_bytes_max: usize,
+    /// The most tries of one exchange.
+    pub attempts_max: u32,
+    /// How long the end of an answer waits for its record to be durable.
+    pub record_wait: Duration,
+    /// How long the head of a streamed answer waits for the first event, so that a failure until
+    /// then still has a status of its own and can be tried elsewhere.
+    pub commit_after: Duration,
+    /// How long a client may be kept waiting by limiters that queue.
+    pub admission_wait_max: Duration,
+    /// Whether each exchange writes a line into the log.
+    pub access_log: bool,
+}
+
+impl Default for PathSettings {
+    fn default() -> Self {
+        Self {
+            body_bytes_max: 10 * 1024 * 1024,
+            answer_bytes_max: 64 * 1024 * 1024,
+            attempts_max: 3,
+            record_wait: Duration::from_secs(1),
+            commit_after: Duration::from_secs(20),
+            admission_wait_max: Duration::from_secs(30),
+            access_log: true,
+        }
+    }
+}
+
+impl std::fmt::Debug for Worker {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Worker").field("settings", &self.settings).finish_non_exhaustive()
+    }
+}
