@@ -1,4 +1,4 @@
-//! The shape of an extension's folder: one name for folder and package, and a page that says what it does.
+//! The shape of an extension's folder: one name for folder, package and registration, and a page that says what it does.
 
 use crate::tidy::Finding;
 use crate::workspace::{Package, Workspace};
@@ -21,6 +21,7 @@ fn check_extension(workspace: &Workspace, package: &Package) -> Vec<Finding> {
         let message = format!("call the package `{expected}`, after its folder");
         found.push(Finding::new(package.manifest_path(), package.manifest_line("name"), message));
     }
+    found.extend(wrong_name(package, &folder));
     let page = package.folder.join("README.md");
     match workspace.read(&page) {
         Err(_) => {
@@ -37,17 +38,30 @@ fn check_extension(workspace: &Workspace, package: &Package) -> Vec<Finding> {
     found
 }
 
+/// A registered name that is not the folder's. A package with several extensions gives one of them its name.
+fn wrong_name(package: &Package, folder: &str) -> Option<Finding> {
+    let lines = package.sources.iter().flat_map(|source| source.product().map(move |line| (source, line)));
+    let names: Vec<_> = lines.filter(|(_, (_, line))| line.code.contains("const NAME:")).collect();
+    if names.iter().any(|(_, (_, line))| line.strings == folder) {
+        return None;
+    }
+    let (source, (number, _)) = names.first()?;
+    Some(Finding::new(&source.path, *number, format!("register it as `{folder}`, after its folder")))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::tidy::testing::said_of;
 
-    fn said(name: &str, page: &str) -> Vec<String> {
+    const NAMED: &str = "//! A.\nconst NAME: &str = \"mask\";\n";
+
+    fn said(name: &str, page: &str, source: &str) -> Vec<String> {
         let manifest = format!("[package]\nname = \"{name}\"\n");
         let files = [
             ("Cargo.toml", "[workspace]\nmembers = [\"extensions/mask\"]\n"),
             ("extensions/mask/Cargo.toml", manifest.as_str()),
-            ("extensions/mask/src/lib.rs", "//! A.\n"),
+            ("extensions/mask/src/lib.rs", source),
             (page, "# mask\n\n```yaml\n- id: mask\n```\n"),
         ];
         said_of(check, &files)
@@ -55,13 +69,14 @@ mod tests {
 
     #[test]
     fn an_extension_has_one_name_and_a_page() {
-        assert_eq!(said("gatewright-ext-mask", "extensions/mask/README.md"), [""; 0]);
-        let found = said("gatewright-masking", "docs/mask.md");
-        assert_eq!(found.len(), 2, "{found:?}");
+        assert_eq!(said("gatewright-ext-mask", "extensions/mask/README.md", NAMED), [""; 0]);
+        let found = said("gatewright-masking", "docs/mask.md", &NAMED.replace("mask", "hide"));
+        assert_eq!(found.len(), 3, "{found:?}");
         assert!(
             found.iter().any(|line| line.contains("call the package `gatewright-ext-mask`")),
             "{found:?}"
         );
+        assert!(found.iter().any(|line| line.contains("lib.rs:2: register it as `mask`")), "{found:?}");
         assert!(found.iter().any(|line| line.contains("README.md: write this page")), "{found:?}");
     }
 }
