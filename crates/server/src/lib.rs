@@ -1,0 +1,8 @@
+//! The inbound side of the gateway: listening sockets, endpoints, the admin listener and the drain.
+//!
+//! The only package that opens inbound sockets and the only one that knows axum. It turns requests into
+//! calls of the pipeline and what comes back into answers; what happens in between is not its business.
+
+pub mod drain;
+pub mod listener;
+pub mod tls;
