@@ -2,6 +2,8 @@
 //!
 //! [`bench`] measures a gateway against the least that a proxy can do.
 //! [`provider`] simulates the far end: a real listener that is told what to do, down to the byte.
+//! [`split`] cuts text in pieces, and shows that a text filter does not depend on where.
 
 pub mod bench;
 pub mod provider;
+pub mod split;
