@@ -222,7 +222,10 @@ impl DerefMut for StreamCx<'_> {
 
 /// Typed values, per instance or public. A handful per exchange, so a list beats a map.
 #[derive(Default)]
-pub struct Slots(Vec<(Option<u32>, Box<dyn Any + Send + Sync>)>);
+pub struct Slots(Vec<Slot>);
+
+/// A value and the instance that owns it; public values have no owner.
+type Slot = (Option<u32>, Box<dyn Any + Send + Sync>);
 
 impl Slots {
     fn get<T: Send + Sync + 'static>(&self, instance: Option<u32>) -> Option<&T> {

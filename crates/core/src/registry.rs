@@ -17,6 +17,9 @@ use crate::{
     ResponseFilter, Settings, UsageSink,
 };
 
+/// An instance in the making.
+pub type Creating = BoxFuture<'static, Result<Instance, BuildError>>;
+
 /// One registered extension.
 #[derive(Clone, Copy)]
 pub struct Registration {
@@ -33,7 +36,7 @@ pub struct Registration {
     /// The JSON Schema of its settings.
     pub schema: fn() -> serde_json::Value,
     /// Makes an instance.
-    pub create: fn(Settings, ExtEnv) -> BoxFuture<'static, Result<Instance, BuildError>>,
+    pub create: fn(Settings, ExtEnv) -> Creating,
 }
 
 inventory::collect!(Registration);
@@ -264,8 +267,7 @@ macro_rules! register {
             fn create(
                 settings: $crate::Settings,
                 env: $crate::ExtEnv,
-            ) -> $crate::BoxFuture<'static, ::core::result::Result<$crate::registry::Instance, $crate::BuildError>>
-            {
+            ) -> $crate::registry::Creating {
                 ::std::boxed::Box::pin(async move {
                     let config = settings.decode::<<$extension as $crate::Extension>::Config>()?;
                     let built = <$extension as $crate::Extension>::create(config, env).await?;

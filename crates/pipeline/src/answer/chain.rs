@@ -47,6 +47,10 @@ struct Collected {
     texts: LaneTexts,
 }
 
+#[expect(
+    clippy::large_enum_variant,
+    reason = "nearly every task is a parcel, and boxing it costs each frame"
+)]
 enum Task {
     /// Take a parcel through the stages from `at` on.
     Parcel { at: usize, parcel: Parcel, done: Vec<StreamEvent>, rest: VecDeque<StreamEvent> },

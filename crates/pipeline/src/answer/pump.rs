@@ -208,7 +208,7 @@ impl Pump {
         match frame.usage_artefact {
             UsageArtefact::Frame if self.hides_usage => {}
             UsageArtefact::NullMember if self.hides_usage => {
-                self.write(|encoder, out| encoder.pass(frame, out))
+                self.write(|encoder, out| encoder.pass(frame, out));
             }
             _ if self.is_renaming => self.write(|encoder, out| encoder.pass(frame, out)),
             _ => self.out.pass(frame),
@@ -242,7 +242,7 @@ impl Pump {
             Turn::Out(parcel) => self.parcel(&parcel),
             Turn::Cut(refusal) => self.fail(&refusal),
             Turn::Wait(Wait::Whole { stage, future }) => {
-                self.phase = Phase::Paused(Pause::Whole { stage, future })
+                self.phase = Phase::Paused(Pause::Whole { stage, future });
             }
             Turn::Wait(Wait::Event { stage, future }) => {
                 let allowed = self.chain.stage(stage).map_or(DRAIN_WAIT, |stage| stage.hooked.deadline());

@@ -23,7 +23,7 @@ const EVENT_STREAM: HeaderValue = HeaderValue::from_static("text/event-stream; c
 
 /// Answers with what the provider sends.
 pub(crate) async fn answer(mut course: Box<Course>, answering: Answering) -> Response<AnswerBody> {
-    let Answering { opened: Opened { status, headers, content }, load, picked, .. } = answering;
+    let Answering { opened: Opened { status, headers, content }, load, picked } = answering;
     course.facts.status = status.as_u16();
     match content {
         Content::Whole(body) => match whole::shape(&mut course, &load, &picked, status, body).await {
