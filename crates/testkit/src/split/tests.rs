@@ -36,14 +36,13 @@ fn compare(n: usize) {
 }
 
 #[test]
-fn masks_the_same_in_a_hundred_thousand_random_splits() {
-    compare(100_000);
+fn masks_the_same_in_every_random_split() {
+    compare(if is_full_run() { 1_000_000 } else { 100_000 });
 }
 
-#[test]
-#[ignore = "takes a minute; part of the full run"]
-fn masks_the_same_in_a_million_random_splits() {
-    compare(1_000_000);
+#[expect(clippy::disallowed_methods, reason = "the full tier of the tests is told by the environment")]
+fn is_full_run() -> bool {
+    std::env::var_os("GATEWRIGHT_FULL").is_some()
 }
 
 #[test]
