@@ -1,7 +1,7 @@
 //! What comes from outside: licences, banned crates, sources, as `deny.toml` states them.
 //!
-//! cargo-deny reads the same file and looks deeper, but takes minutes to build; this answers in a second and runs at
-//! every landing, cargo-deny in the full tier. It asks cargo for the licences and reads the lock file for the rest.
+//! cargo-deny reads the same file and looks deeper, but takes minutes to build; this answers in a second, so that a
+//! developer hears of a broken rule at once. It asks cargo for the licences and reads the lock file for the rest.
 
 mod licence;
 
