@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::compile::{Compiled, compile};
 use super::scan::{Hit, Span};
-use super::{HoldBack, Pattern, PatternError};
+use super::{HoldBack, Lane, Pattern, PatternError, TextStage};
 
 /// A set of patterns, compiled once into one automaton; a clone shares it.
 ///
@@ -63,6 +63,28 @@ impl TextPatterns {
         }
         edited.push_str(text.get(copied..).unwrap_or_default());
         Cow::Owned(edited)
+    }
+
+    /// Replaces every match in the strings of a JSON source, whose escapes hide none; borrows where there
+    /// is none. What is put in is escaped, and outside a string becomes a string.
+    ///
+    /// ```
+    /// # use gatewright::text::{Pattern, TextPatterns};
+    /// let patterns = TextPatterns::compile([Pattern::new("pin", r"\b[0-9]{4}\b").replace_with("\"****\"")])?;
+    /// assert_eq!(patterns.replace_all_json(r#"{"pin":"12\u00334"}"#), r#"{"pin":"\"****\""}"#);
+    /// # Ok::<(), gatewright::text::PatternError>(())
+    /// ```
+    #[must_use]
+    pub fn replace_all_json<'t>(&self, source: &'t str) -> Cow<'t, str> {
+        let mut edited = String::new();
+        let mut stage = TextStage::new(self.hold_back());
+        let released =
+            stage.step(Lane::tool_arguments(0, 0), source, true, &mut edited, |window| window.mask(self));
+        match released {
+            Ok(released) if released.edits == 0 => Cow::Borrowed(source),
+            // A lane's last piece is released whole, so it holds nothing that could be too much.
+            Ok(_) | Err(_) => Cow::Owned(edited),
+        }
     }
 
     /// The first match at or after `from` in a whole text; text before `from` is left context.
