@@ -95,7 +95,10 @@ impl Record {
             let rates = scaled(&rates, input, output)?;
             Some(Tier { above_prompt_tokens: tier.above_input_tokens, rates })
         };
-        let batch = match (rate(self.batch_input_usd_per_mtok.as_ref()), rate(self.batch_output_usd_per_mtok.as_ref())) {
+        let batch = match (
+            rate(self.batch_input_usd_per_mtok.as_ref()),
+            rate(self.batch_output_usd_per_mtok.as_ref()),
+        ) {
             (Some(input), output) => Some(Rates { input: Some(input), output, ..Rates::default() }),
             (None, _) => None,
         };
@@ -112,7 +115,8 @@ fn rate(number: Option<&Number>) -> Option<Rate> {
 fn scaled(rates: &Rates, input: Rate, output: Rate) -> Option<Rates> {
     let scale = |rate: Option<Rate>, from: Option<Rate>, to: Rate| {
         let (rate, from) = (u128::from(rate?.0), u128::from(from?.0));
-        let scaled = rate.checked_mul(u128::from(to.0))?.checked_add(from.checked_sub(1)?)?.checked_div(from)?;
+        let scaled =
+            rate.checked_mul(u128::from(to.0))?.checked_add(from.checked_sub(1)?)?.checked_div(from)?;
         u64::try_from(scaled).ok().map(Rate)
     };
     let of_prompt = |rate| scale(rate, rates.input, input);

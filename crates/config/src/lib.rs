@@ -11,6 +11,7 @@ mod catalogue;
 mod check;
 mod decode;
 mod extensions;
+mod last_good;
 mod load;
 mod located;
 mod nearest;
@@ -23,14 +24,18 @@ mod settings;
 mod shape;
 mod unit;
 mod walk;
+mod watch;
 
 pub use catalogue::price;
 pub use extensions::ExtensionCatalogue;
+pub use last_good::{LastGood, LastGoodError};
 pub use load::{Inputs, Loaded, load, load_sources};
 pub use position::Source;
 pub use problem::{ConfigErrors, Problem, Severity};
 pub use reference::{Environment, ProcessEnvironment};
+pub use schema::schema;
 pub use settings::{
     AdminSettings, DrainSettings, Durability, ListenerLimits, ListenerSettings, LogFormat, Settings,
     StoreSettings, TelemetrySettings, TlsSettings,
 };
+pub use watch::Watch;

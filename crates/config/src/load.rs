@@ -111,7 +111,14 @@ pub fn load_sources(sources: Vec<Source>, inputs: &Inputs<'_>) -> Result<Loaded,
             let mut files: Vec<_> = own.chain(referenced).chain(built.files).collect();
             files.sort();
             files.dedup();
-            Ok(Loaded { settings: built.settings, plan: built.plan, warnings: problems, sources, files, places })
+            Ok(Loaded {
+                settings: built.settings,
+                plan: built.plan,
+                warnings: problems,
+                sources,
+                files,
+                places,
+            })
         }
         _ => Err(ConfigErrors::new(problems)),
     }

@@ -45,7 +45,10 @@ pub(crate) struct Text {
 /// The text is left out: it may be a secret.
 impl std::fmt::Debug for Text {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Text").field("plain", &self.plain).field("referenced", &self.referenced).finish_non_exhaustive()
+        f.debug_struct("Text")
+            .field("plain", &self.plain)
+            .field("referenced", &self.referenced)
+            .finish_non_exhaustive()
     }
 }
 

@@ -3,11 +3,13 @@
 /// The nearest of the known names, where one is near enough to be a slip of the hand.
 pub(crate) fn nearest<'a>(unknown: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let folded = fold(unknown);
-    let within = (unknown.chars().count() / 3).max(1);
+    // One slip in names of three to five characters, one more for each three beyond; names of one
+    // or two characters are near to everything.
+    let within = unknown.chars().count() / 3;
     known
         .into_iter()
         .map(|name| (strsim::osa_distance(&folded, &fold(name)), name))
-        .filter(|(distance, _)| *distance <= within)
+        .filter(|(distance, _)| *distance <= within && within > 0)
         .min()
         .map(|(_, name)| name)
 }
@@ -18,7 +20,11 @@ fn fold(name: &str) -> String {
 }
 
 /// `; did you mean …`, or the whole choice where nothing is near and the choice is short.
-pub(crate) fn hint<'a>(unknown: &str, known: impl IntoIterator<Item = &'a str> + Clone, noun: &str) -> String {
+pub(crate) fn hint<'a>(
+    unknown: &str,
+    known: impl IntoIterator<Item = &'a str> + Clone,
+    noun: &str,
+) -> String {
     const SHORT: usize = 16;
     if let Some(name) = nearest(unknown, known.clone()) {
         return format!("; did you mean `{name}`?");

@@ -97,7 +97,11 @@ impl Resolver<'_> {
             }
             resolved.push_str(before);
             let Some((reference, after)) = after.split_once('}') else {
-                self.problems.error(at, path, "the reference does not end: a `}` is missing; write `$${` for a literal `${`");
+                self.problems.error(
+                    at,
+                    path,
+                    "the reference does not end: a `}` is missing; write `$${` for a literal `${`",
+                );
                 return;
             };
             match self.look_up(reference, at.path(self.sources)) {
@@ -116,9 +120,10 @@ impl Resolver<'_> {
 
     fn look_up(&mut self, reference: &str, from: &Path) -> Result<String, String> {
         match reference.split_once(':') {
-            Some(("env", name)) => self.environment.variable(name).ok_or_else(|| {
-                format!("the environment variable {name} is not set, or is not UTF-8")
-            }),
+            Some(("env", name)) => self
+                .environment
+                .variable(name)
+                .ok_or_else(|| format!("the environment variable {name} is not set, or is not UTF-8")),
             Some(("file", name)) => self.file(name, from),
             _ => Err(format!(
                 "unknown reference ${{{reference}}}; write ${{env:NAME}} or ${{file:PATH}}, and `$${{` for a literal `${{`"

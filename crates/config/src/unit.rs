@@ -40,10 +40,6 @@ pub(crate) fn check_form(form: &str, text: &str) -> Result<(), String> {
 pub(crate) struct Span(pub(crate) Duration);
 
 impl Span {
-    pub(crate) const fn millis(millis: u64) -> Self {
-        Self(Duration::from_millis(millis))
-    }
-
     pub(crate) const fn secs(secs: u64) -> Self {
         Self(Duration::from_secs(secs))
     }
@@ -123,7 +119,8 @@ const SIZE_UNITS: [(&str, u64); 8] = [
 fn parse_size(text: &str) -> Result<u64, String> {
     let digits = text.trim_end_matches(|c: char| !c.is_ascii_digit());
     let unit = text.strip_prefix(digits).unwrap_or_default();
-    let wrong = || "not a size; write a whole number of bytes, or one with a unit: 64KiB, 10MiB, 1GiB".to_owned();
+    let wrong =
+        || "not a size; write a whole number of bytes, or one with a unit: 64KiB, 10MiB, 1GiB".to_owned();
     let (_, factor) = SIZE_UNITS.into_iter().find(|(name, _)| *name == unit).ok_or_else(wrong)?;
     let number = whole_number(digits).ok_or_else(wrong)?;
     number.checked_mul(factor).ok_or_else(|| "the size does not fit into 64 bits".to_owned())
@@ -348,11 +345,23 @@ mod tests {
 
     #[test]
     fn base_urls_are_origins_with_a_path() {
-        for text in ["http://127.0.0.1:9901/v1", "https://api.example.com", "https://h/v1/", "http://[::1]:80"] {
+        for text in
+            ["http://127.0.0.1:9901/v1", "https://api.example.com", "https://h/v1/", "http://[::1]:80"]
+        {
             assert!(parse_base_url(text).is_ok(), "{text}");
         }
         assert_eq!(parse_base_url("https://h/v1/").unwrap().path(), "/v1");
-        for text in ["", "h", "/v1", "ftp://h", "https://", "https://u:p@h", "https://h?q=1", "https://h#f", "ht tp://h"] {
+        for text in [
+            "",
+            "h",
+            "/v1",
+            "ftp://h",
+            "https://",
+            "https://u:p@h",
+            "https://h?q=1",
+            "https://h#f",
+            "ht tp://h",
+        ] {
             assert!(parse_base_url(text).is_err(), "{text}");
         }
     }

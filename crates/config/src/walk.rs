@@ -188,7 +188,9 @@ const fn items_word(count: u64) -> &'static str {
 /// Whether a property may be null on purpose, rather than left empty.
 fn admits_null(schema: &Json) -> bool {
     let null = Json::from("null");
-    let by_type = schema.get("type").is_none_or(|kind| *kind == null || kind.as_array().is_some_and(|kinds| kinds.contains(&null)));
+    let by_type = schema
+        .get("type")
+        .is_none_or(|kind| *kind == null || kind.as_array().is_some_and(|kinds| kinds.contains(&null)));
     let choices = ["anyOf", "oneOf"].map(|keyword| list_of(schema, keyword));
     let by_choice = |choice: &Json| choice.get("type") == Some(&null);
     match choices.concat().as_slice() {

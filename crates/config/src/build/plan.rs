@@ -12,10 +12,10 @@ use gatewright_policy::{
 use super::Builder;
 use crate::catalogue;
 use crate::position::KeyPath;
+use crate::shape::Shape;
 use crate::shape::extension::{self, Instance};
 use crate::shape::model::{self, Model, Price, Target};
 use crate::shape::route::{Route, Tenant};
-use crate::shape::Shape;
 use crate::unit::Dollars;
 
 impl Builder<'_> {

@@ -77,7 +77,9 @@ impl Builder<'_> {
         }
         ListenerLimits {
             connections_max: usize::try_from(limits.connections_max).unwrap_or(usize::MAX),
-            connections_per_ip_max: usize::try_from(limits.connections_per_ip_max).ok().filter(|max| *max > 0),
+            connections_per_ip_max: usize::try_from(limits.connections_per_ip_max)
+                .ok()
+                .filter(|max| *max > 0),
             header_timeout: limits.header_timeout.0,
             idle_timeout: limits.idle_timeout.0,
             body_idle_timeout: limits.body_idle_timeout.0,

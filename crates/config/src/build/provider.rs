@@ -34,7 +34,12 @@ const OWN_HEADERS: [HeaderName; 10] = [
 const ROOTS_BYTES_MAX: usize = 4 << 20;
 
 impl Builder<'_> {
-    pub(super) fn provider(&mut self, name: &str, provider: Provider, path: &KeyPath) -> Option<ProviderPlan> {
+    pub(super) fn provider(
+        &mut self,
+        name: &str,
+        provider: Provider,
+        path: &KeyPath,
+    ) -> Option<ProviderPlan> {
         let base_url = match parse_base_url(&provider.base_url) {
             Ok(url) => url,
             Err(message) => {
@@ -80,7 +85,10 @@ impl Builder<'_> {
                 continue;
             };
             if OWN_HEADERS.contains(&name) {
-                self.error(&path, "the gateway writes this header itself; the credential belongs in `api_key`");
+                self.error(
+                    &path,
+                    "the gateway writes this header itself; the credential belongs in `api_key`",
+                );
                 continue;
             }
             let Ok(mut value) = HeaderValue::try_from(value) else {

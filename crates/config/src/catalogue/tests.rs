@@ -32,7 +32,8 @@ fn every_record_is_found_with_its_exact_prices() {
         assert_eq!(book.is_some(), stated.is_some(), "{provider} {model}");
         let (Some(book), Some(stated)) = (book, stated) else { continue };
         let nanos: f64 = stated.parse::<f64>().unwrap() * 1e9;
-        assert_eq!(book.rates.input, Some(Rate(nanos.round() as u64)), "{provider} {model}");
+        let found = book.rates.input.unwrap().0 as f64;
+        assert!((found - nanos).abs() < 0.5, "{provider} {model}: {found} is not {nanos}");
     }
 }
 
@@ -66,21 +67,27 @@ fn versions_fall_back_to_the_name_they_are_a_version_of() {
 
 #[test]
 fn an_unknown_version_of_a_known_model_has_its_price() {
-    let (provider, model, _) = records().find(|(provider, model, _)| price(provider, model).is_some()).unwrap();
+    let (provider, model, _) =
+        records().find(|(provider, model, _)| price(provider, model).is_some()).unwrap();
     assert_eq!(price(provider, &format!("{model}-2099-12-31")), price(provider, model));
     assert_eq!(price(provider, &format!("{model}-2099-12-31x")), None);
 }
 
 #[test]
 fn tiers_scale_what_they_do_not_state() {
-    let tiered = records().filter(|(.., record)| record.get("tiers").is_some() && record.get("cache_read_usd_per_mtok").is_some());
+    let tiered = records().filter(|(.., record)| {
+        record.get("tiers").is_some() && record.get("cache_read_usd_per_mtok").is_some()
+    });
     let mut seen = 0;
     for (provider, model, _) in tiered {
         let Some(PriceBook { rates, tiers, .. }) = price(provider, model) else { continue };
         let ratio = |one: Option<Rate>, two: Option<Rate>| one.unwrap().0 as f64 / two.unwrap().0 as f64;
         for tier in tiers {
             let by_input = ratio(tier.rates.input, rates.input);
-            assert!((ratio(tier.rates.cache_read, rates.cache_read) - by_input).abs() < 1e-6, "{provider} {model}");
+            assert!(
+                (ratio(tier.rates.cache_read, rates.cache_read) - by_input).abs() < 1e-6,
+                "{provider} {model}"
+            );
             seen += 1;
         }
     }

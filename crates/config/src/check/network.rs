@@ -38,10 +38,9 @@ fn address(listener: &Node) -> Option<(SocketAddr, Position)> {
 
 /// Port 0 never collides; an unspecified address stands for all of its family.
 fn collide(one: SocketAddr, two: SocketAddr) -> bool {
-    let covers = |one: IpAddr, two: IpAddr| one == two || (one.is_unspecified() && one.is_ipv4() == two.is_ipv4());
-    one.port() != 0
-        && one.port() == two.port()
-        && (covers(one.ip(), two.ip()) || covers(two.ip(), one.ip()))
+    let covers =
+        |one: IpAddr, two: IpAddr| one == two || (one.is_unspecified() && one.is_ipv4() == two.is_ipv4());
+    one.port() != 0 && one.port() == two.port() && (covers(one.ip(), two.ip()) || covers(two.ip(), one.ip()))
 }
 
 /// Providers on private addresses without leave, credentials in the clear, timeouts that cannot
@@ -57,7 +56,8 @@ pub(super) fn providers(root: &Node, problems: &mut Problems) {
         let private = is_private(&url);
         let allowed = provider.get("allow_private").is_some_and(|flag| flag.value == Value::Bool(true));
         if private && !allowed {
-            let message = "the address is private and connections to it are refused; set `allow_private: true`";
+            let message =
+                "the address is private and connections to it are refused; set `allow_private: true`";
             problems.warning(node.at, &path, message);
         }
         if !private && url.scheme_str() == Some("http") && provider.get("api_key").is_some() {
@@ -73,7 +73,10 @@ fn is_private(url: &Uri) -> bool {
     let host = host.trim_start_matches('[').trim_end_matches(']');
     match host.parse::<IpAddr>() {
         Ok(IpAddr::V4(address)) => {
-            address.is_loopback() || address.is_private() || address.is_link_local() || address.is_unspecified()
+            address.is_loopback()
+                || address.is_private()
+                || address.is_link_local()
+                || address.is_unspecified()
         }
         Ok(IpAddr::V6(address)) => {
             address.is_loopback()
@@ -93,7 +96,11 @@ fn steps_within_total(timeouts: &Node, path: &KeyPath, problems: &mut Problems) 
     for step in ["connect", "tls", "first_byte", "gap"] {
         let Some(node) = timeouts.get(step) else { continue };
         if read(node).is_some_and(|step| step > total) {
-            problems.warning(node.at, &path.key(step), "the step may take longer than `total`, which cuts it");
+            problems.warning(
+                node.at,
+                &path.key(step),
+                "the step may take longer than `total`, which cuts it",
+            );
         }
     }
 }

@@ -21,7 +21,8 @@ pub(super) fn routes(root: &Node, problems: &mut Problems) {
             model: Pattern::new(pattern("model").unwrap_or("*")),
         };
         if let Some((_, first)) = earlier.iter().find(|(other, _)| other.covers(&matcher)) {
-            let message = format!("no request reaches this route: the one on line {} takes them all", first.line);
+            let message =
+                format!("no request reaches this route: the one on line {} takes them all", first.line);
             problems.warning(route.at, &path, message);
         }
         earlier.push((matcher, route.at));

@@ -42,14 +42,20 @@ impl Checker<'_> {
             let at = user.get("use").map_or(user.at, |node| node.at);
             let names = self.extensions.names();
             let hint = hint(name, names.iter().copied(), "linked extensions");
-            self.problems.error(at, &path.key("use"), format!("no extension `{name}` is linked into this binary{hint}"));
+            self.problems.error(
+                at,
+                &path.key("use"),
+                format!("no extension `{name}` is linked into this binary{hint}"),
+            );
             return;
         };
         let at = user.at;
         let Value::Map(entries) = &mut user.value else { return };
         let path = path.key("with");
         match entries.iter_mut().find(|entry| entry.key == "with") {
-            Some(Entry { value, .. }) if value.value != Value::Null => walk(&schema, value, &path, self.problems),
+            Some(Entry { value, .. }) if value.value != Value::Null => {
+                walk(&schema, value, &path, self.problems);
+            }
             // Absent settings are empty ones: whatever they miss is reported at the user.
             _ => walk(&schema, &mut Node::new(at, Value::Map(Vec::new())), &path, self.problems),
         }

@@ -24,7 +24,8 @@ pub(crate) fn parse(text: &str, file: usize, problems: &mut Problems) -> Option<
         return None;
     }
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let mut builder = Builder { file, problems, open: Vec::new(), anchors: HashMap::new(), nodes: 0, root: None };
+    let mut builder =
+        Builder { file, problems, open: Vec::new(), anchors: HashMap::new(), nodes: 0, root: None };
     let mut parser = Parser::new_from_str(text);
     loop {
         match parser.next_event() {
@@ -228,7 +229,9 @@ impl Builder<'_> {
         let message = if line.get(..indent).is_some_and(|indent| indent.contains('\t')) {
             "a tab indents this line; YAML is indented with spaces".to_owned()
         } else {
-            format!("not valid YAML: {}", error.info())
+            let quotes =
+                if line.contains("${") { "; inside [ ] and { }, put references in quotes" } else { "" };
+            format!("not valid YAML: {}{quotes}", error.info())
         };
         self.problems.error(at, &KeyPath::root(), message);
     }

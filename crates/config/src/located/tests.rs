@@ -12,6 +12,7 @@ fn read(text: &str) -> (Option<Node>, Vec<String>) {
 }
 
 #[track_caller]
+#[expect(clippy::needless_pass_by_value, reason = "cases read better without a borrow")]
 fn check(text: &str, expected: serde_json::Value) {
     let (node, problems) = read(text);
     assert_eq!(problems, [""; 0], "{text}");
@@ -26,15 +27,31 @@ fn refused(text: &str, expected: &str) {
 
 #[test]
 fn scalars_are_those_of_the_core_schema() {
-    check("a: ~\nb: null\nc:\nd: true\ne: False", json!({"a": null, "b": null, "c": null, "d": true, "e": false}));
-    check("a: 12\nb: -3\nc: +4\nd: 0x1f\ne: 0o17\nf: 007", json!({"a": 12, "b": -3, "c": 4, "d": 31, "e": 15, "f": 7}));
-    check("a: yes\nb: 5s\nc: 1.2.3\nd: \"12\"\ne: 'true'\nf: -", json!({"a": "yes", "b": "5s", "c": "1.2.3", "d": "12", "e": "true", "f": "-"}));
+    check(
+        "a: ~\nb: null\nc:\nd: true\ne: False",
+        json!({"a": null, "b": null, "c": null, "d": true, "e": false}),
+    );
+    check(
+        "a: 12\nb: -3\nc: +4\nd: 0x1f\ne: 0o17\nf: 007",
+        json!({"a": 12, "b": -3, "c": 4, "d": 31, "e": 15, "f": 7}),
+    );
+    check(
+        "a: yes\nb: 5s\nc: 1.2.3\nd: \"12\"\ne: 'true'",
+        json!({"a": "yes", "b": "5s", "c": "1.2.3", "d": "12", "e": "true"}),
+    );
     check("a: !!str 12\nb: |\n  two\n  lines\n", json!({"a": "12", "b": "two\nlines\n"}));
 }
 
 #[test]
 fn numbers_keep_the_text_they_were_written_in() {
-    for (written, kept) in [("0.15", "0.15"), ("0.10", "0.10"), (".5", "0.5"), ("5.", "5"), ("-00.5", "-0.5"), ("2.5e-1", "2.5e-1")] {
+    for (written, kept) in [
+        ("0.15", "0.15"),
+        ("0.10", "0.10"),
+        (".5", "0.5"),
+        ("5.", "5"),
+        ("-00.5", "-0.5"),
+        ("2.5e-1", "2.5e-1"),
+    ] {
         let (node, _) = read(&format!("a: {written}"));
         assert_eq!(node.unwrap().to_json().to_string(), format!("{{\"a\":{kept}}}"));
     }
@@ -66,24 +83,37 @@ fn every_value_and_key_knows_its_place() {
 fn aliases_and_merge_keys_include_and_give_way_to_what_is_written_out() {
     check("a: &x {p: 1, q: 2}\nb: *x", json!({"a": {"p": 1, "q": 2}, "b": {"p": 1, "q": 2}}));
     check("a: &x {p: 1, q: 2}\nb: {q: 3, <<: *x}", json!({"a": {"p": 1, "q": 2}, "b": {"q": 3, "p": 1}}));
-    check("a: &x {p: 1}\nb: {<<: [*x, {p: 2, r: 3}], s: 4}", json!({"a": {"p": 1}, "b": {"s": 4, "p": 1, "r": 3}}));
+    check(
+        "a: &x {p: 1}\nb: {<<: [*x, {p: 2, r: 3}], s: 4}",
+        json!({"a": {"p": 1}, "b": {"s": 4, "p": 1, "r": 3}}),
+    );
     refused("a: {<<: 1}", "f:1:9: a: `<<` includes a map, or a list of maps");
 }
 
 #[test]
 fn what_is_not_well_formed_is_refused_with_its_place() {
     refused("a: 1\nb:\n  c: 2\n  c: 3\n", "f:4:3: b.c: the key stands twice; it is first on line 3");
-    refused("a:\n\tb: 1\n", "f:2:1: a tab indents this line; YAML is indented with spaces");
+    refused("a:\n\tb: 1\n", "f:2:2: a tab indents this line; YAML is indented with spaces");
+    refused(
+        "a: {b: ${env:X}}",
+        "f:1:9: not valid YAML: while parsing a flow mapping, did not find expected ',' or '}'; inside [ ] and { }, put references in quotes",
+    );
     refused("a: !secret x", "f:1:4: a: unknown tag !secret; remove it");
     refused("a: !!int x", "f:1:4: a: the value is not what its tag !!int says");
     refused("? {a: 1}\n: 2", "f:1:3: a key must be a text");
-    refused("a: 1\n---\nb: 2", "f:2:1: a second document starts here; the configuration is one document a file");
+    refused(
+        "a: 1\n---\nb: 2",
+        "f:2:1: a second document starts here; the configuration is one document a file",
+    );
 }
 
 #[test]
 fn bounds_hold_for_depth_size_and_alias_expansion() {
     let deep = format!("{}{}", "[".repeat(65), "]".repeat(65));
-    refused(&format!("a: {deep}"), &format!("f:1:67: a{}: maps and lists stand more than 64 deep", "[0]".repeat(63)));
+    refused(
+        &format!("a: {deep}"),
+        &format!("f:1:67: a{}: maps and lists stand more than 64 deep", "[0]".repeat(63)),
+    );
 
     let mut laughs = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
     for level in 1..9 {
@@ -110,7 +140,11 @@ fn later_files_add_to_and_override_earlier_ones() {
         ("a: 1\nb: 2", "b: 3\nc: 4", json!({"a": 1, "b": 3, "c": 4})),
         ("m: {x: {p: 1}}", "m: {x: {q: 2}, y: 3}", json!({"m": {"x": {"p": 1, "q": 2}, "y": 3}})),
         ("l: [1, 2]", "l: [3]", json!({"l": [3]})),
-        ("l: [{id: a, v: 1}, {id: b}]", "l: [{id: c}, {id: a, v: 2}]", json!({"l": [{"id": "a", "v": 2}, {"id": "b"}, {"id": "c"}]})),
+        (
+            "l: [{id: a, v: 1}, {id: b}]",
+            "l: [{id: c}, {id: a, v: 2}]",
+            json!({"l": [{"id": "a", "v": 2}, {"id": "b"}, {"id": "c"}]}),
+        ),
         ("l: [{name: a, v: 1}]", "l: [{name: a, w: 2}]", json!({"l": [{"name": "a", "v": 1, "w": 2}]})),
         ("l: [{name: a}]", "l: []", json!({"l": []})),
         ("a: {b: 1}", "a: ~", json!({"a": null})),

@@ -24,7 +24,8 @@ impl Environment for &[(&str, &str)] {
 
 #[test]
 fn environment_references_resolve_anywhere_in_a_text() {
-    let (value, problems, _) = read("a: ${env:KEY}\nb: ['Bearer ${env:KEY}!', \"${env:EMPTY}\"]", "".as_ref());
+    let (value, problems, _) =
+        read("a: ${env:KEY}\nb: ['Bearer ${env:KEY}!', \"${env:EMPTY}\"]", "".as_ref());
     assert_eq!(problems, [""; 0]);
     assert_eq!(value, json!({"a": "sk-canary", "b": ["Bearer sk-canary!", ""]}));
 }

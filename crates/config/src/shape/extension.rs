@@ -50,7 +50,10 @@ pub(crate) struct Instance {
 /// The settings are left out, because they may hold secrets.
 impl std::fmt::Debug for Instance {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Instance").field("id", &self.id).field("extension", &self.extension).finish_non_exhaustive()
+        f.debug_struct("Instance")
+            .field("id", &self.id)
+            .field("extension", &self.extension)
+            .finish_non_exhaustive()
     }
 }
 

@@ -22,13 +22,22 @@ impl<'a> Walker<'a> {
             self.path.push_key(tag);
             match node.get(tag) {
                 Some(value) => self.not_among(&alternatives, value),
-                None => self.problems.error(node.at, self.path, "the key is missing; it says which kind is meant"),
+                None => {
+                    self.problems.error(
+                        node.at,
+                        self.path,
+                        "the key is missing; it says which kind is meant",
+                    );
+                }
             }
             self.path.pop();
             known.open = true;
             return;
         }
-        let best = choices.iter().map(|choice| (self.misfit(choice, node), choice)).min_by_key(|(misfit, _)| *misfit);
+        let best = choices
+            .iter()
+            .map(|choice| (self.misfit(choice, node), choice))
+            .min_by_key(|(misfit, _)| *misfit);
         match best {
             Some((misfit, choice)) if misfit < WRONG_KIND => self.part(choice, node, known),
             _ => {

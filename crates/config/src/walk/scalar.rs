@@ -87,7 +87,11 @@ impl Walker<'_> {
         for (keyword, wrong, words) in bounds {
             let Some(bound) = schema.get(keyword) else { continue };
             if bound.as_f64().is_some_and(|bound| wrong(number, bound)) {
-                self.problems.error(node.at, self.path, format!("expected {words} {bound}, found {}", node.to_json()));
+                self.problems.error(
+                    node.at,
+                    self.path,
+                    format!("expected {words} {bound}, found {}", node.to_json()),
+                );
             }
         }
     }
@@ -106,7 +110,9 @@ fn is_kind(value: &Value, kind: &str) -> bool {
     match value {
         Value::Null => kind == "null",
         Value::Bool(_) => kind == "boolean",
-        Value::Number(number) => kind == "number" || (kind == "integer" && (number.is_u64() || number.is_i64())),
+        Value::Number(number) => {
+            kind == "number" || (kind == "integer" && (number.is_u64() || number.is_i64()))
+        }
         Value::Text(_) => kind == "string",
         Value::List(_) => kind == "array",
         Value::Map(_) => kind == "object",
@@ -115,16 +121,18 @@ fn is_kind(value: &Value, kind: &str) -> bool {
 
 /// What the schema admits, in words.
 pub(super) fn expected(kinds: &[&str]) -> String {
-    let word = |kind: &&str| match *kind {
-        "boolean" => "true or false",
-        "integer" => "a whole number",
-        "number" => "a number",
-        "string" => "a text",
-        "array" => "a list",
-        "object" => "a map",
-        other => other,
-    }
-    .to_owned();
+    let word = |kind: &&str| {
+        match *kind {
+            "boolean" => "true or false",
+            "integer" => "a whole number",
+            "number" => "a number",
+            "string" => "a text",
+            "array" => "a list",
+            "object" => "a map",
+            other => other,
+        }
+        .to_owned()
+    };
     let words: Vec<String> = kinds.iter().filter(|kind| **kind != "null").map(word).collect();
     if words.is_empty() { "nothing".to_owned() } else { words.join(" or ") }
 }

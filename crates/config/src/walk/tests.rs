@@ -79,7 +79,7 @@ fn problems(schema: &serde_json::Value, text: &str) -> Vec<String> {
 #[track_caller]
 fn check(text: &str, expected: &[&str]) {
     let schema = schema_for!(Rules).to_value();
-    assert_eq!(problems(&schema, text), expected, "{text}\nunder {schema:#}");
+    assert_eq!(problems(&schema, text), expected, "{text}");
 }
 
 #[test]
@@ -87,14 +87,17 @@ fn what_fits_the_schema_passes() {
     check("name: a", &[]);
     check("{name: a, count: 2, on: true, ratio: 1, action: cut, labels: {any: 3, thing: 4}}", &[]);
     check("{name: a, count: ~, key: ~, one_or_many: x}", &[]);
-    check("{name: a, one_or_many: [x, y], rules: [{kind: pattern, pattern: p}, {kind: words, words: [w]}]}", &[]);
+    check(
+        "{name: a, one_or_many: [x, y], rules: [{kind: pattern, pattern: p}, {kind: words, words: [w]}]}",
+        &[],
+    );
     check("{name: a, inner: {x: 1, y: z}}", &[]);
 }
 
 #[test]
 fn a_key_left_empty_counts_as_absent() {
     check("name: a\nrules:\non:\nlabels:\n", &[]);
-    check("name:\n", &["f:1:6: name: expected a text, found nothing"]);
+    check("name:\n", &["f:1:5: name: expected a text, found nothing"]);
 }
 
 #[test]
@@ -102,7 +105,7 @@ fn unknown_keys_are_errors_even_where_the_schema_is_open() {
     check("{name: a, coun: 3}", &["f:1:11: coun: unknown key; did you mean `count`?"]);
     check(
         "{name: a, rules: [{kind: words, words: [], pattern: x}]}",
-        &["f:1:44: rules[0].pattern: unknown key; known keys: words, kind"],
+        &["f:1:44: rules[0].pattern: unknown key; known keys: kind, words"],
     );
 }
 
@@ -124,7 +127,10 @@ fn all_violations_are_reported_at_once() {
 
 #[test]
 fn enumerations_name_their_values() {
-    check("{name: a, action: mas}", &["f:1:19: action: unknown value: the text \"mas\"; did you mean `mask`?"]);
+    check(
+        "{name: a, action: mas}",
+        &["f:1:19: action: unknown value: the text \"mas\"; did you mean `mask`?"],
+    );
     check(
         "{name: a, action: 7}",
         &["f:1:19: action: unknown value: the number 7; expected one of: mask, cut"],
@@ -149,7 +155,10 @@ fn tagged_alternatives_report_the_one_that_was_meant() {
 
 #[test]
 fn alternatives_of_several_kinds_name_them_all() {
-    check("{name: a, one_or_many: 3}", &["f:1:24: one_or_many: expected a text or a list, found the number 3"]);
+    check(
+        "{name: a, one_or_many: 3}",
+        &["f:1:24: one_or_many: expected a text or a list, found the number 3"],
+    );
     check("{name: a, one_or_many: [3]}", &["f:1:25: one_or_many[0]: expected a text, found the number 3"]);
 }
 
@@ -172,7 +181,7 @@ fn unquoted_references_become_what_must_stand_there() {
         walk(&schema, &mut node, &KeyPath::root(), &mut problems);
         (node.to_json(), problems.into_sorted(&[]).len())
     };
-    assert_eq!(walked("{name: '${env:N}', count: ${env:N}}"), (json!({"name": "7", "count": 7}), 0));
+    assert_eq!(walked("name: '${env:N}'\ncount: ${env:N}"), (json!({"name": "7", "count": 7}), 0));
     assert_eq!(walked("{name: a, count: '${env:N}'}").1, 1);
 }
 
@@ -194,10 +203,8 @@ fn keywords_of_lists_and_texts_hold() {
         "both": {"allOf": [{"properties": {"a": {"type": "integer"}}}, {"properties": {"b": {}}}]},
         "more": {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1},
     }});
-    let found = problems(
-        &schema,
-        "pair: [1, 2, 3]\nfew: []\nword: a\nfixed: 2\nboth: {a: x, b: y, c: z}\nmore: 1\n",
-    );
+    let found =
+        problems(&schema, "pair: [1, 2, 3]\nfew: []\nword: a\nfixed: 2\nboth: {a: x, b: y, c: z}\nmore: 1\n");
     assert_eq!(
         found,
         [

@@ -8,7 +8,7 @@ use gatewright::http::{HeaderMap, Uri};
 use gatewright::{ProviderName, Secret, serde_json};
 
 /// One configured provider.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 pub struct ProviderPlan {
     /// The name that targets refer to.
     pub name: ProviderName,
@@ -35,6 +35,39 @@ pub struct ProviderPlan {
     pub extra_roots_pem: Option<Arc<str>>,
     /// Where it is written, as `file:line:column`, for error messages.
     pub source: Arc<str>,
+}
+
+impl ProviderPlan {
+    /// Whether the two differ in nothing but the place where they are written, so that a reload
+    /// keeps connections and adapter.
+    #[must_use]
+    pub fn same_provider(&self, other: &Self) -> bool {
+        let Self {
+            name,
+            adapter,
+            settings,
+            base_url,
+            api_key,
+            headers,
+            allow_private,
+            http2,
+            connections_max,
+            timeouts,
+            extra_roots_pem,
+            source: _,
+        } = self;
+        *name == other.name
+            && *adapter == other.adapter
+            && *settings == other.settings
+            && *base_url == other.base_url
+            && *api_key == other.api_key
+            && *headers == other.headers
+            && *allow_private == other.allow_private
+            && *http2 == other.http2
+            && *connections_max == other.connections_max
+            && *timeouts == other.timeouts
+            && *extra_roots_pem == other.extra_roots_pem
+    }
 }
 
 /// The adapter's settings are left out, because they may hold secrets.
