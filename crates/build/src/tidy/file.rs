@@ -20,7 +20,8 @@ pub(super) fn check(workspace: &Workspace) -> Vec<Finding> {
             found.extend(header(source));
             found.extend(length(source));
             found.extend(functions(source));
-            if source.path.ends_with("mod.rs") {
+            // Below `tests`, cargo would take `support.rs` for a test of its own.
+            if source.path.ends_with("mod.rs") && !source.is_in(package.folder.join("tests")) {
                 found.push(Finding::new(
                     &source.path,
                     0,
@@ -36,7 +37,11 @@ pub(super) fn check(workspace: &Workspace) -> Vec<Finding> {
     found
 }
 
+/// The tests of a module in a file of their own need no header: the module beside them has it.
 fn header(source: &Source) -> Option<Finding> {
+    if source.path.ends_with("tests.rs") {
+        return None;
+    }
     let lines = source.lines.iter().take_while(|line| line.comment.starts_with("//!")).count();
     let is_front_page = source.path.ends_with(Path::new("src/lib.rs"));
     let message = match lines {
@@ -99,6 +104,20 @@ mod tests {
     }
 
     #[test]
+    fn the_tests_of_a_module_share_its_header() {
+        let found = said_of(
+            check,
+            &[
+                ("Cargo.toml", "[workspace]\nmembers = [\"a\"]\n"),
+                ("a/Cargo.toml", "[package]\nname = \"a\"\n"),
+                ("a/src/lib.rs", "//! A.\n#[cfg(test)]\nmod tests;\n"),
+                ("a/src/tests.rs", "fn f() {}\n"),
+            ],
+        );
+        assert_eq!(found, [""; 0]);
+    }
+
+    #[test]
     fn only_lines_that_ship_count_towards_the_length_of_a_file() {
         let tests = format!("#[cfg(test)]\nmod tests {{\n{}}}\n", "// x\n".repeat(600));
         check_file(&format!("//! A.\n{}", "// x\n".repeat(499)), None);
@@ -124,6 +143,8 @@ mod tests {
                 ("a/src/lib.rs", "//! A.\nmod b;\n"),
                 ("a/src/b/mod.rs", "//! B.\n"),
                 ("a/src/c.rs", "//! C.\n"),
+                ("a/tests/it.rs", "//! It.\nmod support;\n"),
+                ("a/tests/support/mod.rs", "//! Support.\n"),
             ],
         );
         assert_eq!(found.len(), 2, "{found:?}");
