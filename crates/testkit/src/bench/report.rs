@@ -16,7 +16,7 @@ use anyhow::Context;
 use self::bed::{Bed, Subject};
 use self::row::{Row, Sample};
 use self::table::{Line, Table};
-use super::{measure, process};
+use super::measure;
 
 /// What to measure, how long, and where to write it.
 #[derive(Debug, Clone)]
@@ -43,8 +43,10 @@ pub struct ReportOptions {
 /// # Cancellation
 /// All processes end.
 pub async fn run(options: &ReportOptions) -> anyhow::Result<String> {
+    // The machine is looked at before this process ties itself to one of its cores.
+    let machine = measure::machine();
     let bed = Bed::new(options)?;
-    let mut table = Table::new(measure::machine(), options, bed.is_pinned());
+    let mut table = Table::new(machine, options, bed.is_pinned());
     table.checks = row::validity(&bed).await.context("the load cannot reach the simulated provider")?;
     for row in
         Row::ALL.iter().filter(|row| options.only.is_empty() || options.only.contains(&row.name().to_owned()))
@@ -69,15 +71,4 @@ async fn sample(bed: &Bed, row: Row, repeats: u32) -> anyhow::Result<[Vec<Sample
         gateway.push(row.measure(bed, row.subject()).await.context("gateway")?);
     }
     Ok([floor, gateway])
-}
-
-/// Ties this process to the core of the load, if the machine can do that.
-///
-/// # Errors
-/// The machine can but does not.
-pub fn take_load_core() -> anyhow::Result<()> {
-    if bed::pinning_possible() {
-        process::pin_self(bed::LOAD_CORE).context("cannot tie the load to its core")?;
-    }
-    Ok(())
 }

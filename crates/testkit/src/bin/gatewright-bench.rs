@@ -15,10 +15,6 @@ use gatewright_testkit::bench::{floor, measure};
 use gatewright_testkit::provider::{ProviderSettings, SimulatedProvider};
 use tokio::net::TcpListener;
 
-/// The gateway is linked with the same allocator, so the comparison is of proxies.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 /// Measures a gateway against a bare pass-through proxy.
 #[derive(Debug, Parser)]
 #[command(name = "gatewright-bench", version)]
@@ -93,9 +89,6 @@ struct ReportArguments {
 
 fn main() -> anyhow::Result<()> {
     let arguments = Arguments::parse();
-    if matches!(arguments, Arguments::Report(_)) {
-        report::take_load_core()?;
-    }
     // One thread each: a process has the core that it is given.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {

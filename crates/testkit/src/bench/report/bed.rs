@@ -14,7 +14,7 @@ use crate::bench::{measure, shot::Shot};
 /// The core of the process under measurement.
 const SUBJECT_CORE: usize = 0;
 /// The core that the load and the simulated provider share.
-pub(super) const LOAD_CORE: usize = 1;
+const LOAD_CORE: usize = 1;
 
 const KEY: &str = "gw-bench-0123456789abcdef0123456789abcdef";
 const BUILT_IN_TEMPLATE: &str = include_str!("gateway.yaml");
@@ -79,6 +79,7 @@ pub(super) struct Bed {
 }
 
 impl Bed {
+    /// Starts the simulated provider, and ties this process, which will be the load, to the core beside it.
     pub(super) fn new(options: &ReportOptions) -> anyhow::Result<Self> {
         let template = match &options.template {
             Some(path) => {
@@ -88,7 +89,10 @@ impl Bed {
         };
         let scratch = Scratch::new()?;
         let own_binary = std::env::current_exe().context("cannot find the bench binary")?;
-        let pinned = pinning_possible();
+        let pinned = measure::cores() > LOAD_CORE && process::can_pin();
+        if pinned {
+            process::pin_self(LOAD_CORE).context("cannot tie the load to its core")?;
+        }
         let address = free_address()?;
         let provider = Running::start(&Program {
             path: &own_binary,
@@ -175,10 +179,6 @@ impl Bed {
             .replace("@access_log@", if records { "true" } else { "false" })
             .replace("@models@", &models))
     }
-}
-
-pub(super) fn pinning_possible() -> bool {
-    measure::cores() > LOAD_CORE && process::can_pin()
 }
 
 /// A folder for configuration, database and logs, removed when dropped.

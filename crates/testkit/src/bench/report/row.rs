@@ -16,7 +16,7 @@ use crate::bench::streams::Streams;
 const PROMPT_BYTES: usize = 4 * 1024;
 const BIG_PROMPT_BYTES: usize = 1024 * 1024;
 
-const EXCHANGES_PER_SECOND: f64 = 4_000.0;
+const EXCHANGES_PER_SECOND: f64 = 5_000.0;
 const EXCHANGE_CONNECTIONS: u32 = 32;
 const QUIET_PER_SECOND: f64 = 200.0;
 const QUIET_CONNECTIONS: u32 = 4;
