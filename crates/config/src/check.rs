@@ -15,6 +15,7 @@ use crate::located::Node;
 use crate::position::KeyPath;
 use crate::problem::Problems;
 
+pub(crate) use self::network::header;
 pub(crate) use self::settings::settings;
 
 /// Names: repeated ones, and those that nothing has.

@@ -31,7 +31,7 @@ pub(crate) fn hint<'a>(
     }
     let names: Vec<_> = known.into_iter().collect();
     match names.len() {
-        0 => format!("; there is no {noun}"),
+        0 => format!("; there are no {noun}"),
         1..=SHORT => format!("; {noun}: {}", names.join(", ")),
         _ => String::new(),
     }
@@ -63,6 +63,6 @@ mod tests {
     #[test]
     fn a_short_choice_is_listed_where_nothing_is_near() {
         assert_eq!(hint("colour", ["a", "b"], "known keys"), "; known keys: a, b");
-        assert_eq!(hint("colour", [], "provider"), "; there is no provider");
+        assert_eq!(hint("colour", [], "providers"), "; there are no providers");
     }
 }

@@ -53,7 +53,8 @@ impl fmt::Display for Problem {
 
 /// All that is wrong with a configuration that cannot be used, sorted by place.
 ///
-/// `Display` prints one problem a line, warnings included; `Serialize` gives the same to machines.
+/// `Display` prints one problem a line; `Serialize` gives the same to machines. Warnings come once
+/// nothing is wrong: beside errors, many would only be their echo.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, thiserror::Error)]
 #[serde(transparent)]
 pub struct ConfigErrors {
@@ -71,7 +72,8 @@ impl ConfigErrors {
         Problem { severity: Severity::Error, file, line: 0, column: 0, path: String::new(), message }
     }
 
-    pub(crate) const fn new(problems: Vec<Problem>) -> Self {
+    pub(crate) fn new(mut problems: Vec<Problem>) -> Self {
+        problems.retain(|problem| problem.severity == Severity::Error);
         Self { problems }
     }
 }
@@ -177,11 +179,10 @@ mod tests {
         problems.error(at(3), &KeyPath::root().key("b"), "second");
         problems.error(at(1), &KeyPath::root().key("a"), "first");
         problems.error(at(3), &KeyPath::root().key("b"), "second");
-        problems.warning(at(4), &KeyPath::root(), "third");
-        assert_eq!(
-            ConfigErrors::new(problems.into_sorted(&sources)).to_string(),
-            "a.yaml:1:2: a: first\na.yaml:3:2: b: second\na.yaml:4:2: warning: third"
-        );
+        problems.warning(at(2), &KeyPath::root(), "a hint");
+        let sorted = problems.into_sorted(&sources);
+        assert_eq!(sorted[1].to_string(), "a.yaml:2:2: warning: a hint");
+        assert_eq!(ConfigErrors::new(sorted).to_string(), "a.yaml:1:2: a: first\na.yaml:3:2: b: second");
     }
 
     #[test]

@@ -60,7 +60,7 @@ fn good_configurations_get_no_message() {
 }
 
 #[test]
-fn no_message_shows_what_a_reference_stands_for() {
+fn neither_messages_nor_debug_output_show_a_secret() {
     let secret = TestEnvironment.variable("KEY").unwrap();
     for case in cases("tests/bad") {
         let shown = match load_files(&case_files(case.clone())) {
@@ -68,6 +68,8 @@ fn no_message_shows_what_a_reference_stands_for() {
             Ok(loaded) => format!("{loaded:?}"),
         };
         assert!(!shown.contains(&secret), "{}: {shown}", case.display());
+        assert!(!shown.contains("written-out"), "a literal secret shows in {}: {shown}", case.display());
+        assert!(!shown.contains("123456"), "a literal secret shows in {}: {shown}", case.display());
     }
 }
 

@@ -63,18 +63,11 @@ impl Builder<'_> {
             address: self.address(&listener.address, &path.key("address")),
             tls,
             http2_cleartext: listener.http2_cleartext,
-            limits: self.limits(&listener.limits, &path.key("limits")),
+            limits: Self::limits(&listener.limits),
         }
     }
 
-    fn limits(&mut self, limits: &Limits, path: &KeyPath) -> ListenerLimits {
-        let head = limits.header_bytes_max.0;
-        if !(8 << 10..=1 << 20).contains(&head) {
-            self.error(&path.key("header_bytes_max"), "expected a size from 8KiB to 1MiB");
-        }
-        if limits.body_bytes_max.0 == 0 {
-            self.error(&path.key("body_bytes_max"), "no request would fit: expected at least 1 byte");
-        }
+    fn limits(limits: &Limits) -> ListenerLimits {
         ListenerLimits {
             connections_max: usize::try_from(limits.connections_max).unwrap_or(usize::MAX),
             connections_per_ip_max: usize::try_from(limits.connections_per_ip_max)
@@ -86,7 +79,7 @@ impl Builder<'_> {
             write_stall_timeout: limits.write_stall_timeout.0,
             tls_handshake_timeout: limits.tls_handshake_timeout.0,
             headers_max: usize::from(limits.headers_max),
-            header_bytes_max: usize::try_from(head).unwrap_or(usize::MAX),
+            header_bytes_max: usize::try_from(limits.header_bytes_max.0).unwrap_or(usize::MAX),
             body_bytes_max: limits.body_bytes_max.0,
         }
     }

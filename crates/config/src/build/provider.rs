@@ -4,31 +4,15 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use gatewright::ProviderName;
-use gatewright::http::header::{
-    ACCEPT_ENCODING, AUTHORIZATION, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderMap, HeaderName,
-    HeaderValue, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
-};
+use gatewright::http::HeaderMap;
 use gatewright_policy::{Http2, ProviderPlan, Timeouts};
 
 use super::Builder;
+use crate::check::header;
 use crate::located::Value;
 use crate::position::KeyPath;
 use crate::shape::provider::{self, Provider};
 use crate::unit::parse_base_url;
-
-/// Headers that the gateway writes itself, because framing, routing or the credential hang on them.
-const OWN_HEADERS: [HeaderName; 10] = [
-    ACCEPT_ENCODING,
-    AUTHORIZATION,
-    CONNECTION,
-    CONTENT_LENGTH,
-    CONTENT_TYPE,
-    HOST,
-    TE,
-    TRAILER,
-    TRANSFER_ENCODING,
-    UPGRADE,
-];
 
 /// The largest file of certificate authorities.
 const ROOTS_BYTES_MAX: usize = 4 << 20;
@@ -76,28 +60,16 @@ impl Builder<'_> {
         })
     }
 
-    fn headers(&mut self, headers: &BTreeMap<String, String>, path: &KeyPath) -> HeaderMap {
+    /// The headers were checked before, so that none is passed over here.
+    fn headers(&self, headers: &BTreeMap<String, String>, path: &KeyPath) -> HeaderMap {
         let mut map = HeaderMap::with_capacity(headers.len());
         for (name, value) in headers {
-            let path = path.key(name);
-            let Ok(name) = HeaderName::try_from(name) else {
-                self.error(&path, "not a header name");
-                continue;
-            };
-            if OWN_HEADERS.contains(&name) {
-                self.error(
-                    &path,
-                    "the gateway writes this header itself; the credential belongs in `api_key`",
-                );
-                continue;
+            let referenced =
+                matches!(&self.root.deepest(&path.key(name)).value, Value::Text(text) if text.referenced);
+            if let Ok((name, mut value)) = header(name, value) {
+                value.set_sensitive(referenced);
+                map.insert(name, value);
             }
-            let Ok(mut value) = HeaderValue::try_from(value) else {
-                self.error(&path, "the value has characters that no header can carry");
-                continue;
-            };
-            let referenced = matches!(&self.root.deepest(&path).value, Value::Text(text) if text.referenced);
-            value.set_sensitive(referenced);
-            map.insert(name, value);
         }
         map
     }

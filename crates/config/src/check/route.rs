@@ -5,14 +5,14 @@ use gatewright_policy::{Pattern, RouteMatch};
 use super::{entries, items};
 use crate::located::{Node, Value};
 use crate::nearest::nearest;
-use crate::position::{KeyPath, Position};
+use crate::position::KeyPath;
 use crate::problem::Problems;
 
 /// Unreachable routes and patterns that match nothing there is.
 pub(super) fn routes(root: &Node, problems: &mut Problems) {
     let models: Vec<&str> = entries(root, "models").map(|(_, name, _)| name).collect();
     let tenants: Vec<&str> = entries(root, "tenants").map(|(_, name, _)| name).collect();
-    let mut earlier: Vec<(RouteMatch, Position)> = Vec::new();
+    let mut earlier: Vec<(RouteMatch, &str)> = Vec::new();
     for (path, route) in items(root, "routes") {
         let pattern = |key: &str| route.get("match").and_then(|part| part.get(key)).and_then(Node::text);
         let matcher = RouteMatch {
@@ -21,11 +21,10 @@ pub(super) fn routes(root: &Node, problems: &mut Problems) {
             model: Pattern::new(pattern("model").unwrap_or("*")),
         };
         if let Some((_, first)) = earlier.iter().find(|(other, _)| other.covers(&matcher)) {
-            let message =
-                format!("no request reaches this route: the one on line {} takes them all", first.line);
+            let message = format!("no request reaches this route: the route `{first}` takes them all");
             problems.warning(route.at, &path, message);
         }
-        earlier.push((matcher, route.at));
+        earlier.push((matcher, route.get("name").and_then(Node::text).unwrap_or_default()));
         let Some(part) = route.get("match") else { continue };
         let path = path.key("match");
         if let Some(node) = part.get("path")

@@ -12,6 +12,13 @@ impl<'a> Walker<'a> {
         if choices.is_empty() {
             return;
         }
+        let null = |choice: &&Json| choice.get("type") == Some(&Json::from("null"));
+        if node.value == Value::Null && choices.iter().any(|choice| null(&choice)) {
+            return;
+        }
+        if let [choice] = choices.iter().filter(|choice| !null(choice)).collect::<Vec<_>>()[..] {
+            return self.part(choice, node, known);
+        }
         if let Some(alternatives) = self.constants(choices) {
             if !alternatives.contains(&node.to_json()) {
                 self.not_among(&alternatives, node);

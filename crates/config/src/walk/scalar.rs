@@ -5,7 +5,7 @@ use serde_json::Value as Json;
 use super::{Walker, bound, list_of};
 use crate::located::{Node, Value, plain_value};
 use crate::nearest::hint;
-use crate::unit::check_form;
+use crate::unit::{DURATION_FORM, check_form};
 
 impl Walker<'_> {
     /// Whether the value is of a kind that the schema admits; otherwise it is reported.
@@ -33,8 +33,11 @@ impl Walker<'_> {
             return true;
         }
         let expected = expected(&kinds);
-        let found = describe(&node.value);
-        self.problems.error(node.at, self.path, format!("expected {expected}, found {found}"));
+        // A secret that was written as a number or a flag is still a secret.
+        let secret = schema.get("x-secret").is_some();
+        let found = if secret { "something else".to_owned() } else { describe(&node.value) };
+        let remedy = remedy(schema, &kinds, &node.value);
+        self.problems.error(node.at, self.path, format!("expected {expected}, found {found}{remedy}"));
         false
     }
 
@@ -116,6 +119,36 @@ fn is_kind(value: &Value, kind: &str) -> bool {
         Value::Text(_) => kind == "string",
         Value::List(_) => kind == "array",
         Value::Map(_) => kind == "object",
+    }
+}
+
+/// What to write instead, where a scalar of one kind was plainly meant as another.
+fn remedy(schema: &Json, kinds: &[&str], value: &Value) -> String {
+    let form = schema.get("format").and_then(Json::as_str);
+    let admits = |kind: &str| kinds.contains(&kind);
+    match value {
+        Value::Number(number) if form == Some(DURATION_FORM) => {
+            format!("; add a unit, for example {number}s")
+        }
+        Value::Number(_) | Value::Bool(_) if admits("string") => "; put it in quotes".to_owned(),
+        Value::Text(text) if text.referenced => String::new(),
+        Value::Text(text)
+            if plain_value(&text.text)
+                .is_some_and(|plain| kinds.iter().any(|kind| is_kind(&plain, kind))) =>
+        {
+            "; remove the quotes".to_owned()
+        }
+        Value::Text(text) if admits("boolean") => match text.text.to_ascii_lowercase().as_str() {
+            "yes" | "on" => "; write true".to_owned(),
+            "no" | "off" => "; write false".to_owned(),
+            _ => String::new(),
+        },
+        Value::Text(_) | Value::Map(_) if kinds == ["array"] => {
+            "; write a list: [ … ], or one line for each item that begins with `-`".to_owned()
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Text(_) | Value::List(_) | Value::Map(_) => {
+            String::new()
+        }
     }
 }
 

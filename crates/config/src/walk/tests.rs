@@ -116,7 +116,7 @@ fn all_violations_are_reported_at_once() {
         &[
             "f:1:1: the key `name` is missing",
             "f:1:9: count: expected at least 2, found 1",
-            "f:1:16: on: expected true or false, found the text \"yes\"",
+            "f:1:16: on: expected true or false, found the text \"yes\"; write true",
             "f:1:28: ratio: expected a number, found the text \"x\"",
             "f:1:43: labels.a: expected at least 0, found -1",
             "f:1:50: labels.b: expected a whole number, found the text \"c\"",
@@ -159,7 +159,10 @@ fn alternatives_of_several_kinds_name_them_all() {
         "{name: a, one_or_many: 3}",
         &["f:1:24: one_or_many: expected a text or a list, found the number 3"],
     );
-    check("{name: a, one_or_many: [3]}", &["f:1:25: one_or_many[0]: expected a text, found the number 3"]);
+    check(
+        "{name: a, one_or_many: [3]}",
+        &["f:1:25: one_or_many[0]: expected a text, found the number 3; put it in quotes"],
+    );
 }
 
 #[test]

@@ -4,8 +4,8 @@
 
 use std::path::PathBuf;
 
-use gatewright::point::Point;
 use gatewright::Secret;
+use gatewright::point::Point;
 use gatewright_config::{ConfigErrors, Environment, ExtensionCatalogue, Inputs, Loaded, load};
 use schemars::{JsonSchema, schema_for};
 use serde::Deserialize;
