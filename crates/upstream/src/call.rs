@@ -15,7 +15,7 @@ use http::header::{
     TRANSFER_ENCODING, UPGRADE,
 };
 use http::uri::PathAndQuery;
-use http::{HeaderMap, HeaderName, Method, Request, Uri, Version};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, Version};
 use http_body::{Body, Frame, SizeHint};
 
 use crate::credential::Credential;
@@ -59,6 +59,9 @@ impl Call {
             headers.remove(name);
         }
         headers.insert(HOST, origin.authority().clone());
+        if self.body.is_end_stream() && [Method::POST, Method::PUT, Method::PATCH].contains(&self.method) {
+            headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
+        }
         if let Some(credential) = &self.credential {
             credential.apply(&mut headers, origin)?;
         }

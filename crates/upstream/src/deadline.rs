@@ -44,6 +44,8 @@ pub(crate) struct Timing {
     pub(crate) started: Instant,
     /// When the request was handed to a connection.
     pub(crate) dispatched: Instant,
+    /// When the whole call is over time.
+    pub(crate) total_at: Instant,
 }
 
 /// Which deadline passed.
@@ -58,11 +60,18 @@ pub(crate) enum Passed {
 impl Timing {
     pub(crate) fn start(limits: Deadlines) -> Self {
         let now = Instant::now();
-        Self { limits, started: now, dispatched: now }
+        Self { limits, started: now, dispatched: now, total_at: later(now, limits.total) }
     }
 
-    pub(crate) fn total_at(&self) -> Instant {
-        self.started + self.limits.total
+    /// Which deadline it is that a wait since `since` has met.
+    fn passed(&self, since: Instant, now: Instant) -> Passed {
+        if now >= self.total_at { Passed::Total(now - self.started) } else { Passed::Wait(now - since) }
+    }
+
+    /// Whether the whole call is over time, for streams that never let their reader wait.
+    pub(crate) fn total_passed(&self) -> Option<Passed> {
+        let now = Instant::now();
+        (now >= self.total_at).then(|| Passed::Total(now - self.started))
     }
 
     /// The shortest wait that any phase of the exchange may end with.
@@ -71,19 +80,33 @@ impl Timing {
     }
 }
 
+/// `since + wait`, where an unlimited wait is a very long one.
+fn later(since: Instant, wait: Duration) -> Instant {
+    const FOREVER: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+    since + wait.min(FOREVER)
+}
+
 /// A timer that outlives exchanges: it is moved only when it fires or must fire earlier.
 ///
-/// Invariant: a registered timer fires at `armed` or before, and `armed` is not after the moment
-/// that the current wait is due.
+/// Invariant: once there is a timer it fires at `armed` or before, and `armed` is not after the
+/// moment that the current wait is due.
 #[derive(Debug)]
 pub(crate) struct Watch {
     sleep: Option<Pin<Box<Sleep>>>,
     armed: Instant,
+    /// Every poll comes with the same waker, so that a timer that has it need not be polled.
+    one_waker: bool,
 }
 
 impl Watch {
-    pub(crate) fn new() -> Self {
-        Self { sleep: None, armed: Instant::now() }
+    /// A watch that is polled with one and the same waker for all its life.
+    pub(crate) fn with_one_waker() -> Self {
+        Self { sleep: None, armed: Instant::now(), one_waker: true }
+    }
+
+    /// A watch that is polled by whatever task comes.
+    pub(crate) fn with_any_waker() -> Self {
+        Self { one_waker: false, ..Self::with_one_waker() }
     }
 
     /// Says whether a wait that began at `since` and may last `limit` is over, and registers the
@@ -92,41 +115,36 @@ impl Watch {
         &mut self,
         cx: &mut Context<'_>,
         timing: &Timing,
-        since: Instant,
+        (since, now): (Instant, Instant),
         limit: Duration,
     ) -> Poll<Passed> {
-        let due = (since + limit).min(timing.total_at());
-        let armed = &mut self.armed;
-        let sleep = self.sleep.get_or_insert_with(|| {
-            *armed = due.min(since + timing.patience());
-            Box::pin(sleep_until(*armed))
-        });
-        if *armed > due {
-            *armed = due;
-            sleep.as_mut().reset(due);
+        let due = later(since, limit).min(timing.total_at);
+        if now >= due {
+            return Poll::Ready(timing.passed(since, now));
         }
-        while sleep.as_mut().poll(cx).is_ready() {
-            let now = Instant::now();
-            if now >= timing.total_at() {
-                return Poll::Ready(Passed::Total(now - timing.started));
+        let timer_is_right = now < self.armed && self.armed <= due;
+        match &mut self.sleep {
+            Some(_) if timer_is_right && self.one_waker => return Poll::Pending,
+            Some(_) if timer_is_right => {}
+            // A timer is armed for the nearest moment that any phase could need, so that the
+            // phases to come find it armed.
+            Some(sleep) => {
+                self.armed = due.min(later(now, timing.patience()));
+                sleep.as_mut().reset(self.armed);
             }
-            if now >= due {
-                return Poll::Ready(Passed::Wait(now - since));
+            None => {
+                self.armed = due.min(later(now, timing.patience()));
+                self.sleep = Some(Box::pin(sleep_until(self.armed)));
             }
-            *armed = due.min(now + timing.patience());
-            sleep.as_mut().reset(*armed);
+        }
+        let fired = self.sleep.as_mut().is_some_and(|sleep| sleep.as_mut().poll(cx).is_ready());
+        if fired {
+            // The timer's clock has run ahead of `now`; look again with a new one.
+            cx.waker().wake_by_ref();
         }
         Poll::Pending
     }
-
-    /// Says whether the whole call is over time, when the timer gives reason to look.
-    ///
-    /// For streams that never let their reader wait.
-    pub(crate) fn total_passed(&self, timing: &Timing) -> Option<Passed> {
-        if !self.sleep.as_ref()?.is_elapsed() {
-            return None;
-        }
-        let now = Instant::now();
-        (now >= timing.total_at()).then(|| Passed::Total(now - timing.started))
-    }
 }
+
+#[cfg(test)]
+mod tests;

@@ -29,4 +29,4 @@ pub use dial::resolve::{Resolve, Resolving, SystemResolver};
 pub use error::{DialError, ReadError, SendError};
 pub use origin::{Origin, OriginError, Scheme};
 pub use stats::Stats;
-pub use upstream::Upstream;
+pub use upstream::{Sending, Upstream};

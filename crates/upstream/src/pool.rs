@@ -73,9 +73,11 @@ pub(crate) struct Lease {
 
 /// What the pool can do at once for a caller.
 enum Offer {
-    Idle(Lease, Box<Http1>),
-    Fresh(Lease),
+    /// A lease, with an idle connection or the right to open one.
+    Lease(Lease, Option<Box<Http1>>),
+    /// A place in the queue.
     Wait(oneshot::Receiver<Lease>),
+    /// The queue is full.
     Full,
 }
 
@@ -105,7 +107,6 @@ impl Pool {
         }
         let connection = state.idle.pop()?;
         state.leased += 1;
-        drop(state);
         self.counters.connection_reused();
         Some((self.lease(), connection))
     }
@@ -120,19 +121,21 @@ impl Pool {
         usable.then(|| connection.stream(now))
     }
 
-    /// An idle connection, the right to open one, or a place in the queue.
-    fn offer(self: &Arc<Self>) -> Offer {
+    /// A lease, when the cap allows one now.
+    fn try_lease(self: &Arc<Self>) -> Option<(Lease, Option<Box<Http1>>)> {
         let mut state = self.state.lock();
-        if state.leased < self.connections_max {
-            state.leased += 1;
-            let idle = state.idle.pop();
-            drop(state);
-            let lease = self.lease();
-            return match idle {
-                Some(connection) => Offer::Idle(lease, connection),
-                None => Offer::Fresh(lease),
-            };
+        if state.leased >= self.connections_max {
+            return None;
         }
+        state.leased += 1;
+        Some((self.lease(), state.idle.pop()))
+    }
+
+    fn offer(self: &Arc<Self>) -> Offer {
+        if let Some((lease, connection)) = self.try_lease() {
+            return Offer::Lease(lease, connection);
+        }
+        let mut state = self.state.lock();
         if state.waiters.len() >= self.waiters_max {
             state.waiters.retain(|waiter| !waiter.is_closed());
             if state.waiters.len() >= self.waiters_max {
@@ -185,6 +188,16 @@ impl Pool {
             !shared.is_closed() && (shared.streams() > 0 || shared.idle_sweeps(now) <= oldest)
         });
         !orphaned || state.leased > 0
+    }
+
+    /// Closes what is idle. Exchanges in progress go on.
+    ///
+    /// An HTTP/2 connection's task holds a lease and thus the pool, which holds its sender; this
+    /// is where that circle is cut.
+    pub(crate) fn close(&self) {
+        let State { idle, shared, .. } = &mut *self.state.lock();
+        idle.clear();
+        shared.clear();
     }
 
     pub(crate) fn stats(&self) -> Stats {

@@ -2,12 +2,14 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::{Arc, OnceLock, Weak};
 
 use http::Request;
 use parking_lot::Mutex;
 use tokio::task::AbortHandle;
-use tokio::time::{Instant, interval, timeout_at};
+use tokio::time::{Instant, MissedTickBehavior, interval, timeout_at};
 
 use crate::answer::{Answer, Carrier};
 use crate::call::{Call, RequestBody, into_http2};
@@ -19,6 +21,12 @@ use crate::dial::resolve::{Resolve, SystemResolver};
 use crate::error::SendError;
 use crate::pool::{Dialling, Link, Pool, SWEEP_EVERY};
 use crate::stats::Stats;
+
+/// A call on its way to the head of its answer.
+///
+/// It is boxed so that what only this part of a call needs is freed before the answer's body,
+/// which may live for minutes.
+pub type Sending<'a> = Pin<Box<dyn Future<Output = Result<Answer, SendError>> + Send + 'a>>;
 
 /// Sends calls to providers over one worker's own connections.
 ///
@@ -70,7 +78,11 @@ impl Upstream {
     ///
     /// Dropping the future, or later the answer, cancels the call: an HTTP/1.1 connection is
     /// closed and an HTTP/2 stream is reset at once.
-    pub async fn send(&self, call: Call) -> Result<Answer, SendError> {
+    pub fn send(&self, call: Call) -> Sending<'_> {
+        Box::pin(self.send_call(call))
+    }
+
+    async fn send_call(&self, call: Call) -> Result<Answer, SendError> {
         let timing = Timing::start(call.deadlines);
         let destination = Arc::clone(&call.destination);
         let mut request = call.into_request()?;
@@ -99,7 +111,7 @@ impl Upstream {
             let deadlines = timing.limits;
             let dialling =
                 Dialling { dialer: &self.shared.dialer, destination, deadlines: &deadlines, fresh };
-            let link = timeout_at(timing.total_at(), pool.connect(dialling))
+            let link = timeout_at(timing.total_at, pool.connect(dialling))
                 .await
                 .map_err(|_| SendError::TotalTimeout { after: timing.limits.total, sent: false })??;
             timing.dispatched = Instant::now();
@@ -175,12 +187,16 @@ impl Drop for Shared {
         if let Some(sweeper) = self.sweeper.get() {
             sweeper.abort();
         }
+        for pool in self.pools.get_mut().values() {
+            pool.close();
+        }
     }
 }
 
 /// Closes what nobody uses, until the connections' owner is gone.
 async fn sweep(shared: Weak<Shared>) {
     let mut ticks = interval(SWEEP_EVERY);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
         let Some(shared) = shared.upgrade() else { return };

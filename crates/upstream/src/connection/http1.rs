@@ -29,6 +29,9 @@ use crate::error::{DialError, ReadError, SendError, cause};
 /// The longest response head, and the most bytes that are read or written ahead, in bytes.
 const BUFFER_BYTES_MAX: usize = 64 * 1024;
 
+/// Up to this size a copy is cheaper than a new read buffer, in bytes.
+const COPIED_BYTES_MAX: usize = 1024;
+
 type Reply = Result<Response<Incoming>, TrySendError<Request<RequestBody>>>;
 
 /// An HTTP/1.1 connection, idle or in one exchange.
@@ -76,7 +79,7 @@ impl Http1 {
             waker: Waker::from(Arc::clone(&relay)),
             relay,
             traffic,
-            watch: Watch::new(),
+            watch: Watch::with_one_waker(),
             tainted: false,
             idle_since: 0,
             _counted: counted,
@@ -115,7 +118,7 @@ impl Http1 {
         timing: &Timing,
     ) -> Poll<Result<Reply, SendError>> {
         let wait = |watch: &mut Watch, cx: &mut Context<'_>| {
-            watch.poll_passed(cx, timing, timing.dispatched, timing.limits.first_byte)
+            watch.poll_passed(cx, timing, (timing.dispatched, Instant::now()), timing.limits.first_byte)
         };
         match ready!(self.drive(cx, |cx| reply.as_mut().poll(cx), wait)) {
             Ok(reply) => Poll::Ready(Ok(reply)),
@@ -134,20 +137,19 @@ impl Http1 {
         timing: &Timing,
         waiting_since: &mut Option<Instant>,
     ) -> Poll<Option<Result<Frame<Bytes>, ReadError>>> {
-        if let Some(passed) = self.watch.total_passed(timing) {
-            return Poll::Ready(Some(Err(cause::read_timeout(passed))));
-        }
         let wait = |watch: &mut Watch, cx: &mut Context<'_>| {
-            let since = *waiting_since.get_or_insert_with(Instant::now);
-            watch.poll_passed(cx, timing, since, timing.limits.gap)
+            let now = Instant::now();
+            let since = *waiting_since.get_or_insert(now);
+            watch.poll_passed(cx, timing, (since, now), timing.limits.gap)
         };
         match ready!(self.drive(cx, |cx| Pin::new(&mut *body).poll_frame(cx), wait)) {
             Err(passed) => Poll::Ready(Some(Err(cause::read_timeout(passed)))),
             Ok(frame) => {
                 *waiting_since = None;
-                Poll::Ready(
-                    frame.map(|frame| frame.map_err(|error| cause::read_error(error, self.ended.take()))),
-                )
+                Poll::Ready(frame.map(|frame| match frame {
+                    Ok(frame) => Ok(frame.map_data(release_buffer)),
+                    Err(error) => Err(cause::read_error(error, self.ended.take())),
+                }))
             }
         }
     }
@@ -162,6 +164,9 @@ impl Http1 {
         mut poll: impl FnMut(&mut Context<'_>) -> Poll<T>,
         wait: impl FnOnce(&mut Watch, &mut Context<'_>) -> Poll<Passed>,
     ) -> Poll<Result<T, Passed>> {
+        if self.relay.is_quiet_for(cx.waker()) {
+            return Poll::Pending;
+        }
         self.relay.hold();
         let mut inner = Context::from_waker(&self.waker);
         poll_connection(&mut self.connection, &mut self.ended, &mut inner);
@@ -222,6 +227,14 @@ fn poll_connection(
         // Dropping it closes the socket and answers the handles that still wait.
         *connection = None;
     }
+}
+
+/// Copies a small piece, so that the connection's read buffer is free again.
+///
+/// The piece is a slice of that buffer. While it lives, the next read needs a new buffer, and who
+/// holds a few bytes back holds all of it.
+fn release_buffer(piece: Bytes) -> Bytes {
+    if piece.len() <= COPIED_BYTES_MAX { Bytes::copy_from_slice(&piece) } else { piece }
 }
 
 /// Whether the head gives more than one length, so that two readers could disagree on its end.

@@ -111,7 +111,7 @@ impl Http2 {
     pub(crate) fn stream(self: &Arc<Self>, now: u64) -> Stream {
         self.streams.fetch_add(1, Ordering::Relaxed);
         self.idle_since.store(now, Ordering::Relaxed);
-        Stream { connection: Arc::clone(self), watch: Watch::new() }
+        Stream { connection: Arc::clone(self), watch: Watch::with_any_waker() }
     }
 }
 
@@ -148,7 +148,7 @@ impl Stream {
             }
             // What was written is not known here, so the worse is assumed.
             watch
-                .poll_passed(cx, timing, timing.dispatched, timing.limits.first_byte)
+                .poll_passed(cx, timing, (timing.dispatched, Instant::now()), timing.limits.first_byte)
                 .map(|passed| Err(cause::send_timeout(passed, true)))
         });
         reply.await.map_err(Failed::Error)?.map_err(failed)
@@ -162,15 +162,13 @@ impl Stream {
         timing: &Timing,
         waiting_since: &mut Option<Instant>,
     ) -> Poll<Option<Result<Frame<Bytes>, ReadError>>> {
-        if let Some(passed) = self.watch.total_passed(timing) {
-            return Poll::Ready(Some(Err(cause::read_timeout(passed))));
-        }
         if let Poll::Ready(frame) = Pin::new(body).poll_frame(cx) {
             *waiting_since = None;
             return Poll::Ready(frame.map(|frame| frame.map_err(|error| cause::read_error(error, None))));
         }
-        let since = *waiting_since.get_or_insert_with(Instant::now);
-        let passed = ready!(self.watch.poll_passed(cx, timing, since, timing.limits.gap));
+        let now = Instant::now();
+        let since = *waiting_since.get_or_insert(now);
+        let passed = ready!(self.watch.poll_passed(cx, timing, (since, now), timing.limits.gap));
         Poll::Ready(Some(Err(cause::read_timeout(passed))))
     }
 }

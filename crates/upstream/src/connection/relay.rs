@@ -28,6 +28,12 @@ impl Relay {
         Arc::new(Self { state: AtomicU8::new(0), task: Mutex::new(Waker::noop().clone()) })
     }
 
+    /// Whether the last poll was pending for this task and nothing has happened since, so that
+    /// polling again would change nothing.
+    pub(crate) fn is_quiet_for(&self, task: &Waker) -> bool {
+        self.state.load(Ordering::Acquire) == FORWARDING && self.task.lock().will_wake(task)
+    }
+
     /// Begins a poll: wakes are held back and those of the past are answered by this poll.
     pub(crate) fn hold(&self) {
         self.state.store(0, Ordering::Release);

@@ -57,8 +57,7 @@ impl Pool {
         }
         let started = Instant::now();
         match self.offer() {
-            Offer::Idle(lease, connection) => self.use_or_replace(dialling, lease, Some(connection)).await,
-            Offer::Fresh(lease) => self.use_or_replace(dialling, lease, None).await,
+            Offer::Lease(lease, connection) => self.use_or_replace(dialling, lease, connection).await,
             Offer::Full => Err(self.exhausted(started)),
             Offer::Wait(grant) => {
                 let Ok(Ok(lease)) = timeout(self.wait_max, grant).await else {
@@ -109,13 +108,10 @@ impl Pool {
         {
             return Err(error.clone().into());
         }
-        let lease = match self.offer() {
-            Offer::Idle(lease, _) | Offer::Fresh(lease) => lease,
+        let Some((lease, _)) = self.try_lease() else {
             // At the cap, streams share what there is.
-            Offer::Wait(_) | Offer::Full => {
-                let stream = self.stream(true).ok_or_else(|| self.exhausted(Instant::now()))?;
-                return Ok(Some(self.shared(stream)));
-            }
+            let stream = self.stream(true).ok_or_else(|| self.exhausted(Instant::now()))?;
+            return Ok(Some(self.shared(stream)));
         };
         let dialled = self.dial(dialling, lease).await;
         if let Err(error) = &dialled {
