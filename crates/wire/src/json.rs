@@ -2,14 +2,17 @@
 //!
 //! A gateway looks at a few members of a body that may be megabytes long, and passes the rest on untouched.
 //! So nothing here builds a tree: [`scan_object`] checks a whole text against RFC 8259 and reports the
-//! top-level members with their byte spans, [`Value`] descends from there on demand, and [`Patches`] rewrites
-//! single spans while every other byte, odd spacing, huge numbers and repeated keys included, stays as it came.
+//! top-level members with their byte spans, [`Reader`] goes through a text in one pass, [`Value`] looks at any
+//! place on demand, and [`Patches`] rewrites single spans while every other byte, odd spacing, huge numbers and
+//! repeated keys included, stays as it came.
 
 mod block;
 mod cursor;
 mod error;
+mod list;
 mod object;
 mod patch;
+mod reader;
 mod text;
 mod value;
 
@@ -17,8 +20,10 @@ mod value;
 mod tests;
 
 pub use error::{JsonError, Reason};
+pub(crate) use list::ListEdit;
 pub use object::{ObjectEdit, ObjectPatchError};
 pub use patch::{OverlapError, Patches};
+pub use reader::Reader;
 pub use text::{JsonStr, quote, quote_into};
 pub use value::{Elements, Member, Members, Value, scan_object};
 
@@ -32,6 +37,15 @@ pub struct Span {
     pub start: usize,
     /// One past the last byte.
     pub end: usize,
+}
+
+/// Strings that look like encoded data, an image say, and not like text: long, ASCII, without a space.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Opaque {
+    /// How many there are.
+    pub count: usize,
+    /// Their bytes together.
+    pub bytes: usize,
 }
 
 /// What a JSON value is, known from its first byte.
@@ -74,6 +88,20 @@ impl Span {
 }
 
 impl Kind {
+    /// What a value is that begins with `byte`; none if no value does.
+    #[inline]
+    pub const fn beginning_with(byte: u8) -> Option<Self> {
+        match byte {
+            b'{' => Some(Self::Object),
+            b'[' => Some(Self::Array),
+            b'"' => Some(Self::String),
+            b'-' | b'0'..=b'9' => Some(Self::Number),
+            b't' | b'f' => Some(Self::Bool),
+            b'n' => Some(Self::Null),
+            _ => None,
+        }
+    }
+
     /// The word for it in a message to a client, with its article.
     pub const fn noun(self) -> &'static str {
         match self {

@@ -8,4 +8,21 @@
 #![warn(missing_docs, clippy::indexing_slicing)]
 
 pub mod json;
+pub mod openai_chat;
+pub mod openai_completions;
+pub mod openai_embeddings;
 pub mod sse;
+
+use gatewright::dialect::{Codec, Dialect};
+
+pub use openai_chat::models;
+
+/// The codec of a dialect.
+pub fn codec(dialect: Dialect) -> &'static dyn Codec {
+    match dialect {
+        Dialect::OpenAiCompletions => openai_completions::codec(),
+        Dialect::OpenAiEmbeddings => openai_embeddings::codec(),
+        // The list of dialects is open to others and closed to us: a new one comes with its codec.
+        Dialect::OpenAiChat | _ => openai_chat::codec(),
+    }
+}

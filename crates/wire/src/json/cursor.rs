@@ -4,7 +4,10 @@
 //! Every error names the byte at which a reader would look.
 
 use super::block;
-use super::{DEPTH_MAX, JsonError, Kind, Reason, Span};
+use super::{DEPTH_MAX, JsonError, Kind, Opaque, Reason, Span};
+
+/// Strings no longer than this are never taken for encoded data.
+const TEXT_BYTES_MAX: usize = 2048;
 
 type Result<T> = std::result::Result<T, JsonError>;
 
@@ -13,6 +16,7 @@ type Result<T> = std::result::Result<T, JsonError>;
 pub(super) struct Cursor<'a> {
     text: &'a [u8],
     at: usize,
+    opaque: Opaque,
 }
 
 /// The containers that are open between the value under scan and the cursor.
@@ -37,7 +41,15 @@ enum Next {
 
 impl<'a> Cursor<'a> {
     pub(super) const fn new(text: &'a [u8], at: usize) -> Self {
-        Self { text, at }
+        Self { text, at, opaque: Opaque { count: 0, bytes: 0 } }
+    }
+
+    pub(super) const fn text(&self) -> &'a [u8] {
+        self.text
+    }
+
+    pub(super) const fn opaque(&self) -> Opaque {
+        self.opaque
     }
 
     pub(super) const fn place(&self) -> usize {
@@ -198,7 +210,23 @@ impl<'a> Cursor<'a> {
             }
         }
         self.step();
-        if non_ascii { self.utf8(open) } else { Ok(()) }
+        if non_ascii {
+            return self.utf8(open);
+        }
+        if self.at - open > TEXT_BYTES_MAX {
+            self.weigh(open);
+        }
+        Ok(())
+    }
+
+    /// Counts a long string that has no space where a text would have hundreds.
+    #[cold]
+    fn weigh(&mut self, from: usize) {
+        let beginning = self.text.get(from..from + TEXT_BYTES_MAX).unwrap_or_default();
+        if !beginning.contains(&b' ') {
+            self.opaque.count += 1;
+            self.opaque.bytes += self.at - from;
+        }
     }
 
     #[cold]

@@ -1,8 +1,9 @@
-//! Edits of an object's members: commas, empty objects and repeated keys thought of.
+//! Edits of an object's members: new ones, empty objects and repeated keys thought of.
 
 use bytes::Bytes;
 use smallvec::SmallVec;
 
+use super::list::{ListEdit, Place};
 use super::{Kind, Patches, Span, Value, quote};
 
 /// What is to become of members of one object.
@@ -27,17 +28,6 @@ struct Wish {
     key: String,
     /// The JSON text that the member shall have, none if it shall not be there.
     value: Option<Bytes>,
-}
-
-/// The members met so far, as far as commas depend on them.
-#[derive(Debug, Default)]
-struct Walk {
-    /// End of the last member's value, kept or not.
-    last_end: Option<usize>,
-    /// End of the value of the last member that stays.
-    kept_end: Option<usize>,
-    /// Where a removed member begins that has no kept one before it; it goes together with the comma after it.
-    leading: Option<usize>,
 }
 
 impl ObjectEdit {
@@ -79,37 +69,37 @@ impl ObjectEdit {
             return Err(ObjectPatchError { found: object.kind() });
         }
         let mut patches = Patches::new();
-        let mut walk = Walk::default();
+        let mut list = ListEdit::default();
         let mut found: SmallVec<[bool; 4]> = SmallVec::from_elem(false, self.wishes.len());
         for member in object.members() {
             let wanted = self.wishes.iter().zip(&mut found).find(|(wish, _)| member.key.is(&wish.key));
             let span = Span::new(member.key.span().start, member.value.span().end);
             match wanted {
-                Some((Wish { value: None, .. }, _)) => walk.drop_member(span, &mut patches),
+                Some((Wish { value: None, .. }, _)) => list.drop(span, &mut patches),
                 Some((Wish { value: Some(json), .. }, found)) => {
                     *found = true;
                     patches.replace(member.value.span(), json.clone());
-                    walk.keep_member(span, &mut patches);
+                    list.keep(span, &mut patches);
                 }
-                None => walk.keep_member(span, &mut patches),
+                None => list.keep(span, &mut patches),
             }
         }
-        walk.finish(&mut patches);
+        let place = list.end(&mut patches);
         let missing = self.wishes.iter().zip(found).filter(|(_, found)| !found).map(|(wish, _)| wish);
-        Self::insert_missing(missing, object.span(), &walk, &mut patches);
+        Self::insert_missing(missing, object.span(), place, &mut patches);
         Ok(patches)
     }
 
     fn insert_missing<'w>(
         missing: impl Iterator<Item = &'w Wish>,
         object: Span,
-        walk: &Walk,
+        place: Place,
         patches: &mut Patches,
     ) {
         let mut text = Vec::new();
         for wish in missing {
             let Some(json) = &wish.value else { continue };
-            if walk.kept_end.is_some() || !text.is_empty() {
+            if place.needs_comma || !text.is_empty() {
                 text.push(b',');
             }
             super::quote_into(&mut text, &wish.key);
@@ -117,36 +107,7 @@ impl ObjectEdit {
             text.extend_from_slice(json);
         }
         if !text.is_empty() {
-            patches.insert(walk.last_end.unwrap_or(object.start + 1), text);
-        }
-    }
-}
-
-// === impl Walk ===
-
-impl Walk {
-    fn keep_member(&mut self, span: Span, patches: &mut Patches) {
-        if let Some(start) = self.leading.take() {
-            patches.remove(Span::new(start, span.start));
-        }
-        self.kept_end = Some(span.end);
-        self.last_end = Some(span.end);
-    }
-
-    fn drop_member(&mut self, span: Span, patches: &mut Patches) {
-        match (self.kept_end, self.last_end) {
-            (Some(_), Some(end)) => patches.remove(Span::new(end, span.end)),
-            _ => {
-                self.leading.get_or_insert(span.start);
-            }
-        }
-        self.last_end = Some(span.end);
-    }
-
-    /// Takes out what is left over when no member stays.
-    fn finish(&mut self, patches: &mut Patches) {
-        if let (Some(start), Some(end)) = (self.leading.take(), self.last_end) {
-            patches.remove(Span::new(start, end));
+            patches.insert(place.after.unwrap_or(object.start + 1), text);
         }
     }
 }

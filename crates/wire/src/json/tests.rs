@@ -3,7 +3,9 @@
 
 use bytes::Bytes;
 
-use super::{DEPTH_MAX, Kind, ObjectEdit, Patches, Span, Value, quote, scan_object};
+use super::{
+    DEPTH_MAX, JsonError, Kind, ObjectEdit, Opaque, Patches, Reader, Reason, Span, Value, quote, scan_object,
+};
 
 /// The message for a text that is refused, "ok" for one that is not.
 #[track_caller]
@@ -198,4 +200,49 @@ fn overlapping_patches_are_refused() {
     let mut beyond = Patches::new();
     beyond.remove(Span::new(9, 11));
     assert!(beyond.apply(&text).is_err());
+}
+
+#[test]
+fn a_reader_enters_what_it_is_told_to_and_skips_the_rest() {
+    let text = br#"{"skip":[1,{"x":2}],"take":{"a":"b"},"list":[1,"two",[3]],"tail":null} "#;
+    let mut reader = Reader::new(text);
+    let mut seen = Vec::new();
+    reader
+        .object(|reader, key| {
+            match key.decode().as_ref() {
+                "take" => drop(reader.object(|reader, key| {
+                    seen.push(format!("{}={}", key.decode(), reader.string()?.unwrap().decode()));
+                    Ok::<_, JsonError>(())
+                })?),
+                "list" => drop(reader.array(|reader, index| {
+                    if index == 1 {
+                        seen.push(format!("{index}={}", reader.string()?.unwrap().decode()));
+                    }
+                    Ok::<_, JsonError>(())
+                })?),
+                _ => {}
+            }
+            Ok::<_, JsonError>(())
+        })
+        .unwrap();
+    reader.end().unwrap();
+    assert_eq!(seen, ["a=b", "1=two"]);
+}
+
+#[test]
+fn a_reader_skips_a_value_of_another_kind() {
+    let mut reader = Reader::new(b"[1] ");
+    let entered = reader.object(|_, _| Err(JsonError { offset: 0, reason: Reason::ExpectedKey }));
+    assert_eq!(entered, Ok(false));
+    assert_eq!(reader.end(), Ok(()));
+}
+
+#[test]
+fn encoded_data_are_told_from_text() {
+    let data = "QUJD".repeat(1000);
+    let prose = "some words ".repeat(400);
+    let text = format!(r#"["{data}","{prose}","{}","data"]"#, "数".repeat(2000));
+    let mut reader = Reader::new(text.as_bytes());
+    reader.value().unwrap();
+    assert_eq!(reader.opaque(), Opaque { count: 1, bytes: data.len() + 2 });
 }

@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 
 use super::cursor::Cursor;
-use super::{JsonError, JsonStr, Kind, Reason, Span};
+use super::{JsonError, JsonStr, Kind, Reader, Reason, Span};
 
 /// A value inside a text that has been checked.
 #[derive(Debug, Clone, Copy)]
@@ -38,29 +38,27 @@ pub fn scan_object<'a>(text: &'a [u8], mut visit: impl FnMut(Member<'a>)) -> Res
         return cursor.error(Reason::ExpectedObject);
     }
     let start = cursor.place();
-    cursor.step();
-    if cursor.peek() == Some(b'}') {
-        cursor.step();
-    } else {
-        let mut missing_key = Reason::ExpectedKeyOrEnd;
-        loop {
-            let key = cursor.key(missing_key)?;
-            let (kind, span) = cursor.value(1)?;
-            visit(Member { key: JsonStr::new(text, key), value: Value { text, span, kind } });
-            match cursor.peek() {
-                Some(b',') => cursor.step(),
-                Some(b'}') => break cursor.step(),
-                _ => return cursor.error(Reason::ExpectedCommaOrBrace),
-            }
-            missing_key = Reason::ExpectedKey;
-        }
-    }
-    let span = Span::new(start, cursor.place());
-    cursor.end()?;
+    let mut reader = Reader::new(text);
+    reader.object(|reader, key| {
+        visit(Member { key, value: reader.value()? });
+        Ok::<_, JsonError>(())
+    })?;
+    let span = Span::new(start, reader.place());
+    reader.end()?;
     Ok(Value { text, span, kind: Kind::Object })
 }
 
 impl<'a> Value<'a> {
+    /// The value at `span`, which a scan has found in `text`.
+    pub(super) const fn new(text: &'a [u8], span: Span, kind: Kind) -> Self {
+        Self { text, span, kind }
+    }
+
+    /// The whole text and where in it the value stands.
+    pub(super) const fn place(&self) -> (&'a [u8], Span) {
+        (self.text, self.span)
+    }
+
     /// Checks that `text` is one JSON value and nothing else.
     ///
     /// # Errors

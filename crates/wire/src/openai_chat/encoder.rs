@@ -1,0 +1,153 @@
+//! A client's stream: what is left of a frame after filters, errors, the terminator.
+//!
+//! The terminator is written once and never after an error.
+
+use gatewright::dialect::{
+    ErrorBody, ErrorClass, Frame, FrameKind, StreamEncoder, StreamSettings, UsageArtefact,
+};
+use gatewright::{EventKind, Failure, StreamEvent};
+use http::StatusCode;
+
+use super::envelope::{ChunkForm, Envelope};
+use super::{error, rewrite};
+use crate::json::{JsonError, ObjectEdit, Patches, Reader, Value};
+use crate::sse;
+
+/// Writes one stream.
+#[derive(Debug)]
+pub(crate) struct Encoder {
+    envelope: Envelope,
+    settings: StreamSettings,
+    /// After an error or the terminator nothing follows.
+    is_closed: bool,
+}
+
+impl Encoder {
+    pub(crate) fn new(form: ChunkForm, settings: StreamSettings) -> Self {
+        Self { envelope: Envelope::new(form), settings, is_closed: false }
+    }
+
+    fn write_event(&mut self, event: &EventKind, out: &mut Vec<u8>) {
+        match event {
+            EventKind::End => self.write_end(out),
+            EventKind::Error(failure) => self.write_error(&error_body(failure), out),
+            EventKind::Raw { data } => sse::write_data(out, data),
+            _ => self.envelope.write(event, self.settings.model.as_deref(), out),
+        }
+    }
+
+    /// Adds what the settings ask for to the patches of a data frame.
+    fn apply_settings(&self, frame: &Frame, patches: &mut Patches) -> Result<(), JsonError> {
+        if let Some(model) = &self.settings.model {
+            Reader::new(&frame.data).object(|reader, key| {
+                if key.is("model")
+                    && let Some(name) = reader.string()?
+                    && !name.is(model)
+                {
+                    patches.replace_str(name.span(), model);
+                }
+                Ok::<_, JsonError>(())
+            })?;
+        }
+        if self.settings.hide_usage && frame.usage_artefact == UsageArtefact::NullMember {
+            let removal = ObjectEdit::new().remove("usage").patches(&Value::parse(&frame.data)?);
+            patches.append(removal.unwrap_or_default());
+        }
+        Ok(())
+    }
+
+    /// Whether nobody but the gateway has asked for the frame.
+    fn hides(&self, frame: &Frame) -> bool {
+        self.settings.hide_usage && frame.usage_artefact == UsageArtefact::Frame
+    }
+
+    /// Writes the frame of a kind that has no JSON to edit, unless its event was dropped.
+    fn write_plain(&mut self, frame: &Frame, keep: bool, out: &mut Vec<u8>) {
+        match frame.kind {
+            FrameKind::End if keep => self.write_end(out),
+            FrameKind::KeepAlive => out.extend_from_slice(&frame.raw),
+            FrameKind::Error if keep => {
+                out.extend_from_slice(&frame.raw);
+                self.is_closed = true;
+            }
+            FrameKind::End | FrameKind::Error | FrameKind::Data => {}
+        }
+    }
+}
+
+impl StreamEncoder for Encoder {
+    fn observe(&mut self, frame: &Frame) {
+        if frame.kind == FrameKind::Data {
+            self.envelope.learn(&frame.data);
+        }
+    }
+
+    fn pass(&mut self, frame: &Frame, out: &mut Vec<u8>) {
+        if frame.kind != FrameKind::Data {
+            self.write_plain(frame, true, out);
+        } else if !self.hides(frame) {
+            let mut patches = Patches::new();
+            match self.apply_settings(frame, &mut patches) {
+                Ok(()) => rewrite::write(frame, &patches, out),
+                // It is not JSON, and so has nothing to patch.
+                Err(_) => out.extend_from_slice(&frame.raw),
+            }
+        }
+    }
+
+    fn write(&mut self, frame: Option<&Frame>, events: &[StreamEvent], out: &mut Vec<u8>) {
+        let Some(frame) = frame else {
+            events.iter().for_each(|event| self.write_event(event.kind(), out));
+            return;
+        };
+        let plan = rewrite::Plan::new(events);
+        plan.before.iter().for_each(|event| self.write_event(event, out));
+        if frame.kind != FrameKind::Data {
+            self.write_plain(frame, plan.keeps_any(), out);
+        } else if let Some((mut patches, carrier)) = plan.patches(&frame.data).filter(|_| !self.hides(frame))
+        {
+            if let Some(carrier) = carrier {
+                self.envelope.learn_carrier(carrier);
+            }
+            // The walk over the data has succeeded, so this one does.
+            if self.apply_settings(frame, &mut patches).is_ok() {
+                rewrite::write(frame, &patches, out);
+            }
+        }
+        plan.after.iter().for_each(|event| self.write_event(event, out));
+    }
+
+    fn write_error(&mut self, error: &ErrorBody<'_>, out: &mut Vec<u8>) {
+        if !self.is_closed {
+            sse::write_data(out, &error::render(error));
+            self.is_closed = true;
+        }
+    }
+
+    fn write_end(&mut self, out: &mut Vec<u8>) {
+        if !self.is_closed {
+            sse::write_data(out, super::decoder::DONE);
+            self.is_closed = true;
+        }
+    }
+
+    fn write_keep_alive(&mut self, out: &mut Vec<u8>) {
+        if !self.is_closed {
+            out.extend_from_slice(b": keep-alive\n\n");
+        }
+    }
+}
+
+/// A failure among the events, as the stream says it. What a failure of the exchange looks like is decided
+/// elsewhere; this is one that a filter has passed on.
+fn error_body(failure: &Failure) -> ErrorBody<'_> {
+    ErrorBody {
+        status: failure.status.unwrap_or(StatusCode::BAD_GATEWAY),
+        class: ErrorClass::Server,
+        code: failure.code.as_deref().map(Into::into),
+        message: failure.message.as_ref().into(),
+        param: failure.param.as_deref().map(Into::into),
+        request_id: None,
+        retry_after: failure.retry_after,
+    }
+}

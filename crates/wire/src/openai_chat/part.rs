@@ -1,0 +1,302 @@
+//! The parts of an answer, whole or one chunk of a stream, in a fixed order.
+//!
+//! One walk serves the glance at a frame, its typed events and its rewriting, so that all three agree on what the
+//! n-th event of a frame is. Reads each byte once unless a vendor's key order is odd. Takes every carrier of
+//! reasoning that is in use; where a vendor says the same reasoning twice, the second is a mirror of the first.
+
+use gatewright::Usage;
+use gatewright::text::Lane;
+
+use super::usage;
+use crate::json::{JsonError, JsonStr, Kind, Reader, Span, Value};
+
+/// What the walk meets.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Part<'a> {
+    /// A choice.
+    Choice { choice: u32 },
+    /// A choice says who speaks, which begins it.
+    Start,
+    /// Text of a lane.
+    Text { lane: Lane, text: JsonStr<'a>, carrier: Carrier },
+    /// The same text as the last of its lane, said again.
+    Mirror { lane: Lane, text: JsonStr<'a> },
+    /// A piece of a tool call, before its arguments.
+    ToolCall { lane: Lane, id: Option<JsonStr<'a>>, name: Option<JsonStr<'a>>, site: CallSite },
+    /// A choice has come to its end.
+    Finish { choice: u32, reason: JsonStr<'a> },
+    /// Probabilities of the tokens of a choice's text.
+    Logprobs { choice: u32, value: Value<'a> },
+    /// Usage figures, or `null` in their place.
+    Usage { value: Value<'a>, usage: Option<Usage> },
+    /// The provider reports a failure.
+    Error { value: Value<'a> },
+    /// The name of the model.
+    Model { name: JsonStr<'a> },
+}
+
+/// Where a tool call stands.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum CallSite {
+    /// It is an element of a list.
+    Element(Span),
+    /// It is the value of a member.
+    Member(Span),
+}
+
+/// Which member carries a text. Only for reasoning do vendors differ.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Carrier {
+    /// `reasoning`
+    Reasoning,
+    /// `reasoning_content`, or a carrier that frames of ours need not imitate.
+    Other,
+}
+
+impl Part<'_> {
+    /// Whether it is an event of the stream, and so has a number in its frame.
+    pub(crate) fn is_event(&self) -> bool {
+        match self {
+            Self::Start | Self::Error { .. } | Self::Finish { .. } => true,
+            Self::Text { text, .. } => !text.escaped().is_empty(),
+            Self::ToolCall { id, name, .. } => {
+                [id, name].into_iter().flatten().any(|text| !text.escaped().is_empty())
+            }
+            Self::Usage { usage, .. } => usage.is_some(),
+            Self::Choice { .. } | Self::Mirror { .. } | Self::Logprobs { .. } | Self::Model { .. } => false,
+        }
+    }
+}
+
+/// What an answer looks like from outside.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Outline {
+    /// The object itself.
+    pub(crate) object: Span,
+    /// Whether it has choices, and whether there is one among them.
+    pub(crate) choices: Option<bool>,
+}
+
+/// Walks over an answer.
+///
+/// # Errors
+/// The first byte at which `text` is not a JSON object.
+pub(crate) fn walk<'a>(text: &'a [u8], visit: &mut impl FnMut(Part<'a>)) -> Result<Outline, JsonError> {
+    let mut reader = Reader::new(text);
+    let whole = reader.clone();
+    let mut outline = Outline { object: Span::new(0, 0), choices: None };
+    let is_object = reader.object(|reader, key| {
+        match key.decode().as_ref() {
+            "choices" => {
+                let mut count = 0;
+                let is_array = reader.array(|reader, index| {
+                    count += 1;
+                    choice(reader, index, visit)
+                })?;
+                outline.choices = is_array.then_some(count > 0);
+            }
+            "usage" => {
+                let value = reader.value()?;
+                let usage = usage::read(&value)?;
+                if usage.is_some() || value.is_null() {
+                    visit(Part::Usage { value, usage });
+                }
+            }
+            "error" => {
+                let value = reader.value()?;
+                if !value.is_null() {
+                    visit(Part::Error { value });
+                }
+            }
+            // Some servers put the error at the top, and say so here.
+            "object" if reader.string()?.is_some_and(|object| object.is("error")) => {
+                visit(Part::Error { value: whole.clone().value()? });
+            }
+            "model" => {
+                if let Some(name) = reader.string()? {
+                    visit(Part::Model { name });
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    })?;
+    let end = reader.place();
+    reader.end()?;
+    if !is_object {
+        return Err(JsonError { offset: 0, reason: crate::json::Reason::ExpectedObject });
+    }
+    let start = text.iter().position(|&byte| byte == b'{').unwrap_or(0);
+    outline.object = Span::new(start, end);
+    Ok(outline)
+}
+
+/// A choice under the walk.
+struct Choice<'v, 'a, V> {
+    /// Before the choice, to look ahead from.
+    whole: Reader<'a>,
+    position: usize,
+    index: Option<u32>,
+    finish: Option<JsonStr<'a>>,
+    /// The last piece of reasoning, which others may repeat.
+    reasoning: Option<JsonStr<'a>>,
+    visit: &'v mut V,
+}
+
+fn choice<'a>(
+    reader: &mut Reader<'a>,
+    position: usize,
+    visit: &mut impl FnMut(Part<'a>),
+) -> Result<(), JsonError> {
+    let mut choice =
+        Choice { whole: reader.clone(), position, index: None, finish: None, reasoning: None, visit };
+    reader.object(|reader, key| choice.member(reader, &key))?;
+    let index = choice.index()?;
+    (choice.visit)(Part::Choice { choice: index });
+    if let Some(reason) = choice.finish.filter(|reason| !reason.escaped().is_empty()) {
+        (choice.visit)(Part::Finish { choice: index, reason });
+    }
+    Ok(())
+}
+
+impl<'a, V: FnMut(Part<'a>)> Choice<'_, 'a, V> {
+    /// Its index, looked up ahead if the choice has not said it yet; its position if it never does.
+    fn index(&mut self) -> Result<u32, JsonError> {
+        if let Some(index) = self.index {
+            return Ok(index);
+        }
+        let said = self.whole.clone().value()?.get("index").and_then(|index| index.as_u64());
+        let position = u64::try_from(self.position).unwrap_or(u64::MAX);
+        let index = u32::try_from(said.unwrap_or(position)).unwrap_or(u32::MAX);
+        self.index = Some(index);
+        Ok(index)
+    }
+
+    fn member(&mut self, reader: &mut Reader<'a>, key: &JsonStr<'a>) -> Result<(), JsonError> {
+        match key.decode().as_ref() {
+            "index" => {
+                let index = reader.value()?.as_u64();
+                self.index = self.index.or_else(|| u32::try_from(index?).ok());
+            }
+            "delta" | "message" => {
+                self.index()?;
+                reader.object(|reader, key| self.message_member(reader, &key))?;
+            }
+            "text" => {
+                let lane = Lane::content(self.index()?);
+                self.text(reader, lane)?;
+            }
+            "finish_reason" => self.finish = reader.string()?,
+            "logprobs" => {
+                let value = reader.value()?;
+                let choice = self.index()?;
+                (self.visit)(Part::Logprobs { choice, value });
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn message_member(&mut self, reader: &mut Reader<'a>, key: &JsonStr<'a>) -> Result<(), JsonError> {
+        let choice = self.index()?;
+        match key.decode().as_ref() {
+            "role" if reader.string()?.is_some() => (self.visit)(Part::Start),
+            "content" => self.texts(reader, Lane::content(choice))?,
+            "refusal" => self.text(reader, Lane::refusal(choice))?,
+            "reasoning" if reader.kind() == Some(Kind::String) => {
+                self.reasoning(reader, Carrier::Reasoning)?;
+            }
+            "reasoning" | "reasoning_content" | "reasoning_details" | "thinking" | "thinking_blocks" => {
+                self.texts(reader, Lane::reasoning(choice))?;
+            }
+            "tool_calls" => {
+                reader.array(|reader, position| self.tool_call(reader, position))?;
+            }
+            "function_call" => {
+                let body = reader.value()?;
+                self.function(&body, CallSite::Member(body.span()), 0, None)?;
+            }
+            "audio" => {
+                reader.object(|reader, key| {
+                    if key.is("transcript") { self.text(reader, Lane::content(choice)) } else { Ok(()) }
+                })?;
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// A text, or a list of parts that have texts.
+    fn texts(&mut self, reader: &mut Reader<'a>, lane: Lane) -> Result<(), JsonError> {
+        if reader.kind() == Some(Kind::String) {
+            return self.text(reader, lane);
+        }
+        reader.array(|reader, _| {
+            if reader.kind() == Some(Kind::String) {
+                return self.text(reader, lane);
+            }
+            reader.object(|reader, key| match key.decode().as_ref() {
+                "text" | "summary" => self.texts(reader, lane),
+                "refusal" => self.text(reader, Lane::refusal(lane.choice)),
+                "thinking" => self.texts(reader, Lane::reasoning(lane.choice)),
+                _ => Ok(()),
+            })?;
+            Ok(())
+        })?;
+        Ok(())
+    }
+
+    fn text(&mut self, reader: &mut Reader<'a>, lane: Lane) -> Result<(), JsonError> {
+        if lane == Lane::reasoning(lane.choice) {
+            return self.reasoning(reader, Carrier::Other);
+        }
+        if let Some(text) = reader.string()? {
+            (self.visit)(Part::Text { lane, text, carrier: Carrier::Other });
+        }
+        Ok(())
+    }
+
+    fn reasoning(&mut self, reader: &mut Reader<'a>, carrier: Carrier) -> Result<(), JsonError> {
+        let Some(text) = reader.string()? else { return Ok(()) };
+        let lane = Lane::reasoning(self.index()?);
+        if self.reasoning.is_some_and(|said| said.decode() == text.decode()) {
+            (self.visit)(Part::Mirror { lane, text });
+        } else {
+            self.reasoning = Some(text);
+            (self.visit)(Part::Text { lane, text, carrier });
+        }
+        Ok(())
+    }
+
+    fn tool_call(&mut self, reader: &mut Reader<'a>, position: usize) -> Result<(), JsonError> {
+        // The id and the name come before the arguments in the walk, whatever the order in the text.
+        let call = reader.value()?;
+        let index = call.get("index").and_then(|index| index.as_u64());
+        let index =
+            index.or_else(|| u64::try_from(position).ok()).and_then(|index| u32::try_from(index).ok());
+        let id = call.get("id").and_then(|id| id.json_str());
+        match call.get("function").or_else(|| call.get("custom")) {
+            Some(body) => self.function(&body, CallSite::Element(call.span()), index.unwrap_or(u32::MAX), id),
+            None => Ok(()),
+        }
+    }
+
+    /// The name and the arguments of a call.
+    fn function(
+        &mut self,
+        body: &Value<'a>,
+        site: CallSite,
+        index: u32,
+        id: Option<JsonStr<'a>>,
+    ) -> Result<(), JsonError> {
+        let lane = Lane::tool_arguments(self.index()?, index);
+        let name = body.get("name").and_then(|name| name.json_str());
+        (self.visit)(Part::ToolCall { lane, id, name, site });
+        for member in body.members().filter(|member| member.key.is("arguments") || member.key.is("input")) {
+            if let Some(text) = member.value.json_str() {
+                (self.visit)(Part::Text { lane, text, carrier: Carrier::Other });
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,58 @@
+//! Fields of a request by RFC 6901 pointer.
+
+use bytes::Bytes;
+use gatewright::EditError;
+
+use crate::json::{Kind, ObjectEdit, Patches, Value};
+
+/// The JSON text of the field that `pointer` leads to.
+pub(super) fn get(text: &[u8], pointer: &str) -> Option<String> {
+    let root = Value::parse(text).ok()?;
+    let value = tokens(pointer)?.try_fold(root, |value, token| child(&value, &token))?;
+    String::from_utf8(value.raw().to_vec()).ok()
+}
+
+/// The patches that give the field the value `json`, or add it to the object or array that it would be the next of.
+pub(super) fn set(text: &Bytes, pointer: &str, json: &str) -> Result<Patches, EditError> {
+    let json = json.trim_ascii();
+    if Value::parse(json.as_bytes()).is_err() {
+        return Err(EditError::NotJson { pointer: pointer.to_owned() });
+    }
+    let json = Bytes::copy_from_slice(json.as_bytes());
+    find_and_set(text, pointer, json).ok_or_else(|| EditError::NoSuchField { pointer: pointer.to_owned() })
+}
+
+fn find_and_set(text: &[u8], pointer: &str, json: Bytes) -> Option<Patches> {
+    let root = Value::parse(text).ok()?;
+    let mut tokens: Vec<String> = tokens(pointer)?.collect();
+    let last = tokens.pop()?;
+    let parent = tokens.iter().try_fold(root, |value, token| child(&value, token))?;
+    if let Ok(patches) = ObjectEdit::new().set(&last, json.clone()).patches(&parent) {
+        return Some(patches);
+    }
+    let mut patches = Patches::new();
+    if last == "-" && parent.kind() == Kind::Array {
+        let (at, separator) = match parent.elements().last() {
+            Some(element) => (element.span().end, &b","[..]),
+            None => (parent.span().start + 1, &b""[..]),
+        };
+        patches.insert(at, [separator, &json].concat());
+    } else {
+        patches.replace(child(&parent, &last)?.span(), json);
+    }
+    Some(patches)
+}
+
+/// The reference tokens, unescaped; none if it is no pointer or leads to the whole text.
+fn tokens(pointer: &str) -> Option<impl Iterator<Item = String>> {
+    let path = pointer.strip_prefix('/')?;
+    Some(path.split('/').map(|token| token.replace("~1", "/").replace("~0", "~")))
+}
+
+fn child<'a>(value: &Value<'a>, token: &str) -> Option<Value<'a>> {
+    match value.kind() {
+        Kind::Object => value.get(token),
+        Kind::Array => value.elements().nth(token.parse().ok()?),
+        Kind::String | Kind::Number | Kind::Bool | Kind::Null => None,
+    }
+}

@@ -1,0 +1,113 @@
+//! The dialect's usage object to canonical usage and back.
+//!
+//! The dialect counts cached tokens among the prompt tokens and reasoning among the completion tokens; some
+//! vendors count reasoning apart, which their totals give away.
+
+use gatewright::Usage;
+
+use crate::json::{JsonError, Reader, Value};
+
+/// The figures as they stand there. Anything but a whole number from 0 is as good as absent.
+#[derive(Debug, Default)]
+struct Figures {
+    prompt: Option<u64>,
+    completion: Option<u64>,
+    total: Option<u64>,
+    cached: u64,
+    cache_written: u64,
+    prompt_audio: u64,
+    reasoning: u64,
+    completion_audio: u64,
+}
+
+/// Reads a usage object; none if it has no figures.
+pub(super) fn read(value: &Value<'_>) -> Result<Option<Usage>, JsonError> {
+    let mut figures = Figures::default();
+    Reader::of(value).object(|reader, key| {
+        match key.decode().as_ref() {
+            "prompt_tokens" => figures.prompt = reader.value()?.as_u64(),
+            "completion_tokens" => figures.completion = reader.value()?.as_u64(),
+            "total_tokens" => figures.total = reader.value()?.as_u64(),
+            "prompt_cache_hit_tokens" => figures.cached = figures.cached.max(count(reader)?),
+            "prompt_tokens_details" => figures.prompt_details(reader)?,
+            "completion_tokens_details" => figures.completion_details(reader)?,
+            _ => {}
+        }
+        Ok::<_, JsonError>(())
+    })?;
+    Ok(figures.usage())
+}
+
+fn count(reader: &mut Reader<'_>) -> Result<u64, JsonError> {
+    Ok(reader.value()?.as_u64().unwrap_or(0))
+}
+
+impl Figures {
+    fn prompt_details(&mut self, reader: &mut Reader<'_>) -> Result<(), JsonError> {
+        reader.object(|reader, key| {
+            match key.decode().as_ref() {
+                "cached_tokens" => self.cached = self.cached.max(count(reader)?),
+                "cache_write_tokens" => self.cache_written = count(reader)?,
+                "audio_tokens" => self.prompt_audio = count(reader)?,
+                _ => {}
+            }
+            Ok::<_, JsonError>(())
+        })?;
+        Ok(())
+    }
+
+    fn completion_details(&mut self, reader: &mut Reader<'_>) -> Result<(), JsonError> {
+        reader.object(|reader, key| {
+            match key.decode().as_ref() {
+                "reasoning_tokens" => self.reasoning = count(reader)?,
+                "audio_tokens" => self.completion_audio = count(reader)?,
+                _ => {}
+            }
+            Ok::<_, JsonError>(())
+        })?;
+        Ok(())
+    }
+
+    fn usage(&self) -> Option<Usage> {
+        if self.prompt.is_none() && self.completion.is_none() {
+            return None;
+        }
+        let prompt = self.prompt.unwrap_or(0);
+        let mut output = self.completion.unwrap_or(0);
+        let with_reasoning = output.saturating_add(self.reasoning);
+        if self.total.is_some_and(|total| total == prompt.saturating_add(with_reasoning)) {
+            output = with_reasoning;
+        }
+        let cache_read = self.cached.min(prompt);
+        let cache_write = self.cache_written.min(prompt - cache_read);
+        Some(Usage {
+            input: prompt - cache_read - cache_write,
+            cache_read,
+            cache_write,
+            output,
+            reasoning: self.reasoning.min(output),
+            input_audio: self.prompt_audio.min(prompt),
+            output_audio: self.completion_audio.min(output),
+            ..Usage::default()
+        })
+    }
+}
+
+/// Appends a usage object.
+pub(super) fn write(usage: &Usage, out: &mut Vec<u8>) {
+    let text = format!(
+        concat!(
+            r#"{{"prompt_tokens":{},"completion_tokens":{},"total_tokens":{},"#,
+            r#""prompt_tokens_details":{{"cached_tokens":{},"audio_tokens":{}}},"#,
+            r#""completion_tokens_details":{{"reasoning_tokens":{},"audio_tokens":{}}}}}"#,
+        ),
+        usage.prompt_tokens(),
+        usage.output,
+        usage.total_tokens(),
+        usage.cache_read,
+        usage.input_audio,
+        usage.reasoning,
+        usage.output_audio,
+    );
+    out.extend_from_slice(text.as_bytes());
+}

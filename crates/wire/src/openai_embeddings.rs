@@ -1,0 +1,24 @@
+//! The OpenAI embeddings dialect: texts or token lists, and a vector for each.
+
+use gatewright::dialect::{Codec, Dialect, Operation};
+
+use crate::json::Kind;
+use crate::openai_chat::{ChunkForm, Family, Shape, input};
+
+static SHAPE: Shape = Shape {
+    dialect: Dialect::OpenAiEmbeddings,
+    operation: Operation::Embedding,
+    subject: "input",
+    subject_form: "a string or an array with at least one element",
+    accepts_subject: |value| value.kind() == Kind::String || value.elements().next().is_some(),
+    can_stream: false,
+    texts: |text, sink| input::texts(text, &["input"], sink),
+    insert: input::insert,
+};
+
+static EMBEDDINGS: Family = Family { shape: &SHAPE, form: ChunkForm::Text, has_choices: false };
+
+/// The codec of OpenAI embeddings.
+pub fn codec() -> &'static dyn Codec {
+    &EMBEDDINGS
+}
