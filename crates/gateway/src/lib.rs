@@ -1,0 +1,51 @@
+//! Assembles the crates of Gatewright into a process: command line, start, reload, drain, exit.
+//!
+//! A binary is a list of linked extension crates and one call of [`run`]. This crate links no
+//! extension; it finds those that registered and compares them with the list of the build.
+
+mod admin;
+mod cli;
+mod exit;
+mod instances;
+mod ledger;
+mod logging;
+mod metrics;
+mod random;
+mod reload;
+mod serve;
+mod sinks;
+mod snapshot;
+mod workers;
+
+use std::process::ExitCode;
+
+pub use exit::Exit;
+pub use gatewright::registry::Expected;
+
+/// What a build says of itself.
+#[derive(Clone, Copy, Debug)]
+pub struct Build {
+    /// The binary's name.
+    pub name: &'static str,
+    /// The distribution's version.
+    pub version: &'static str,
+    /// The extension packages that the binary is to contain.
+    pub expected: &'static [Expected],
+}
+
+/// Runs the command line of a gateway.
+///
+/// # Cancellation
+///
+/// Returns when the command is done; `serve` is done when the process was told to stop and has
+/// drained.
+#[must_use]
+pub fn run(build: &Build) -> ExitCode {
+    const {
+        assert!(
+            cfg!(panic = "unwind"),
+            "build with panic = \"unwind\": an extension that panics must fail its own exchange only"
+        );
+    }
+    cli::run(build).into()
+}

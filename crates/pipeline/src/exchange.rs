@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use gatewright::Failure;
 use gatewright::dialect::Codec;
 use http::Response;
 
@@ -31,6 +32,19 @@ pub async fn serve<B: ReadBody>(
         Ok(answering) => respond::answer(course, answering).await,
         Err(refusal) => respond::refuse(course, &refusal).await,
     }
+}
+
+/// Refuses a request that no endpoint takes, as one on the path would be refused.
+///
+/// # Cancellation
+///
+/// Dropping the future means that the client left.
+pub async fn refuse(
+    worker: &Arc<Worker>,
+    codec: &'static dyn Codec,
+    failure: Failure,
+) -> Response<AnswerBody> {
+    respond::refuse(Course::begin(worker, codec), &failure.into()).await
 }
 
 /// The path up to the first byte of an answer. Each line is a phase; the states allow no other

@@ -34,6 +34,8 @@ pub struct Hooked {
     on_error: Option<OnFailure>,
     on_timeout: Option<OnFailure>,
     on_panic: Option<OnFailure>,
+    /// Dropped after the last exchange that used the instance.
+    _owner: Arc<dyn std::any::Any + Send + Sync>,
 }
 
 /// How a hook failed.
@@ -46,8 +48,15 @@ pub(crate) enum Fault {
 
 impl Hooked {
     /// Joins an instance and its plan. `None` when the plan switches it off.
+    ///
+    /// `owner` is dropped after the last exchange that used the instance.
     #[must_use]
-    pub fn new(plan: &InstancePlan, index: u32, instance: Instance) -> Option<Arc<Self>> {
+    pub fn new(
+        plan: &InstancePlan,
+        index: u32,
+        instance: Instance,
+        owner: Arc<dyn std::any::Any + Send + Sync>,
+    ) -> Option<Arc<Self>> {
         let is_shadow = match plan.mode {
             RunMode::Off => return None,
             RunMode::Shadow => true,
@@ -62,11 +71,13 @@ impl Hooked {
             on_error: plan.on_error,
             on_timeout: plan.on_timeout,
             on_panic: plan.on_panic,
+            _owner: owner,
         }))
     }
 
     /// How long an asynchronous hook may take.
-    pub(crate) fn deadline(&self) -> Duration {
+    #[must_use]
+    pub fn deadline(&self) -> Duration {
         self.deadline
     }
 

@@ -60,12 +60,13 @@ pub async fn models<B>(
 async fn list(
     course: &mut Course,
     head: &request::Parts,
-    (peer, tls): (std::net::SocketAddr, bool),
+    connection: (std::net::SocketAddr, bool),
     wanted: Option<&str>,
 ) -> Result<Vec<ModelView>, Refusal> {
-    let principal = authenticate::identify_caller(course, head, peer, tls).await?;
+    let (worker, snapshot) = (Arc::clone(&course.worker), Arc::clone(&course.snapshot));
+    let principal = authenticate::identify_caller(&worker, &snapshot, head, connection).await?;
     course.facts.principal = Some(Arc::clone(&principal));
-    let plan = &course.snapshot.plan;
+    let plan = &snapshot.plan;
     let allowed = plan.allowed_models(&principal);
     let Some(wanted) = wanted else {
         return Ok(allowed.into_iter().map(|model| view(model)).collect());

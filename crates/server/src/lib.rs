@@ -3,6 +3,13 @@
 //! The only package that opens inbound sockets and the only one that knows axum. It turns requests into
 //! calls of the pipeline and what comes back into answers; what happens in between is not its business.
 
+mod application;
 pub mod drain;
+mod endpoint;
 pub mod listener;
 pub mod tls;
+
+#[cfg(test)]
+mod testing;
+
+pub use application::Application;

@@ -75,7 +75,7 @@ fn is_event_stream(content_type: Option<&HeaderValue>) -> bool {
     content_type.is_some_and(|value| value.as_bytes().starts_with(b"text/event-stream"))
 }
 
-async fn whole(course: &Course, body: AnswerBody) -> Result<Bytes, Failure> {
+async fn whole(course: &mut Course, body: AnswerBody) -> Result<Bytes, Failure> {
     let bytes_max = course.worker.settings.answer_bytes_max;
     let mut cut = course.worker.cut.signal();
     let mut collecting = std::pin::pin!(collect(body, bytes_max));
@@ -96,7 +96,7 @@ async fn whole(course: &Course, body: AnswerBody) -> Result<Bytes, Failure> {
 }
 
 /// Reads up to the first event that is part of the answer.
-async fn first_event(course: &Course, mut source: Source) -> Result<Source, Failure> {
+async fn first_event(course: &mut Course, mut source: Source) -> Result<Source, Failure> {
     let mut cut = course.worker.cut.signal();
     let mut commit = std::pin::pin!(tokio::time::sleep(course.worker.settings.commit_after));
     loop {

@@ -31,7 +31,7 @@ pub(crate) async fn answer(mut course: Box<Course>, answering: Answering) -> Res
                 let (usage, source) = course.usage();
                 let outcome = Outcome::Completed { usage, reported: source == UsageSource::Provider };
                 let settled = course.settle(&outcome);
-                wait_for_record(&course, settled).await;
+                wait_for_record(&mut course, settled).await;
                 let content_type = headers.get(CONTENT_TYPE).cloned().unwrap_or(JSON);
                 let mut response = Response::new(AnswerBody::whole(body));
                 *response.status_mut() = status;
@@ -88,7 +88,7 @@ pub(crate) async fn refuse(mut course: Box<Course>, refusal: &Refusal) -> Respon
     log(&course, refusal);
     let outcome = outcome_of(&course, refusal);
     let settled = course.settle(&outcome);
-    wait_for_record(&course, settled).await;
+    wait_for_record(&mut course, settled).await;
 
     let mut response = Response::new(AnswerBody::whole(body));
     *response.status_mut() = status;
@@ -194,7 +194,7 @@ fn set_headers(course: &mut Course, headers: &mut HeaderMap, content_type: Heade
 }
 
 /// Waits until the record is durable, within the bound of the settings.
-async fn wait_for_record(course: &Course, settled: Settled) {
+async fn wait_for_record(course: &mut Course, settled: Settled) {
     let written = tokio::time::timeout(course.worker.settings.record_wait, settled.receipt).await;
     let why = match written {
         Ok(Ok(())) => return,

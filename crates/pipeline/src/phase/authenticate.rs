@@ -1,5 +1,6 @@
 //! Who calls? Asked on the head alone, before a byte of the body is read.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use gatewright::point::Point;
@@ -8,7 +9,9 @@ use http::request;
 
 use crate::course::Course;
 use crate::failure::Refusal;
+use crate::snapshot::Snapshot;
 use crate::state::{Authenticated, Received};
+use crate::worker::Worker;
 
 /// Asks the authenticators in the order of the configuration; the first that does not abstain
 /// decides.
@@ -17,23 +20,24 @@ pub(crate) async fn authenticate<B>(
     received: Received<B>,
 ) -> Result<Authenticated<B>, Refusal> {
     let Received { head, peer, tls, body } = received;
-    let principal = identify_caller(course, &head, peer, tls).await?;
+    let (worker, snapshot) = (Arc::clone(&course.worker), Arc::clone(&course.snapshot));
+    let principal = identify_caller(&worker, &snapshot, &head, (peer, tls)).await?;
     course.facts.principal = Some(Arc::clone(&principal));
     Ok(Authenticated { head, principal, body })
 }
 
 /// Establishes the caller of a head.
 pub(crate) async fn identify_caller(
-    course: &Course,
+    worker: &Worker,
+    snapshot: &Snapshot,
     head: &request::Parts,
-    peer: std::net::SocketAddr,
-    tls: bool,
+    (peer, tls): (SocketAddr, bool),
 ) -> Result<Arc<Principal>, Refusal> {
     let view = RequestHead { method: &head.method, uri: &head.uri, headers: &head.headers, peer, tls };
-    for hooked in &course.snapshot.authenticate {
+    for hooked in &snapshot.authenticate {
         let Some(authenticator) = &hooked.instance.authenticator else { continue };
         let verdict = hooked
-            .call(&course.worker, Point::Authenticator, authenticator.authenticate(&view), |verdict| {
+            .call(worker, Point::Authenticator, authenticator.authenticate(&view), |verdict| {
                 matches!(verdict, AuthVerdict::Reject(_))
             })
             .await;

@@ -58,7 +58,7 @@ fn to_call(picked: &Picked, encoded: Encoded) -> Result<Call, Failure> {
 }
 
 /// Sends the call, unless the process ends first.
-async fn until_cut(course: &Course, picked: &Picked, call: Call) -> Result<Answer, Failure> {
+async fn until_cut(course: &mut Course, picked: &Picked, call: Call) -> Result<Answer, Failure> {
     let mut cut = course.worker.cut.signal();
     let mut sending = pin!(course.worker.upstream.send(call));
     poll_fn(|cx| match sending.as_mut().poll(cx) {

@@ -1,0 +1,66 @@
+//! The OpenAI API as a provider, and everything that speaks it unchanged.
+//!
+//! Endpoints and credential header stand here; the dialect itself is in `gatewright-wire`.
+
+use std::borrow::Cow;
+
+use gatewright::dialect::{Codec, Dialect};
+use gatewright::http::header::{ACCEPT, CONTENT_TYPE};
+use gatewright::http::{HeaderMap, HeaderValue, Method};
+use gatewright::prelude::*;
+use gatewright::{ProviderTarget, UpstreamCall};
+
+/// Settings of the adapter: there are none, a provider's own settings say everything.
+#[gatewright::config]
+#[derive(Debug)]
+pub struct Config {}
+
+/// The adapter.
+#[derive(Debug)]
+pub struct OpenAi;
+
+impl Extension for OpenAi {
+    const NAME: &'static str = "openai";
+    type Config = Config;
+
+    async fn create(_: Config, _: ExtEnv) -> Result<Self, BuildError> {
+        Ok(Self)
+    }
+}
+
+impl ProviderAdapter for OpenAi {
+    fn codec(&self, operation: Operation) -> Option<&'static dyn Codec> {
+        dialect(operation).map(gatewright_wire::codec)
+    }
+
+    fn encode(&self, request: &LlmRequest, target: &ProviderTarget<'_>) -> Result<UpstreamCall, Failure> {
+        let path = path(target.operation).ok_or_else(|| {
+            Failure::internal("an operation without an endpoint was routed to this provider")
+        })?;
+        let accept = if request.streams() { "text/event-stream" } else { "application/json" };
+        let mut headers = HeaderMap::with_capacity(6);
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        headers.insert(ACCEPT, HeaderValue::from_static(accept));
+        Ok(UpstreamCall { method: Method::POST, path: Cow::Borrowed(path), headers, body: request.to_body() })
+    }
+}
+
+fn dialect(operation: Operation) -> Option<Dialect> {
+    match operation {
+        Operation::Chat => Some(Dialect::OpenAiChat),
+        Operation::Completion => Some(Dialect::OpenAiCompletions),
+        Operation::Embedding => Some(Dialect::OpenAiEmbeddings),
+        _ => None,
+    }
+}
+
+fn path(operation: Operation) -> Option<&'static str> {
+    match operation {
+        Operation::Chat => Some("/chat/completions"),
+        Operation::Completion => Some("/completions"),
+        Operation::Embedding => Some("/embeddings"),
+        _ => None,
+    }
+}
+
+gatewright::register!(OpenAi => ProviderAdapter);

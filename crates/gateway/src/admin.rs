@@ -1,0 +1,67 @@
+//! What the admin listener asks of the process.
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use gatewright_pipeline::Snapshot;
+use gatewright_server::admin::{AdminState, Readiness};
+use gatewright_server::drain::{Drain, Phase};
+use gatewright_store::Ledger;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::metrics::Metrics;
+
+/// A wish to read the configuration again, and who waits for the outcome.
+pub(crate) type ReloadRequest = Option<oneshot::Sender<Result<String, String>>>;
+
+/// The process, as the admin listener sees it.
+pub(crate) struct Process {
+    pub(crate) snapshots: Arc<ArcSwap<Snapshot>>,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) store: Arc<Ledger>,
+    pub(crate) drain: Drain,
+    pub(crate) reloads: mpsc::Sender<ReloadRequest>,
+}
+
+impl AdminState for Process {
+    fn readiness(&self) -> Readiness {
+        let mut reasons = Vec::new();
+        if self.drain.phase() != Phase::Serving {
+            reasons.push("draining".to_owned());
+        }
+        if !self.store.is_writable() {
+            reasons.push("the ledger is not writable".to_owned());
+        }
+        reasons.extend(self.unready_instances());
+        Readiness { reasons }
+    }
+
+    fn metrics(&self) -> String {
+        self.metrics.render(&self.store.stats())
+    }
+
+    async fn reload(&self) -> Result<String, String> {
+        let (sender, receiver) = oneshot::channel();
+        let gone = || "the gateway is shutting down".to_owned();
+        self.reloads.send(Some(sender)).await.map_err(|_| gone())?;
+        receiver.await.map_err(|_| gone())?
+    }
+}
+
+impl Process {
+    fn unready_instances(&self) -> Vec<String> {
+        let snapshot = self.snapshots.load();
+        let chains = snapshot.chains.values();
+        let used = chains.flat_map(|chains| {
+            chains.limit.iter().chain(&chains.request).chain(&chains.response).chain(&chains.sinks)
+        });
+        let mut waiting: Vec<_> = used
+            .chain(&snapshot.authenticate)
+            .filter(|hooked| !hooked.instance.life.is_ready())
+            .map(|hooked| format!("the extension instance `{}` is not ready", hooked.id))
+            .collect();
+        waiting.sort();
+        waiting.dedup();
+        waiting
+    }
+}

@@ -1,0 +1,419 @@
+//! `serve`: start, run, drain, exit. And `check`: everything up to the first socket.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use gatewright::registry::Registry;
+use gatewright::service::{Clock, SystemClock};
+use gatewright_config::{Inputs, LastGood, Loaded, ProcessEnvironment, Settings, Watch, load, load_sources};
+use gatewright_pipeline::{CutSwitch, PathSettings};
+use gatewright_server::drain::{Drain, DrainReport, DrainTimes, Phase};
+use gatewright_server::listener::{Limits as ListenerBounds, Listener, ListenerOptions};
+use gatewright_server::tls::{Tls, TlsFiles};
+use gatewright_store::{Ledger, LedgerPlace, LedgerSettings, MemoryLimits};
+use tokio::sync::mpsc;
+
+use crate::admin::{Process, ReloadRequest};
+use crate::cli::say;
+use crate::instances::{Instances, Services};
+use crate::ledger::Records;
+use crate::metrics::Metrics;
+use crate::random::ThreadRandom;
+use crate::reload::{Built, Generation, Reloader, build};
+use crate::sinks::Sinks;
+use crate::workers::{self, Shared};
+use crate::{Build, Exit, logging};
+
+/// How long the ledger may take to write what is queued when the process ends.
+const FLUSH_WITHIN: Duration = Duration::from_secs(10);
+/// Wishes to reload that may wait; more come to nothing, because those that wait do the same.
+const RELOADS_MAX: usize = 4;
+
+/// Serves until the process is told to stop, then drains.
+pub(crate) fn serve(build: &Build, registry: Registry, files: Vec<PathBuf>) -> Exit {
+    let last_good = LastGood::beside(files.first().map_or(Path::new("gateway.yaml"), PathBuf::as_path));
+    let loaded = match load_or_fall_back(&registry, &files, &last_good) {
+        Ok(loaded) => loaded,
+        Err(exit) => return exit,
+    };
+    if let Err(error) = logging::install(&loaded.settings.telemetry) {
+        say(&format!("error: {error:#}"));
+        return Exit::Config;
+    }
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            tracing::error!(%error, "The runtime cannot be started");
+            return Exit::Resource;
+        }
+    };
+    runtime.block_on(async {
+        match Running::start(build, registry, files, last_good, loaded).await {
+            Ok(running) => running.run().await,
+            Err((exit, why)) => {
+                tracing::error!(why, "Gateway did not start");
+                exit
+            }
+        }
+    })
+}
+
+/// Loads the configuration; if it is broken, the last one that was in use.
+fn load_or_fall_back(registry: &Registry, files: &[PathBuf], last_good: &LastGood) -> Result<Loaded, Exit> {
+    let inputs = Inputs { environment: &ProcessEnvironment, extensions: registry, generation: 1 };
+    let errors = match load(files, &inputs) {
+        Ok(loaded) => return Ok(loaded),
+        Err(errors) => errors,
+    };
+    say(&errors.to_string());
+    let kept = match last_good.read() {
+        Ok(Some(sources)) => load_sources(sources, &inputs).ok(),
+        Ok(None) => None,
+        Err(error) => {
+            say(&format!("error: {error}"));
+            None
+        }
+    };
+    match kept {
+        Some(loaded) => {
+            say(&format!(
+                "warning: the configuration is broken; serving the last good one from {}",
+                last_good.path().display()
+            ));
+            Ok(loaded)
+        }
+        None => Err(Exit::Config),
+    }
+}
+
+/// Builds everything that a configuration asks for, without opening a socket or a database.
+///
+/// # Errors
+///
+/// A text that says what is wrong and where.
+pub(crate) fn rehearse(registry: &Registry, loaded: Loaded) -> Result<String, String> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| format!("error: the runtime cannot be started: {error}"))?;
+    runtime.block_on(async {
+        let services = services(Path::new("gatewright.db"));
+        let built = build(loaded, registry, &services, &Instances::new(), None).await?;
+        let plan = &built.snapshot.plan;
+        Ok(format!(
+            "the configuration is good: {} listeners, {} providers, {} models, {} routes, {} extension instances",
+            built.settings.listeners.len(),
+            plan.providers.len(),
+            plan.models.len(),
+            plan.routes.len(),
+            plan.instances.len()
+        ))
+    })
+}
+
+fn services(store: &Path) -> Services {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    Services {
+        limits: Arc::new(MemoryLimits::new(Arc::clone(&clock))),
+        clock,
+        random: Arc::new(ThreadRandom),
+        data_dir: store.parent().unwrap_or(Path::new(".")).join("extensions"),
+    }
+}
+
+/// A process that serves.
+struct Running {
+    drain: Drain,
+    cut: CutSwitch,
+    store: Arc<Ledger>,
+    reloader: Reloader,
+    reloads: mpsc::Receiver<ReloadRequest>,
+    watch: Option<Watch>,
+    workers: Vec<std::thread::JoinHandle<anyhow::Result<()>>>,
+    certificates: Vec<Tls>,
+}
+
+type Started<T> = Result<T, (Exit, String)>;
+
+impl Running {
+    async fn start(
+        info: &Build,
+        registry: Registry,
+        files: Vec<PathBuf>,
+        last_good: LastGood,
+        loaded: Loaded,
+    ) -> Started<Self> {
+        let metrics = Arc::new(Metrics::new(info));
+        let store = Arc::new(open_ledger(&loaded.settings)?);
+        let services = services(&loaded.settings.store.path);
+        let built = build(loaded, &registry, &services, &Instances::new(), None)
+            .await
+            .map_err(|why| (Exit::Config, why))?;
+        let Built { snapshot, settings, instances, warnings, sources, files: watched } = built;
+        for warning in &warnings {
+            tracing::warn!(warning, "Configuration");
+        }
+        if let Err(error) = last_good.write(&sources) {
+            tracing::warn!(%error, "Last good configuration not kept");
+        }
+        let snapshots = Arc::new(ArcSwap::from_pointee(snapshot));
+        let (listeners, certificates) = open_listeners(&settings)?;
+        let drain = Drain::new(drain_times(&settings));
+        let cut = CutSwitch::default();
+        let (reload_sender, reloads) = mpsc::channel(RELOADS_MAX);
+
+        let process = Arc::new(Process {
+            snapshots: Arc::clone(&snapshots),
+            metrics: Arc::clone(&metrics),
+            store: Arc::clone(&store),
+            drain: drain.clone(),
+            reloads: reload_sender.clone(),
+        });
+        serve_admin(&settings, process, &drain)?;
+
+        let sinks =
+            Sinks::new(Arc::clone(&snapshots), Arc::clone(&metrics), tokio::runtime::Handle::current());
+        let waits = settings.store.durability != gatewright_config::Durability::None;
+        let shared = Shared {
+            snapshots: Arc::clone(&snapshots),
+            clock: Arc::clone(&services.clock),
+            random: Arc::clone(&services.random),
+            observer: Arc::clone(&metrics) as _,
+            ledger: Arc::new(Records { store: Arc::clone(&store), sinks, waits }),
+            cut: cut.clone(),
+            settings: path_settings(&settings),
+            listeners: Arc::new(listeners),
+        };
+        let workers = workers::start(settings.workers, &shared, &drain)
+            .map_err(|error| (Exit::Resource, format!("{error:#}")))?;
+        let watch = watch(&watched, reload_sender);
+        metrics.reloaded(Some(1));
+        announce(&shared.listeners, &settings);
+        let current = Generation { number: 1, settings, instances, files: watched };
+        let reloader = Reloader { registry, services, files, snapshots, metrics, last_good, current };
+        Ok(Self { drain, cut, store, reloader, reloads, watch, workers, certificates })
+    }
+
+    /// Reloads on demand until the process is told to stop, then drains.
+    async fn run(mut self) -> Exit {
+        let mut signals = match Signals::install() {
+            Ok(signals) => signals,
+            Err(error) => {
+                tracing::error!(%error, "Signals cannot be received");
+                return Exit::Resource;
+            }
+        };
+        loop {
+            tokio::select! {
+                () = signals.stop() => break,
+                () = signals.hangup() => self.reload(None).await,
+                Some(request) = self.reloads.recv() => self.reload(request).await,
+            }
+            if self.workers.iter().any(std::thread::JoinHandle::is_finished) {
+                tracing::error!("A worker thread ended; the process stops");
+                break;
+            }
+        }
+        self.stop(signals).await
+    }
+
+    async fn reload(&mut self, request: ReloadRequest) {
+        for certificate in &self.certificates {
+            if let Err(error) = certificate.reload() {
+                tracing::error!(%error, "Certificate refused; the previous one stays in use");
+            }
+        }
+        let result = self.reloader.reload().await;
+        if let (Ok(_), Some(watch)) = (&result, &self.watch) {
+            watch.set_files(self.reloader.current.files.clone());
+        }
+        if let Some(waiting) = request {
+            // Whoever asked may have gone; the log has the outcome.
+            let _gone = waiting.send(result);
+        }
+    }
+
+    async fn stop(self, mut signals: Signals) -> Exit {
+        tracing::info!("Draining");
+        self.drain.begin();
+        let cut = self.cut.clone();
+        let drain = self.drain.clone();
+        let cutting = tokio::spawn(async move {
+            drain.reached(Phase::Cut).await;
+            cut.cut();
+        });
+        let report = tokio::select! {
+            report = self.drain.wait_idle() => report,
+            // A second signal means now.
+            () = signals.stop() => {
+                self.cut.cut();
+                DrainReport { cut: 1, aborted: 1 }
+            }
+        };
+        cutting.abort();
+        if let Err(error) = self.store.flush(FLUSH_WITHIN).await {
+            tracing::error!(%error, "Usage records could not be written");
+        }
+        self.store.close();
+        tracing::info!(cut = report.cut, aborted = report.aborted, "Stopped");
+        if report.cut == 0 { Exit::Done } else { Exit::Cut }
+    }
+}
+
+fn open_ledger(settings: &Settings) -> Started<Ledger> {
+    let durability = match settings.store.durability {
+        gatewright_config::Durability::None => gatewright_store::Durability::None,
+        gatewright_config::Durability::Crash => gatewright_store::Durability::Crash,
+        gatewright_config::Durability::Power => gatewright_store::Durability::Power,
+    };
+    let place = LedgerPlace::File(settings.store.path.clone());
+    Ledger::open(place, durability, LedgerSettings::default())
+        .map_err(|error| (Exit::Resource, format!("store: {}", with_causes(&error))))
+}
+
+fn open_listeners(settings: &Settings) -> Started<(Vec<Listener>, Vec<Tls>)> {
+    let mut listeners = Vec::new();
+    let mut certificates = Vec::new();
+    for listener in &settings.listeners {
+        let fail = |why: String| (Exit::Resource, format!("listeners.{}: {why}", listener.name));
+        let tls = match &listener.tls {
+            Some(files) => {
+                let files = TlsFiles { certificate: files.certificate.clone(), key: files.key.clone() };
+                let tls = Tls::load(files).map_err(|error| fail(with_causes(&error)))?;
+                certificates.push(tls.clone());
+                Some(tls)
+            }
+            None => None,
+        };
+        let options = ListenerOptions {
+            limits: bounds(&listener.limits),
+            tls,
+            http2_cleartext: listener.http2_cleartext,
+            ..ListenerOptions::new(listener.name.as_str())
+        };
+        let opened = Listener::bind(listener.address, options)
+            .map_err(|error| fail(format!("cannot listen on {}: {error}", listener.address)))?;
+        listeners.push(opened);
+    }
+    Ok((listeners, certificates))
+}
+
+fn bounds(limits: &gatewright_config::ListenerLimits) -> ListenerBounds {
+    let defaults = ListenerBounds::default();
+    ListenerBounds {
+        connections_max: limits.connections_max,
+        connections_per_address_max: limits.connections_per_ip_max.and_then(|max| u32::try_from(max).ok()),
+        header_timeout: limits.header_timeout,
+        idle_timeout: limits.idle_timeout,
+        write_stall_timeout: limits.write_stall_timeout,
+        tls_handshake_timeout: limits.tls_handshake_timeout,
+        headers_max: limits.headers_max,
+        header_bytes_max: limits.header_bytes_max,
+        body: gatewright_server::listener::BodyLimits {
+            idle_timeout: limits.body_idle_timeout,
+            ..defaults.body
+        },
+        ..defaults
+    }
+}
+
+fn path_settings(settings: &Settings) -> PathSettings {
+    let body_bytes_max = settings.listeners.iter().map(|listener| listener.limits.body_bytes_max).max();
+    let defaults = PathSettings::default();
+    PathSettings {
+        body_bytes_max: body_bytes_max.unwrap_or(defaults.body_bytes_max),
+        access_log: settings.telemetry.access_log,
+        ..defaults
+    }
+}
+
+fn drain_times(settings: &Settings) -> DrainTimes {
+    DrainTimes {
+        unready_min: settings.drain.min,
+        closing_max: settings.drain.deadline,
+        ..DrainTimes::default()
+    }
+}
+
+fn serve_admin(settings: &Settings, process: Arc<Process>, drain: &Drain) -> Started<()> {
+    let address = settings.admin.address;
+    let listener = Listener::bind(address, ListenerOptions::new("admin"))
+        .map_err(|error| (Exit::Resource, format!("admin: cannot listen on {address}: {error}")))?;
+    // Operators see the process to its end, so this listener has a life of its own.
+    let own = Drain::new(drain.times());
+    let router = gatewright_server::admin::Admin::new(process);
+    tokio::spawn(async move {
+        if let Err(error) = listener.serve(router, own).await {
+            tracing::error!(%error, "The admin listener ended");
+        }
+    });
+    Ok(())
+}
+
+fn watch(files: &[PathBuf], reloads: mpsc::Sender<ReloadRequest>) -> Option<Watch> {
+    let changed = move || {
+        // A queue that is full holds a wish that was not begun yet, which sees this change too.
+        let _full = reloads.try_send(None);
+    };
+    match Watch::start(files.to_vec(), changed) {
+        Ok(watch) => Some(watch),
+        Err(error) => {
+            tracing::warn!(%error, "Files are not watched; reload by SIGHUP");
+            None
+        }
+    }
+}
+
+fn announce(listeners: &[Listener], settings: &Settings) {
+    for (listener, settings) in listeners.iter().zip(&settings.listeners) {
+        let address: SocketAddr = listener.local_addr();
+        let scheme = if settings.tls.is_some() { "https" } else { "http" };
+        tracing::info!(name = settings.name, url = format!("{scheme}://{address}"), "Listening");
+    }
+    tracing::info!(address = %settings.admin.address, workers = settings.workers, "Ready");
+}
+
+fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
+}
+
+/// The signals that the process understands.
+struct Signals {
+    terminate: tokio::signal::unix::Signal,
+    interrupt: tokio::signal::unix::Signal,
+    hangup: tokio::signal::unix::Signal,
+}
+
+impl Signals {
+    fn install() -> std::io::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hangup: signal(SignalKind::hangup())?,
+        })
+    }
+
+    /// Waits for the wish to stop.
+    async fn stop(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+
+    /// Waits for the wish to read the configuration again.
+    async fn hangup(&mut self) {
+        self.hangup.recv().await;
+    }
+}

@@ -1,0 +1,90 @@
+//! The worker threads. Each has a runtime of its own, accepts from the shared listening sockets,
+//! and keeps its own connections to providers, so that an exchange never crosses threads.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::thread::JoinHandle;
+
+use anyhow::Context as _;
+use arc_swap::ArcSwap;
+use gatewright::service::{Clock, Random};
+use gatewright_pipeline::{CutSwitch, Ledger, Observer, PathSettings, Snapshot, Worker};
+use gatewright_server::Application;
+use gatewright_server::drain::{Drain, Phase};
+use gatewright_server::listener::Listener;
+use gatewright_store::Courier;
+use gatewright_upstream::Upstream;
+
+/// What all workers share.
+#[derive(Clone)]
+pub(crate) struct Shared {
+    pub(crate) snapshots: Arc<ArcSwap<Snapshot>>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) random: Arc<dyn Random>,
+    pub(crate) observer: Arc<dyn Observer>,
+    pub(crate) ledger: Arc<dyn Ledger>,
+    pub(crate) cut: CutSwitch,
+    pub(crate) settings: PathSettings,
+    pub(crate) listeners: Arc<Vec<Listener>>,
+}
+
+/// Starts the workers.
+///
+/// # Errors
+///
+/// When the system gives no thread.
+pub(crate) fn start(
+    count: usize,
+    shared: &Shared,
+    drain: &Drain,
+) -> anyhow::Result<Vec<JoinHandle<anyhow::Result<()>>>> {
+    (0..count)
+        .map(|number| {
+            let (shared, drain) = (shared.clone(), drain.fork());
+            std::thread::Builder::new()
+                .name(format!("worker-{number}"))
+                .spawn(move || run(shared, drain))
+                .context("cannot start a worker thread")
+        })
+        .collect()
+}
+
+/// One worker's life: from its runtime to the end of the drain.
+fn run(shared: Shared, drain: Drain) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("cannot start a worker's runtime")?;
+    runtime.block_on(async move {
+        let courier = tokio::spawn(Courier::new());
+        let worker = Arc::new(Worker {
+            snapshots: shared.snapshots,
+            upstream: Upstream::new(),
+            clock: shared.clock,
+            random: shared.random,
+            turns: AtomicU64::new(0),
+            observer: shared.observer,
+            ledger: shared.ledger,
+            cut: shared.cut,
+            settings: shared.settings,
+        });
+        let application = Application::new(worker);
+        let accepting = (0..shared.listeners.len()).map(|index| {
+            let (listeners, application, drain) =
+                (Arc::clone(&shared.listeners), application.clone(), drain.fork());
+            tokio::spawn(async move {
+                match listeners.get(index) {
+                    Some(listener) => listener.serve(application, drain).await,
+                    None => Ok(()),
+                }
+            })
+        });
+        let accepting: Vec<_> = accepting.collect();
+        for task in accepting {
+            task.await.context("an accept loop panicked")?.context("a listener cannot be served")?;
+        }
+        drain.reached(Phase::Ended).await;
+        courier.abort();
+        Ok(())
+    })
+}

@@ -1,0 +1,58 @@
+//! The data API as a listener serves it: axum routes, the endpoints below answer.
+
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::Request;
+use axum::response::Response;
+use axum::routing::{get, post};
+use gatewright_pipeline::Worker;
+use hyper::body::Incoming;
+use tower::Service as _;
+
+use crate::endpoint;
+use crate::listener::{BodyLimits, ClientBody, ConnectionInfo};
+
+/// The data API of one worker. Cloned for each connection; a clone is a reference count.
+#[derive(Clone, Debug)]
+pub struct Application(Router);
+
+impl Application {
+    /// The API over a worker's services.
+    #[must_use]
+    pub fn new(worker: Arc<Worker>) -> Self {
+        let router = Router::new()
+            .route("/v1/chat/completions", post(endpoint::chat::completions))
+            .route("/v1/completions", post(endpoint::completions::completions))
+            .route("/v1/embeddings", post(endpoint::embeddings::embeddings))
+            .route("/v1/models", get(endpoint::models::list))
+            .route("/v1/models/{*model}", get(endpoint::models::retrieve))
+            .fallback(endpoint::unknown::path)
+            .method_not_allowed_fallback(endpoint::unknown::method)
+            .with_state(worker);
+        Self(router)
+    }
+}
+
+impl hyper::service::Service<http::Request<Incoming>> for Application {
+    type Response = Response;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Response, Infallible>> + Send>>;
+
+    fn call(&self, request: http::Request<Incoming>) -> Self::Future {
+        // The router is always ready: it holds no service that could ask to wait.
+        let mut router = self.0.clone();
+        let (head, body) = request.into_parts();
+        let body = match head.extensions.get::<ConnectionInfo>() {
+            Some(info) => ClientBody::new(body, info),
+            None => ClientBody::with_limits(body, BodyLimits::default()),
+        };
+        let request = http::Request::from_parts(head, axum::body::Body::new(body));
+        Box::pin(async move { router.call(request).await })
+    }
+}
+
+/// A request as the endpoints receive it.
+pub(crate) type Inbound = Request;

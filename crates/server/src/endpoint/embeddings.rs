@@ -1,0 +1,14 @@
+//! `POST /v1/embeddings`.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::response::Response;
+use gatewright::dialect::Dialect;
+use gatewright_pipeline::Worker;
+
+use crate::application::Inbound;
+
+pub(crate) async fn embeddings(State(worker): State<Arc<Worker>>, request: Inbound) -> Response {
+    super::serve(&worker, gatewright_wire::codec(Dialect::OpenAiEmbeddings), request).await
+}

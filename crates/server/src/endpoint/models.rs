@@ -1,0 +1,56 @@
+//! `GET /v1/models` and `GET /v1/models/{model}`: what the caller's key may use.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::{Path, State};
+use axum::response::Response;
+use bytes::Bytes;
+use gatewright::dialect::Dialect;
+use gatewright_pipeline::{ModelAnswer, ModelView, Worker, models};
+use gatewright_wire::models as wire;
+use http::header::CONTENT_TYPE;
+use http::{HeaderValue, StatusCode};
+
+use super::receive;
+use crate::application::Inbound;
+
+pub(crate) async fn list(State(worker): State<Arc<Worker>>, request: Inbound) -> Response {
+    let codec = gatewright_wire::codec(Dialect::OpenAiChat);
+    let answer = models(&worker, codec, receive(request), None).await;
+    render(answer, |models| wire::list(models.iter().map(entry)))
+}
+
+pub(crate) async fn retrieve(
+    State(worker): State<Arc<Worker>>,
+    Path(model): Path<String>,
+    request: Inbound,
+) -> Response {
+    let codec = gatewright_wire::codec(Dialect::OpenAiChat);
+    let answer = models(&worker, codec, receive(request), Some(&model)).await;
+    render(answer, |models| models.first().map(|model| wire::retrieve(entry(model))).unwrap_or_default())
+}
+
+fn entry(model: &ModelView) -> wire::ModelEntry<'_> {
+    wire::ModelEntry {
+        id: model.name.as_str(),
+        owned_by: model.owned_by.as_ref().map_or("gateway", |provider| provider.as_str()),
+    }
+}
+
+fn render(answer: ModelAnswer, write: impl FnOnce(&[ModelView]) -> Bytes) -> Response {
+    let (status, body) = match &answer.result {
+        Ok(models) => (StatusCode::OK, write(models)),
+        Err(refusal) => match refusal.body(answer.id) {
+            Some(error) => (error.status, gatewright_wire::codec(Dialect::OpenAiChat).render_error(&error)),
+            None => (StatusCode::INTERNAL_SERVER_ERROR, Bytes::new()),
+        },
+    };
+    let mut response = Response::new(Body::from(body));
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    if let Ok(id) = HeaderValue::from_str(answer.id.as_str()) {
+        response.headers_mut().insert("x-request-id", id);
+    }
+    response
+}
