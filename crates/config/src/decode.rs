@@ -25,3 +25,6 @@ pub(crate) fn decode(root: &Node, problems: &mut Problems) -> Option<Shape> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

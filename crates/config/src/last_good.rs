@@ -12,7 +12,11 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::located::parse;
 use crate::position::Source;
+use crate::problem::Problems;
+use crate::reference::{Environment, beside, resolve};
+use crate::shape::process::Store;
 
 /// What the file begins with, the version of its form included.
 const MARK: &str = "gatewright last good configuration 1 ";
@@ -125,6 +129,23 @@ impl LastGood {
     }
 }
 
+/// Where the configuration in these files keeps its store, as far as that can be told although the
+/// configuration may be broken: the last file that is readable YAML and names a store decides.
+#[must_use]
+pub fn store_path(files: &[PathBuf], environment: &dyn Environment) -> PathBuf {
+    let named = files.iter().rev().find_map(|file| {
+        let mut problems = Problems::default();
+        let text = std::fs::read_to_string(file).ok()?;
+        let mut path = parse(&text, 0, &mut problems)?.get("store")?.get("path")?.clone();
+        let source = Source { path: file.clone(), text };
+        resolve(&mut path, &[source], environment, &mut problems);
+        let path = path.text().filter(|path| !path.is_empty() && !problems.has_errors())?;
+        Some(beside(file, path.as_ref()))
+    });
+    let first = files.first().map(PathBuf::as_path).unwrap_or(Path::new(""));
+    named.unwrap_or_else(|| beside(first, &Store::default().path))
+}
+
 fn checksum(body: &str) -> String {
     Sha256::digest(body.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
 }
@@ -208,6 +229,30 @@ mod tests {
         last_good.write(&sources("one")).unwrap();
         let mode = std::fs::metadata(last_good.path()).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
+    }
+
+    #[test]
+    fn the_store_is_found_although_the_configuration_is_broken() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        let cases = [
+            ("stor: 7\nstore: { path: data/a.db, durability: 5 }", "data/a.db"),
+            ("store: { path: '${env:NAME}.db' }", "from-environment.db"),
+            ("store: { path: '${env:MISSING}.db' }", "gatewright.db"),
+            ("store: 7", "gatewright.db"),
+            ("store: [", "gatewright.db"),
+            ("", "gatewright.db"),
+        ];
+        let environment: [(&str, &str); 1] = [("NAME", "from-environment")];
+        let base = at("base.yaml");
+        std::fs::write(&base, "workers: 1").unwrap();
+        for (text, expected) in cases {
+            let file = at("gateway.yaml");
+            std::fs::write(&file, text).unwrap();
+            assert_eq!(super::store_path(&[base.clone(), file], &environment), at(expected), "{text}");
+        }
+        let missing = at("elsewhere").join("missing.yaml");
+        assert_eq!(super::store_path(&[missing], &environment), at("elsewhere").join("gatewright.db"));
     }
 
     #[test]

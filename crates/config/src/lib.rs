@@ -14,6 +14,7 @@ mod extensions;
 mod last_good;
 mod load;
 mod located;
+mod manual;
 mod nearest;
 mod place;
 mod position;
@@ -28,8 +29,9 @@ mod watch;
 
 pub use catalogue::price;
 pub use extensions::ExtensionCatalogue;
-pub use last_good::{LastGood, LastGoodError};
+pub use last_good::{LastGood, LastGoodError, store_path};
 pub use load::{Inputs, Loaded, load, load_sources};
+pub use manual::reference_page;
 pub use position::Source;
 pub use problem::{ConfigErrors, Problem, Severity};
 pub use reference::{Environment, ProcessEnvironment};

@@ -27,8 +27,8 @@ impl Environment for ProcessEnvironment {
     }
 }
 
-/// An environment without variables, or with those of a list.
-impl Environment for [(&str, &str)] {
+/// The variables of a list, for tests and tools.
+impl<const N: usize> Environment for [(&str, &str); N] {
     fn variable(&self, name: &str) -> Option<String> {
         self.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned())
     }

@@ -54,7 +54,7 @@ pub(crate) struct Shape {
     #[serde(default)]
     pub(crate) store: Store,
 
-    /// Logs.
+    /// What the process says about itself: log lines, a line for each exchange.
     #[serde(default)]
     pub(crate) telemetry: Telemetry,
 

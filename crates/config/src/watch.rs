@@ -213,5 +213,6 @@ fn content(file: &Path) -> Option<u64> {
     Some(hasher.finish())
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod tests;

@@ -1,25 +1,18 @@
-use super::{Environment, resolve};
+use super::resolve;
 use crate::located::parse;
 use crate::position::Source;
 use crate::problem::Problems;
 use serde_json::json;
 
-const VARIABLES: &[(&str, &str)] = &[("KEY", "sk-canary"), ("EMPTY", ""), ("NESTED", "${env:KEY}")];
+const VARIABLES: [(&str, &str); 3] = [("KEY", "sk-canary"), ("EMPTY", ""), ("NESTED", "${env:KEY}")];
 
 fn read(text: &str, folder: &std::path::Path) -> (serde_json::Value, Vec<String>, usize) {
     let mut problems = Problems::default();
     let sources = [Source { path: folder.join("gateway.yaml"), text: String::new() }];
     let mut node = parse(text, 0, &mut problems).unwrap();
-    let environment: &dyn Environment = &VARIABLES;
-    let files = resolve(&mut node, &sources, environment, &mut problems);
+    let files = resolve(&mut node, &sources, &VARIABLES, &mut problems);
     let problems = problems.into_sorted(&sources);
     (node.to_json(), problems.into_iter().map(|problem| problem.message).collect(), files.len())
-}
-
-impl Environment for &[(&str, &str)] {
-    fn variable(&self, name: &str) -> Option<String> {
-        (**self).variable(name)
-    }
 }
 
 #[test]

@@ -144,7 +144,7 @@ fn remedy(schema: &Json, kinds: &[&str], value: &Value) -> String {
             _ => String::new(),
         },
         Value::Text(_) | Value::Map(_) if kinds == ["array"] => {
-            "; write a list: [ … ], or one line for each item that begins with `-`".to_owned()
+            "; write [ … ], or a line with `-` for each item".to_owned()
         }
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::Text(_) | Value::List(_) | Value::Map(_) => {
             String::new()

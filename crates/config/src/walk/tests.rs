@@ -141,7 +141,9 @@ fn enumerations_name_their_values() {
 fn tagged_alternatives_report_the_one_that_was_meant() {
     check(
         "{name: a, rules: [{kind: words, words: x}]}",
-        &["f:1:40: rules[0].words: expected a list, found the text \"x\""],
+        &[
+            "f:1:40: rules[0].words: expected a list, found the text \"x\"; write [ … ], or a line with `-` for each item",
+        ],
     );
     check(
         "{name: a, rules: [{kind: word}]}",
@@ -179,21 +181,12 @@ fn unquoted_references_become_what_must_stand_there() {
     let walked = |text: &str| {
         let mut problems = Problems::default();
         let mut node = parse(text, 0, &mut problems).unwrap();
-        let environment: &dyn crate::Environment = &Seven;
-        crate::reference::resolve(&mut node, &[], environment, &mut problems);
+        crate::reference::resolve(&mut node, &[], &[("N", "7")], &mut problems);
         walk(&schema, &mut node, &KeyPath::root(), &mut problems);
         (node.to_json(), problems.into_sorted(&[]).len())
     };
     assert_eq!(walked("name: '${env:N}'\ncount: ${env:N}"), (json!({"name": "7", "count": 7}), 0));
     assert_eq!(walked("{name: a, count: '${env:N}'}").1, 1);
-}
-
-struct Seven;
-
-impl crate::Environment for Seven {
-    fn variable(&self, _: &str) -> Option<String> {
-        Some("7".to_owned())
-    }
 }
 
 #[test]
@@ -211,7 +204,7 @@ fn keywords_of_lists_and_texts_hold() {
     assert_eq!(
         found,
         [
-            "f:1:8: pair[0]: expected a text, found the number 1",
+            "f:1:8: pair[0]: expected a text, found the number 1; put it in quotes",
             "f:1:14: pair[2]: the list ends after 2 items",
             "f:2:6: few: expected at least 1 item",
             "f:3:7: word: expected at least 2 characters, found 1",

@@ -1,6 +1,7 @@
 //! A catalogue of extensions for the tests: one for each point, with settings of all shapes.
 
-#![expect(dead_code, reason = "settings are only decoded, and each test uses a part of this")]
+#![allow(dead_code, clippy::allow_attributes, reason = "each test binary uses a part of this")]
+#![allow(clippy::unwrap_used, reason = "a case that cannot be read fails its test")]
 
 use std::path::PathBuf;
 
