@@ -1,0 +1,84 @@
+//! The settings, and their checks.
+
+use std::collections::BTreeMap;
+
+use gatewright::http::HeaderName;
+use gatewright::prelude::*;
+
+use crate::template::Template;
+
+/// Headers that belong to the connection or to the credential, which the gateway itself sets.
+const RESERVED: &[&str] = &[
+    "authorization",
+    "connection",
+    "content-encoding",
+    "content-length",
+    "content-type",
+    "cookie",
+    "expect",
+    "host",
+    "keep-alive",
+    "proxy-authorization",
+    "proxy-connection",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+    "x-api-key",
+];
+
+/// Settings of `enrich`. Each value is a template: `{tenant}`, `{project}`, `{user}`, `{key}`, `{model}`,
+/// `{route}`, `{request}` and `{tag.NAME}` stand for what the request has; `{user|nobody}` names what stands
+/// there if it has none; `{{` and `}}` are braces.
+#[gatewright::config]
+#[derive(Debug, Default)]
+pub struct Settings {
+    /// Headers to add to the call that goes to the provider. One whose value comes out empty is not sent.
+    #[serde(default)]
+    pub headers: BTreeMap<String, String>,
+    /// An instruction to add to conversations, in the role that the dialect has for it. If it comes out
+    /// empty, none is added.
+    #[serde(default)]
+    pub system: Option<String>,
+    /// Where the instruction goes among those that the caller gave. `last` keeps the provider's prompt
+    /// cache warm, because what leads the prompt stays the same for all callers.
+    #[serde(default)]
+    pub system_at: Place,
+}
+
+/// Where an instruction goes.
+#[gatewright::config]
+#[derive(Clone, Copy, Debug, Default)]
+#[serde(rename_all = "snake_case")]
+pub enum Place {
+    /// Before the caller's own instructions.
+    First,
+    /// After the caller's own instructions.
+    #[default]
+    Last,
+}
+
+impl Settings {
+    pub(crate) fn headers(&self) -> Result<Vec<(HeaderName, Template)>, BuildError> {
+        let header = |(name, value): (&String, &String)| {
+            let at = |message: String| BuildError::at(format!("headers.{name}"), message);
+            let parsed: HeaderName =
+                name.parse().map_err(|_| at("this is not the name of a header".to_owned()))?;
+            if RESERVED.contains(&parsed.as_str()) {
+                return Err(at("the gateway sets this header itself; choose another name".to_owned()));
+            }
+            Ok((parsed, Template::parse(value).map_err(at)?))
+        };
+        self.headers.iter().map(header).collect()
+    }
+
+    pub(crate) fn system(&self) -> Result<Option<(Placement, Template)>, BuildError> {
+        let Some(text) = &self.system else { return Ok(None) };
+        let template = Template::parse(text).map_err(|message| BuildError::at("system", message))?;
+        let placement = match self.system_at {
+            Place::First => Placement::First,
+            Place::Last => Placement::Last,
+        };
+        Ok(Some((placement, template)))
+    }
+}
