@@ -109,6 +109,7 @@ impl<'a> Page<'a> {
             ("byte-size", _) => "size".to_owned(),
             ("socket-address", _) => "address and port".to_owned(),
             ("http-base-url", _) => "URL".to_owned(),
+            ("usd-to-nine-decimals", _) => "price".to_owned(),
             (_, Some("string")) if target.get("x-secret").is_some() => "secret".to_owned(),
             (_, Some("string")) => "text".to_owned(),
             (_, Some("boolean")) => "`true` or `false`".to_owned(),

@@ -27,6 +27,7 @@ use self::route::{Route, Tenant};
 /// literal `${`.
 /// Durations are a whole number and a unit (`250ms`, `5s`, `30m`, `24h`, `7d`).
 /// Sizes are bytes, or a whole number and a unit (`64KiB`, `10MiB`).
+/// Prices are numbers of US dollars with up to nine decimals.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(title = "Gatewright configuration")]

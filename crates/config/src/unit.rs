@@ -15,6 +15,7 @@ pub(crate) const DURATION_FORM: &str = "duration-with-unit";
 pub(crate) const SIZE_FORM: &str = "byte-size";
 pub(crate) const ADDRESS_FORM: &str = "socket-address";
 pub(crate) const URL_FORM: &str = "http-base-url";
+pub(crate) const PRICE_FORM: &str = "usd-to-nine-decimals";
 
 /// Checks a text against a form of the schema; forms of other vocabularies always pass.
 ///
@@ -227,7 +228,7 @@ impl JsonSchema for Dollars {
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": "number", "minimum": 0, "maximum": 1_000_000 })
+        json_schema!({ "type": "number", "minimum": 0, "maximum": 1_000_000, "format": PRICE_FORM })
     }
 }
 

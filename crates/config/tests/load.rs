@@ -25,7 +25,8 @@ fn load_texts(texts: &[&str]) -> Result<Loaded, ConfigErrors> {
 }
 
 fn everything() -> Loaded {
-    load_files(&["tests/base.yaml".into(), "tests/good/everything.yaml".into()]).unwrap()
+    load_files(&["tests/base.yaml".into(), "tests/good/everything.yaml".into()])
+        .expect("the good configuration loads")
 }
 
 #[test]
@@ -152,7 +153,7 @@ fn what_an_extension_finds_in_its_settings_is_placed_in_the_file() {
     let place = |path: &str| loaded.settings_problem(&id, path, "too long").to_string();
     assert_eq!(
         place("rules[0].words[0]"),
-        "tests/base.yaml:35:35: extensions[3].with.rules[0].words[0]: too long"
+        "tests/base.yaml:35:34: extensions[3].with.rules[0].words[0]: too long"
     );
     assert_eq!(
         place("rules[0].absent.deeper"),

@@ -1,11 +1,11 @@
 //! Kinds, enumerations and bounds of single values.
 
-use serde_json::Value as Json;
+use serde_json::{Number, Value as Json};
 
 use super::{Walker, bound, list_of};
 use crate::located::{Node, Value, plain_value};
 use crate::nearest::hint;
-use crate::unit::{DURATION_FORM, check_form};
+use crate::unit::{DURATION_FORM, PRICE_FORM, check_form, parse_dollars};
 
 impl Walker<'_> {
     /// Whether the value is of a kind that the schema admits; otherwise it is reported.
@@ -52,7 +52,7 @@ impl Walker<'_> {
         }
         match &node.value {
             Value::Text(text) => self.text(schema, node, &text.text),
-            Value::Number(number) => self.number(schema, node, number.as_f64()),
+            Value::Number(number) => self.number(schema, node, number),
             Value::Null | Value::Bool(_) | Value::List(_) | Value::Map(_) => {}
         }
     }
@@ -78,8 +78,8 @@ impl Walker<'_> {
         }
     }
 
-    fn number(&mut self, schema: &Json, node: &Node, number: Option<f64>) {
-        let Some(number) = number else { return };
+    fn number(&mut self, schema: &Json, node: &Node, exact: &Number) {
+        let Some(number) = exact.as_f64() else { return };
         type Wrong = fn(f64, f64) -> bool;
         let bounds: [(&str, Wrong, &str); 4] = [
             ("minimum", |value, bound| value < bound, "at least"),
@@ -96,6 +96,13 @@ impl Walker<'_> {
                     format!("expected {words} {bound}, found {}", node.to_json()),
                 );
             }
+        }
+        let priced = schema.get("format").is_some_and(|form| form == PRICE_FORM);
+        if priced
+            && (0.0..=1e6).contains(&number)
+            && let Err(message) = parse_dollars(exact)
+        {
+            self.problems.error(node.at, self.path, message);
         }
     }
 
