@@ -31,8 +31,9 @@ const WELCOME: &str = include_str!("demo/welcome.txt");
 const LISTENER: &str = "127.0.0.1:8080";
 const ADMIN: &str = "127.0.0.1:9090";
 const PROVIDER: &str = "http://127.0.0.1:9100/v1";
-/// The caller's key, as the template has it.
+/// The caller's key, and the file that the configuration reads it from.
 const KEY: &str = "gw-demo-key";
+const KEY_FILE: &str = "demo-key.txt";
 /// How long a started process may take until it answers.
 const START_DEADLINE: Duration = Duration::from_secs(30);
 /// How long the gateway may take to end; above its own drain deadline.
@@ -117,7 +118,9 @@ impl Place {
             free_address(port).or_else(|_| free_address(0)).context("no port is free on loopback")?;
         let admin = free_address(0).context("no port is free on loopback")?;
         let text = configuration(listener, admin, provider_url);
-        fs::write(&config, text).with_context(|| format!("cannot write {}", config.display()))?;
+        for (path, text) in [(&config, text.as_str()), (&folder.join(KEY_FILE), KEY)] {
+            fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))?;
+        }
         Ok(Self { listener, admin, folder, config })
     }
 }
@@ -171,7 +174,7 @@ mod tests {
         let listener = SocketAddr::from(([127, 0, 0, 1], 1111));
         let admin = SocketAddr::from(([127, 0, 0, 1], 2222));
         let text = configuration(listener, admin, "http://127.0.0.1:3333/v1");
-        for expected in ["127.0.0.1:1111", "127.0.0.1:2222", "http://127.0.0.1:3333/v1", KEY] {
+        for expected in ["127.0.0.1:1111", "127.0.0.1:2222", "http://127.0.0.1:3333/v1", KEY_FILE] {
             assert!(text.contains(expected), "{expected} is not in\n{text}");
         }
         for replaced in [LISTENER, ADMIN, PROVIDER] {
