@@ -10,10 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use http::header::{
-    CONNECTION, CONTENT_LENGTH, EXPECT, HOST, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE, TRAILER,
-    TRANSFER_ENCODING, UPGRADE,
-};
+use http::header::{CONNECTION, CONTENT_LENGTH, HOST};
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, Version};
 use http_body::{Body, Frame, SizeHint};
@@ -25,9 +22,6 @@ use crate::error::SendError;
 
 /// An error of any type, as bodies of others report it.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
-
-static KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
-static PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
 
 /// What to send, where to, for how long.
 #[derive(Debug)]
@@ -55,9 +49,7 @@ impl Call {
         let path = origin.join(&self.path).map_err(|source| SendError::Request { source: source.into() })?;
         let mut headers = self.headers;
         strip_connection_headers(&mut headers);
-        for name in [CONTENT_LENGTH, EXPECT, PROXY_AUTHORIZATION] {
-            headers.remove(name);
-        }
+        strip_own_headers(&mut headers);
         headers.insert(HOST, origin.authority().clone());
         if self.body.is_end_stream() && [Method::POST, Method::PUT, Method::PATCH].contains(&self.method) {
             headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
@@ -90,24 +82,42 @@ pub(crate) fn into_http2(
 
 /// Removes what concerns one connection only, and whatever `Connection` names.
 pub(crate) fn strip_connection_headers(headers: &mut HeaderMap) {
-    if headers.contains_key(CONNECTION) {
-        let named: Vec<HeaderName> = headers
-            .get_all(CONNECTION)
-            .iter()
-            .filter_map(|value| value.to_str().ok())
-            .flat_map(|list| list.split(','))
-            .filter_map(|name| name.trim().parse().ok())
-            .collect();
-        for name in named {
-            headers.remove(name);
-        }
-        headers.remove(CONNECTION);
-    }
-    for name in [&TRANSFER_ENCODING, &TE, &TRAILER, &UPGRADE, &PROXY_AUTHENTICATE] {
+    // A name that `Connection` lists may stand before or after it, hence the two rounds.
+    let listed: Vec<HeaderName> = headers
+        .iter()
+        .filter(|(name, _)| *name == CONNECTION)
+        .filter_map(|(_, value)| value.to_str().ok())
+        .flat_map(|list| list.split(','))
+        .filter_map(|name| name.trim().parse().ok())
+        .collect();
+    for name in listed {
         headers.remove(name);
     }
-    headers.remove(&KEEP_ALIVE);
-    headers.remove(&PROXY_CONNECTION);
+    remove_where(headers, |name| {
+        matches!(
+            name,
+            "connection"
+                | "keep-alive"
+                | "proxy-authenticate"
+                | "proxy-connection"
+                | "te"
+                | "trailer"
+                | "transfer-encoding"
+                | "upgrade"
+        )
+    });
+}
+
+/// Removes the headers of a caller that this side decides on.
+fn strip_own_headers(headers: &mut HeaderMap) {
+    remove_where(headers, |name| matches!(name, "content-length" | "expect" | "proxy-authorization"));
+}
+
+/// One pass over the few names that there are costs less than a look-up for each that may be.
+fn remove_where(headers: &mut HeaderMap, unwanted: impl Fn(&str) -> bool) {
+    while let Some(name) = headers.keys().find(|name| unwanted(name.as_str())).cloned() {
+        headers.remove(name);
+    }
 }
 
 /// The body of a request: bytes at hand, or a stream that is sent as it comes.

@@ -104,8 +104,9 @@ impl Http1 {
         let mut reply = pin!(self.sender.try_send_request(request));
         let reply = poll_fn(|cx| self.poll_head(cx, reply.as_mut(), timing)).await;
         let response = reply.map_err(Failed::Error)?.map_err(|error| self.failed(error))?;
-        self.tainted = self.is_early(upload.as_deref()) || has_doubtful_framing(response.headers());
-        if let Some(problem) = head_problem(&response) {
+        let framing = Framing::read(response.headers());
+        self.tainted = self.is_early(upload.as_deref()) || framing.is_doubtful();
+        if let Some(problem) = head_problem(response.status(), &framing) {
             return Err(Failed::Error(SendError::Malformed { source: problem.into() }));
         }
         Ok(response)
@@ -237,19 +238,38 @@ fn release_buffer(piece: Bytes) -> Bytes {
     if piece.len() <= COPIED_BYTES_MAX { Bytes::copy_from_slice(&piece) } else { piece }
 }
 
-/// Whether the head gives more than one length, so that two readers could disagree on its end.
-fn has_doubtful_framing(headers: &HeaderMap) -> bool {
-    let mut lengths = headers.get_all(CONTENT_LENGTH).iter();
-    lengths.next().is_some() && (headers.contains_key(TRANSFER_ENCODING) || lengths.next().is_some())
+/// What a head says about where its message ends.
+#[derive(Default)]
+struct Framing {
+    lengths: usize,
+    codings: usize,
+    other_coding: bool,
+}
+
+impl Framing {
+    fn read(headers: &HeaderMap) -> Self {
+        let mut framing = Self::default();
+        for (name, value) in headers {
+            if *name == CONTENT_LENGTH {
+                framing.lengths += 1;
+            } else if *name == TRANSFER_ENCODING {
+                framing.codings += 1;
+                framing.other_coding |= !value.as_bytes().eq_ignore_ascii_case(b"chunked");
+            }
+        }
+        framing
+    }
+
+    /// Whether there is more than one length, so that two readers could disagree on the end.
+    fn is_doubtful(&self) -> bool {
+        self.lengths + self.codings > 1
+    }
 }
 
 /// What a head must not be, although it parses.
-fn head_problem(response: &Response<Incoming>) -> Option<&'static str> {
-    if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+fn head_problem(status: StatusCode, framing: &Framing) -> Option<&'static str> {
+    if status == StatusCode::SWITCHING_PROTOCOLS {
         return Some("the provider switched protocols without being asked");
     }
-    let mut codings = response.headers().get_all(TRANSFER_ENCODING).iter();
-    let first = codings.next()?;
-    let plain = first.as_bytes().eq_ignore_ascii_case(b"chunked") && codings.next().is_none();
-    (!plain).then_some("the transfer coding is not plain chunked")
+    (framing.codings > 1 || framing.other_coding).then_some("the transfer coding is not plain chunked")
 }
