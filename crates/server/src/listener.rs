@@ -55,6 +55,7 @@ pub trait Application:
     Service<Request<Incoming>, Response = Response<Self::Body>, Error = Infallible, Future: Send + 'static>
     + Clone
     + Send
+    + Sync
     + 'static
 {
     /// The body of its answers.
@@ -64,7 +65,7 @@ pub trait Application:
 impl<S, B> Application for S
 where
     S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible, Future: Send + 'static>,
-    S: Clone + Send + 'static,
+    S: Clone + Send + Sync + 'static,
     B: Body<Data = Bytes, Error: Into<Box<dyn Error + Send + Sync>>> + Send + 'static,
 {
     type Body = B;
