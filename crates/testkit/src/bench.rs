@@ -12,3 +12,5 @@ pub mod process;
 pub mod report;
 pub mod shot;
 pub mod streams;
+#[cfg(test)]
+mod tests;

@@ -98,8 +98,8 @@ pub async fn run(shot: &Shot, load: Load) -> Result<LoadResult, ShotError> {
         .map(|(at, gun)| {
             let share = f64::from(at) / f64::from(load.connections);
             let first = start + interval.unwrap_or_default().mul_f64(share);
-            let lane = Lane { gun, shot: shot.clone(), due: first, interval, end: start + load.duration };
-            tokio::spawn(lane.run())
+            let schedule = Schedule { due: first, interval, end: start + load.duration };
+            tokio::spawn(Lane { gun, shot: shot.clone(), schedule }.run())
         })
         .collect();
     let mut result = LoadResult::new();
@@ -117,15 +117,13 @@ pub async fn run(shot: &Shot, load: Load) -> Result<LoadResult, ShotError> {
 struct Lane {
     gun: Gun,
     shot: Shot,
-    due: Instant,
-    interval: Option<Duration>,
-    end: Instant,
+    schedule: Schedule,
 }
 
 impl Lane {
     async fn run(mut self) -> LoadResult {
         let mut result = LoadResult::new();
-        while let Some(since) = self.wait_for_turn().await {
+        while let Some(since) = self.schedule.wait_for_turn().await {
             match self.gun.fire_whole(&self.shot).await {
                 Ok(_) => {
                     result.answered += 1;
@@ -142,7 +140,17 @@ impl Lane {
         }
         result
     }
+}
 
+/// When the exchanges of one connection are due.
+struct Schedule {
+    due: Instant,
+    /// None is as soon as the connection is free.
+    interval: Option<Duration>,
+    end: Instant,
+}
+
+impl Schedule {
     /// The time from which the next exchange counts; `None` when no more are to be begun.
     async fn wait_for_turn(&mut self) -> Option<Instant> {
         let now = Instant::now();
@@ -164,4 +172,25 @@ impl Lane {
 #[expect(clippy::cast_precision_loss, reason = "no run counts to 2^53")]
 pub(super) fn count(count: u64) -> f64 {
     count as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::time::advance;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn an_exchange_that_had_to_wait_for_its_connection_counts_from_when_it_was_due() {
+        let start = Instant::now();
+        let tenth = Duration::from_millis(100);
+        let mut schedule = Schedule { due: start, interval: Some(tenth), end: start + 4 * tenth };
+        assert_eq!(schedule.wait_for_turn().await, Some(start));
+        advance(Duration::from_millis(250)).await;
+        assert_eq!(schedule.wait_for_turn().await, Some(start + tenth));
+        assert_eq!(schedule.wait_for_turn().await, Some(start + 2 * tenth));
+        assert_eq!(schedule.wait_for_turn().await, Some(start + 3 * tenth));
+        assert_eq!(start.elapsed(), 3 * tenth);
+        assert_eq!(schedule.wait_for_turn().await, None);
+    }
 }

@@ -8,6 +8,7 @@ mod row;
 mod table;
 
 use std::fs;
+use std::io::Write;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -51,6 +52,7 @@ pub async fn run(options: &ReportOptions) -> anyhow::Result<String> {
     for row in
         Row::ALL.iter().filter(|row| options.only.is_empty() || options.only.contains(&row.name().to_owned()))
     {
+        progress(row.name());
         let samples = sample(&bed, *row, options.repeats).await;
         table.lines.extend(Line::of(*row, samples));
     }
@@ -71,4 +73,10 @@ async fn sample(bed: &Bed, row: Row, repeats: u32) -> anyhow::Result<[Vec<Sample
         gateway.push(row.measure(bed, row.subject()).await.context("gateway")?);
     }
     Ok([floor, gateway])
+}
+
+/// Tells who waits at a terminal what is being measured; the table alone goes to standard output.
+fn progress(row: &str) {
+    // Nobody may be there to read it.
+    writeln!(std::io::stderr(), "measuring {row}").ok();
 }

@@ -6,10 +6,13 @@ use std::time::Duration;
 
 use http_body_util::BodyExt;
 use memchr::memmem;
+use parking_lot::Mutex;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::shot::{Gun, Shot, ShotError};
+
+const OPEN_POLL: Duration = Duration::from_millis(1);
 
 /// Open streams; closed when dropped.
 #[derive(Debug)]
@@ -23,6 +26,7 @@ struct Tally {
     open: AtomicU64,
     ended: AtomicU64,
     events: AtomicU64,
+    refused: Mutex<Option<ShotError>>,
 }
 
 /// What the streams have done so far.
@@ -40,7 +44,7 @@ impl Streams {
     /// Opens `count` streams, spread over `ramp`, and returns when all have their head.
     ///
     /// # Errors
-    /// A connection cannot be made.
+    /// A connection cannot be made, or a stream is refused.
     ///
     /// # Cancellation
     /// The streams opened so far are closed.
@@ -52,8 +56,11 @@ impl Streams {
             let gun = Gun::aim(shot).await?;
             streams.readers.spawn(read(gun, shot.clone(), Arc::clone(&streams.tally)));
         }
-        while streams.so_far().opened + streams.so_far().ended < u64::from(count) {
-            sleep(Duration::from_millis(1)).await;
+        while streams.so_far().opened < u64::from(count) {
+            if let Some(refusal) = streams.tally.refused.lock().take() {
+                return Err(refusal);
+            }
+            sleep(OPEN_POLL).await;
         }
         Ok(streams)
     }
@@ -69,12 +76,17 @@ impl Streams {
 }
 
 async fn read(mut gun: Gun, shot: Shot, tally: Arc<Tally>) {
-    if let Ok(mut response) = gun.fire(&shot).await {
-        tally.open.fetch_add(1, Ordering::Relaxed);
-        while let Some(Ok(frame)) = response.frame().await {
-            let events = frame.data_ref().map_or(0, |bytes| memmem::find_iter(bytes, b"\n\n").count());
-            tally.events.fetch_add(events as u64, Ordering::Relaxed);
+    let mut response = match gun.fire(&shot).await {
+        Ok(response) => response,
+        Err(refusal) => {
+            tally.refused.lock().get_or_insert(refusal);
+            return;
         }
+    };
+    tally.open.fetch_add(1, Ordering::Relaxed);
+    while let Some(Ok(frame)) = response.frame().await {
+        let events = frame.data_ref().map_or(0, |bytes| memmem::find_iter(bytes, b"\n\n").count());
+        tally.events.fetch_add(events as u64, Ordering::Relaxed);
     }
     tally.ended.fetch_add(1, Ordering::Relaxed);
 }
