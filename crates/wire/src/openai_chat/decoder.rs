@@ -31,6 +31,8 @@ struct Progress {
     finished: u128,
     /// The terminator came. Whatever some vendors send after it is not part of the answer.
     ended: bool,
+    /// The provider reported a failure. Some send the terminator all the same.
+    failed: bool,
 }
 
 /// What one walk over a frame's data finds.
@@ -87,8 +89,8 @@ impl StreamDecoder for Decoder {
     }
 
     fn is_complete(&self) -> bool {
-        let Progress { seen, finished, ended } = self.progress;
-        ended || (seen != 0 && seen & !finished == 0)
+        let Progress { seen, finished, ended, failed } = self.progress;
+        !failed && (ended || (seen != 0 && seen & !finished == 0))
     }
 }
 
@@ -113,9 +115,11 @@ impl Progress {
             return Ok(plain(FrameKind::End, raw, data));
         }
         if event.as_deref() == Some(ERROR_EVENT) {
+            self.failed = true;
             return Ok(plain(FrameKind::Error, raw, data));
         }
         let (glance, outline) = glance(&data)?;
+        self.failed |= glance.has_error;
         self.seen |= glance.seen;
         self.finished |= glance.finished;
         let has_choices = outline.choices.unwrap_or(false);

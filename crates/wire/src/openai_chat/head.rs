@@ -121,7 +121,7 @@ pub(crate) fn read(text: &[u8], shape: &'static Shape) -> Result<RequestHead, Fa
         return Err(missing(shape.subject, shape.subject_form));
     };
     if !(shape.accepts_subject)(&subject) {
-        return Err(wrong_type(shape.subject, shape.subject_form, subject.kind()));
+        return Err(wrong_subject(shape, subject.kind()));
     }
     let n = count("n", found.n.as_ref(), 1, CHOICES_MAX)?.unwrap_or(1);
     let best_of = count("best_of", found.best_of.as_ref(), 1, CHOICES_MAX)?.unwrap_or(1);
@@ -224,6 +224,15 @@ fn missing(param: &'static str, form: &str) -> Failure {
 fn wrong_type(param: &'static str, form: &str, found: Kind) -> Failure {
     let message = format!("`{param}` must be {form}, not {}", found.noun());
     Failure::invalid(param, message).with_code("invalid_type")
+}
+
+/// An array is the right type, so one that is not accepted is empty.
+fn wrong_subject(shape: &Shape, found: Kind) -> Failure {
+    if found != Kind::Array {
+        return wrong_type(shape.subject, shape.subject_form, found);
+    }
+    let message = format!("`{}` must be {}, not an empty array", shape.subject, shape.subject_form);
+    Failure::invalid(shape.subject, message).with_code("invalid_value")
 }
 
 fn not_json(text: &[u8], error: JsonError) -> Failure {
