@@ -1,5 +1,6 @@
 //! The JSON Schema of the configuration, as the walker uses it and as editors get it.
 
+use gatewright::point::Point;
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
 
@@ -38,13 +39,27 @@ pub fn schema(extensions: &dyn ExtensionCatalogue) -> Value {
         added.insert(definition, settings);
     }
     let Some(definitions) = root.get_mut("$defs").and_then(Value::as_object_mut) else { return root };
-    for user in ["Instance", "Provider"] {
+    for (user, fits) in USERS {
         let Some(user) = definitions.get_mut(user) else { continue };
-        user["properties"]["use"]["enum"] = extensions.names().into();
+        let mut names = extensions.names();
+        names.retain(|name| extensions.points(name).is_some_and(fits));
+        user["properties"]["use"]["enum"] = names.into();
         user["allOf"] = rules.clone().into();
     }
     definitions.extend(added);
     root
+}
+
+/// Whether an extension with these points fits.
+type Fits = fn(&[Point]) -> bool;
+
+/// The parts of the schema that use extensions, and which fit there.
+const USERS: [(&str, Fits); 2] =
+    [("Instance", can_be_instance), ("Provider", |points| points.contains(&Point::ProviderAdapter))];
+
+/// Whether an extension can stand under `extensions`: it is more than a provider adapter.
+pub(crate) fn can_be_instance(points: &[Point]) -> bool {
+    points.iter().any(|point| *point != Point::ProviderAdapter)
 }
 
 /// Makes the references of a schema start where the schema now stands.

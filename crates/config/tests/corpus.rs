@@ -7,8 +7,9 @@ mod support;
 
 use std::path::PathBuf;
 
-use gatewright_config::{Environment, Severity};
-use support::{TestEnvironment, case_files, cases, load_files};
+use gatewright_config::{Environment, Inputs, Severity, Source, load_sources};
+use proptest::prelude::*;
+use support::{Catalogue, TestEnvironment, case_files, cases, load_files};
 
 /// Whether expected files are written instead of compared.
 fn bless() -> bool {
@@ -89,4 +90,35 @@ fn problems_are_machine_readable_and_sorted() {
         .collect();
     assert!(errors.problems().iter().filter(|problem| problem.severity == Severity::Error).count() >= 10);
     assert!(places.is_sorted(), "{places:?}");
+}
+
+/// All texts of the corpus.
+fn texts() -> Vec<String> {
+    let files = cases("tests/bad").into_iter().chain(cases("tests/good"));
+    files.map(|file| std::fs::read_to_string(file).expect("a case is text")).collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn no_damage_to_a_configuration_makes_loading_panic(
+        text in prop::sample::select(texts()),
+        cut in any::<prop::sample::Index>(),
+        length in 0_usize..12,
+        graft in prop::sample::select(texts()),
+        from in any::<prop::sample::Index>(),
+    ) {
+        let characters: Vec<char> = text.chars().collect();
+        let graft: Vec<char> = graft.chars().collect();
+        let (cut, from) = (cut.index(characters.len()), from.index(graft.len()));
+        let (before, after) = (characters.iter().take(cut), characters.iter().skip(cut + length));
+        let text = before.chain(graft.iter().skip(from).take(length)).chain(after).collect();
+        let base = std::fs::read_to_string("tests/base.yaml").expect("the base is text");
+        let source = |name: &str, text| Source { path: name.into(), text };
+        let inputs = Inputs { environment: &TestEnvironment, extensions: &Catalogue::new(), generation: 1 };
+        if let Err(errors) = load_sources(vec![source("base", base), source("over", text)], &inputs) {
+            prop_assert!(!errors.problems().is_empty());
+        }
+    }
 }

@@ -9,6 +9,7 @@ use crate::extensions::ExtensionCatalogue;
 use crate::located::Node;
 use crate::nearest::hint;
 use crate::problem::Problems;
+use crate::schema::can_be_instance;
 
 /// Lists of named things in which a name stands twice.
 pub(super) fn repeated(root: &Node, problems: &mut Problems) {
@@ -30,13 +31,22 @@ pub(super) fn repeated(root: &Node, problems: &mut Problems) {
     }
 }
 
-/// Providers whose extension is none, targets whose provider is none, providers without a target.
+/// Extensions in the wrong part, targets whose provider is none, providers without a target.
 pub(super) fn providers(root: &Node, extensions: &dyn ExtensionCatalogue, problems: &mut Problems) {
     for (path, _, provider) in entries(root, "providers") {
         let Some(node) = provider.get("use") else { continue };
         let Some(name) = node.text() else { continue };
         if extensions.points(name).is_some_and(|points| !points.contains(&Point::ProviderAdapter)) {
             let message = format!("the extension `{name}` is no provider adapter");
+            problems.error(node.at, &path.key("use"), message);
+        }
+    }
+    for (path, instance) in items(root, "extensions") {
+        let Some(node) = instance.get("use") else { continue };
+        let Some(name) = node.text() else { continue };
+        if extensions.points(name).is_some_and(|points| !can_be_instance(points)) {
+            let message =
+                format!("the extension `{name}` is a provider adapter; it belongs under `providers`");
             problems.error(node.at, &path.key("use"), message);
         }
     }
