@@ -1,6 +1,6 @@
 //! What we and extension authors test with.
 //!
-//! [`bench`] measures a gateway against the least that a proxy can do.
+//! [`mod@bench`] measures a gateway against the least that a proxy can do.
 //! [`extension`] gives a unit test of an extension what it needs of a gateway.
 //! [`provider`] simulates the far end: a real listener that is told what to do, down to the byte.
 //! [`split`] cuts text in pieces, and shows that a text filter does not depend on where.
