@@ -8,7 +8,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http::{Request, Response};
@@ -63,7 +63,7 @@ pub async fn run(listener: TcpListener, upstream: SocketAddr) -> io::Result<()> 
 async fn pass(pool: Arc<Pool>, request: Request<Incoming>) -> Result<Response<PassedBody>, PassError> {
     let mut sender = pool.checkout().await?;
     let response = sender.send_request(request).await.map_err(PassError::Exchange)?;
-    Ok(response.map(|body| PassedBody { body, ended: false, home: Some((pool, sender)) }))
+    Ok(response.map(|body| PassedBody { body, home: Some((pool, sender)) }))
 }
 
 impl Pool {
@@ -94,10 +94,9 @@ impl Pool {
     }
 }
 
-/// A body on its way down; at its end the connection that it came on is free again.
+/// A body on its way down; after it the connection that it came on is free again.
 struct PassedBody {
     body: Incoming,
-    ended: bool,
     home: Option<(Arc<Pool>, Sender)>,
 }
 
@@ -109,9 +108,7 @@ impl Body for PassedBody {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
-        let frame = ready!(Pin::new(&mut self.body).poll_frame(cx));
-        self.ended = frame.is_none();
-        Poll::Ready(frame)
+        Pin::new(&mut self.body).poll_frame(cx)
     }
 
     fn is_end_stream(&self) -> bool {
@@ -125,9 +122,8 @@ impl Body for PassedBody {
 
 impl Drop for PassedBody {
     fn drop(&mut self) {
-        if let Some((pool, sender)) = self.home.take()
-            && (self.ended || self.body.is_end_stream())
-        {
+        // A connection whose answer was left in the middle closes, and is found so at its next use.
+        if let Some((pool, sender)) = self.home.take() {
             pool.give_back(sender);
         }
     }
