@@ -3,6 +3,7 @@
 //! The only package that opens inbound sockets and the only one that knows axum. It turns requests into
 //! calls of the pipeline and what comes back into answers; what happens in between is not its business.
 
+pub mod admin;
 mod application;
 pub mod drain;
 mod endpoint;
