@@ -5,8 +5,10 @@
 #![warn(missing_docs)]
 
 mod ledger;
+mod limits;
 
 pub use ledger::{
     Courier, Durability, Fault, FlushError, Ledger, LedgerError, LedgerPlace, LedgerSettings, LedgerStats,
     OpenError, ReadError, Receipt, TenantTotal, UsageRow,
 };
+pub use limits::{LimitsFull, LimitsStats, MemoryLimits};

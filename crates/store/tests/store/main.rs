@@ -1,8 +1,9 @@
 //! The store as its users see it: real files, other connections, killed processes.
-#![expect(clippy::unwrap_used, reason = "a helper of a test fails the test")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a helper of a test fails the test")]
 
 mod crash;
 mod fault;
 mod fixture;
 mod ledger;
+mod limits;
 mod opening;
