@@ -1,7 +1,7 @@
 //! A simulated model provider: a real HTTP/1.1 and HTTP/2 listener on loopback that speaks the OpenAI wire protocol.
 //!
 //! It is told what to do in two ways. The **model name** works from anywhere and through every gateway:
-//! `sim?tokens=200&rate=50&reset_after=20` (see [`Behaviour`]; [`KEYS`] lists the keys). In process, a test puts
+//! `sim?tokens=200&rate=50&reset_after=20` (see [`Behaviour`] for all keys). In process, a test puts
 //! [`Answer`]s into a queue, down to the exact bytes and when they are written, and reads back every request
 //! as it arrived ([`RecordedRequest`]) with what the provider billed for it ([`Bill`]).
 //!
@@ -42,8 +42,8 @@ use tokio::net::TcpListener;
 use tokio::task::AbortHandle;
 
 pub use self::behaviour::{
-    ANSWER_TOKENS_MAX, Behaviour, BehaviourError, Fault, FaultKind, HUGE_LINE_BYTES_MAX, KEYS, Pace, Refusal,
-    UsagePlace, UsageReport, Words,
+    ANSWER_TOKENS_MAX, Behaviour, BehaviourError, Fault, FaultKind, HUGE_LINE_BYTES_MAX, Pace, Refusal,
+    UsagePlace, UsageReport, Words, keys,
 };
 pub use self::prerender::PRERENDERED_PROMPT_TOKENS;
 pub use self::record::{Bill, Outcome, RecordedRequest};

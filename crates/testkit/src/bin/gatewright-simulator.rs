@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 
 use anyhow::Context;
 use clap::Parser;
-use gatewright_testkit::provider::{KEYS, ProviderSettings, SimulatedProvider};
+use gatewright_testkit::provider::{ProviderSettings, SimulatedProvider, keys};
 
 /// A simulated model provider that speaks the OpenAI wire protocol.
 #[derive(Debug, Parser)]
@@ -49,7 +49,7 @@ fn manual() -> String {
          Values are percent-encoded; times are milliseconds; `…_after` counts content events.\n\
          Any name that does not start with `sim?` gets a plain answer.\n\nKeys:\n",
     );
-    for (example, meaning) in KEYS {
+    for (example, meaning) in keys() {
         manual.push_str(&format!("  {example:<24} {meaning}\n"));
     }
     manual.push_str("\nExample:\n  sim?tokens=200&rate=50&reset_after=20\n");

@@ -2,54 +2,25 @@
 //!
 //! A model name survives every gateway, so a test or a person at a terminal steers the far end of the path
 //! from its near end: `sim?tokens=200&rate=50&reset_after=20`. Values are percent-encoded where needed.
-//! [`KEYS`] is the manual and the order of `--help`. Counts named `…_after` are content events of a stream;
-//! an answer that is not streamed is hit in the middle of its body instead.
+//! Counts named `…_after` are content events of a stream; an answer that is not streamed is hit in the middle of its
+//! body instead. The manual of all keys is `behaviour/keys.md`.
 
 use std::time::Duration;
 
 use super::query;
 
-/// Every key of a simulated model name, with an example value and its meaning.
-pub const KEYS: &[(&str, &str)] = &[
-    ("text=TEXT", "answer with this text (`answer` is the same)"),
-    ("tokens=N", "answer with N tokens of filler text (24)"),
-    ("echo=1", "answer with the last text of the user"),
-    ("tools=N", "call N of the offered tools, with arguments that satisfy their schemas"),
-    ("reasoning=1", "put a reasoning_content before the answer"),
-    ("rate=N", "content events per second and stream (30 in the binary, 0 in process: as fast as possible)"),
-    ("delay=MS", "wait before the status line"),
-    ("ttft=MS", "wait between the head and the first content event"),
-    ("coalesce=N", "put N events into one write"),
-    ("stagger=1", "let each stream start at another point of the first interval"),
-    ("status=N", "refuse with this status (500 where only another key of a refusal is given)"),
-    ("code=TEXT", "the `code` of the refusal or of the error event"),
-    ("retry_after=TEXT", "a Retry-After header on the refusal"),
-    ("html_error=1", "refuse with a page of HTML instead of the error object"),
-    ("fail_first=N", "refuse only the first N requests for this very model name"),
-    ("stall_after=N", "send N events, then nothing, with the connection open"),
-    ("reset_after=N", "send N events, then reset the connection (RST)"),
-    ("close_after=N", "send N events, then close the connection (FIN) without a terminator"),
-    ("half_frame_after=N", "send N events and half of the next, then close"),
-    ("bad_utf8_after=N", "send N events, then one that is not UTF-8, and go on"),
-    ("malformed_after=N", "send N events, then one that is not JSON, and go on"),
-    ("error_event_after=N", "send N events, then an error event, and end the stream in order"),
-    ("huge_line=BYTES", "send one event with a line of this length before the first content"),
-    ("no_usage=1", "never report usage"),
-    (
-        "usage_in_last_choice=1",
-        "report usage beside the finish reason, asked for or not, in no event of its own",
-    ),
-    ("usage_every_chunk=1", "report the usage so far in every event, asked for or not"),
-    ("usage_add=N", "report N completion tokens more than were billed (may be negative)"),
-    ("no_done=1", "end the stream without [DONE]"),
-];
+const MANUAL: &str = include_str!("behaviour/keys.md");
 
 /// The most tokens that one answer may be asked to have.
 pub const ANSWER_TOKENS_MAX: u32 = 200_000;
 /// The longest line that `huge_line` makes.
 pub const HUGE_LINE_BYTES_MAX: usize = 256 * 1024 * 1024;
 
-/// Everything that a model name can ask for.
+/// Everything that a model name can ask for: `sim?key=value&key=value`.
+///
+/// Values are percent-encoded; times are milliseconds.
+///
+#[doc = include_str!("behaviour/keys.md")]
 #[derive(Debug, Clone, PartialEq)]
 pub struct Behaviour {
     /// What the answer says.
@@ -166,7 +137,7 @@ pub enum UsagePlace {
 /// A model name that asks for something the simulator does not know.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BehaviourError {
-    /// The key is not one of [`KEYS`].
+    /// The key is not one of [`keys`].
     #[error("the simulator knows no key `{key}`; it knows {}", known_keys())]
     UnknownKey {
         /// The key as written.
@@ -336,8 +307,14 @@ fn bad_value(key: &str, value: &str) -> BehaviourError {
 }
 
 fn known_keys() -> String {
-    let names: Vec<&str> = KEYS.iter().filter_map(|(example, _)| example.split('=').next()).collect();
+    let names: Vec<&str> = keys().filter_map(|(example, _)| example.split('=').next()).collect();
     names.join(", ")
+}
+
+/// Every key of a simulated model name, with an example value, and what it does.
+pub fn keys() -> impl Iterator<Item = (&'static str, &'static str)> {
+    let rows = MANUAL.lines().filter_map(|line| line.strip_prefix("| `")?.strip_suffix(" |"));
+    rows.filter_map(|row| row.split_once("` | "))
 }
 
 #[cfg(test)]
@@ -353,7 +330,8 @@ mod tests {
 
     #[test]
     fn every_key_of_the_manual_is_understood() {
-        for (example, _) in KEYS {
+        assert!(keys().count() > 20);
+        for (example, _) in keys() {
             let (key, value) = example.split_once('=').unwrap();
             let value = if value == "TEXT" { "x" } else { "400" };
             let value = if example.ends_with("=1") { "1" } else { value };
