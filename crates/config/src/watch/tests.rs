@@ -94,6 +94,21 @@ fn a_file_that_goes_and_comes_back_is_reported_when_it_is_back() {
 }
 
 #[test]
+fn a_write_in_pieces_is_reported_once_it_is_whole() {
+    use std::io::Write;
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("gateway.yaml");
+    fs::write(&file, "one").unwrap();
+    let (_watch, receiver) = watched(vec![file.clone()]);
+    let mut pieces = fs::File::create(&file).unwrap();
+    for piece in ["a ", "long ", "text"] {
+        pieces.write_all(piece.as_bytes()).unwrap();
+        pieces.sync_all().unwrap();
+    }
+    reports(&receiver, "a long text");
+}
+
+#[test]
 fn files_that_are_set_later_are_watched() {
     let folder = tempfile::tempdir().unwrap();
     let (file, secret) = (folder.path().join("gateway.yaml"), folder.path().join("secret"));
