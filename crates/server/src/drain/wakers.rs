@@ -40,6 +40,12 @@ impl Wakers {
         drop(removed);
     }
 
+    /// How many wakers have been held at once.
+    #[cfg(test)]
+    pub(super) fn capacity(&self) -> usize {
+        self.0.lock().entries.len()
+    }
+
     pub(super) fn wake_all(&self) {
         let wakers: Vec<Waker> = self.0.lock().entries.iter().flatten().cloned().collect();
         for waker in wakers {
