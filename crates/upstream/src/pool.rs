@@ -205,8 +205,9 @@ impl Pool {
         self.counters.read(queued + self.turn.waiting.load(Ordering::Relaxed))
     }
 
-    pub(crate) fn destination(&self) -> &Weak<Destination> {
-        &self.destination
+    /// None when no plan uses the destination any more.
+    pub(crate) fn destination(&self) -> Option<Arc<Destination>> {
+        self.destination.upgrade()
     }
 }
 

@@ -39,8 +39,16 @@ pub struct Upstream {
 
 struct Shared {
     dialer: Dialer,
-    pools: Mutex<HashMap<u64, Arc<Pool>>>,
+    pools: Mutex<Pools>,
     sweeper: OnceLock<AbortHandle>,
+}
+
+#[derive(Default)]
+struct Pools {
+    /// By the identity of their destination.
+    live: HashMap<u64, Arc<Pool>>,
+    /// What the pools did that are no more, so that sums never go back.
+    past: Stats,
 }
 
 impl Default for Upstream {
@@ -125,17 +133,20 @@ impl Upstream {
         }
     }
 
-    /// What all connections of this worker did and do.
+    /// What all connections of this worker did and do, those to former destinations included.
     pub fn stats(&self) -> Stats {
-        let mut sum = Stats::default();
-        self.stats_by_destination(|_, stats| sum += stats);
+        let pools = self.shared.pools.lock();
+        let mut sum = pools.past;
+        for pool in pools.live.values() {
+            sum += pool.stats();
+        }
         sum
     }
 
     /// Visits what the connections of this worker did and do, by destination.
     pub fn stats_by_destination(&self, mut visit: impl FnMut(&Destination, Stats)) {
-        for pool in self.shared.pools.lock().values() {
-            if let Some(destination) = pool.destination().upgrade() {
+        for pool in self.shared.pools.lock().live.values() {
+            if let Some(destination) = pool.destination() {
                 visit(&destination, pool.stats());
             }
         }
@@ -171,11 +182,11 @@ async fn exchange(
 impl Shared {
     fn pool(self: &Arc<Self>, destination: &Arc<Destination>) -> Arc<Pool> {
         let mut pools = self.pools.lock();
-        if let Some(pool) = pools.get(&destination.id()) {
+        if let Some(pool) = pools.live.get(&destination.id()) {
             return Arc::clone(pool);
         }
         let pool = Pool::new(destination);
-        pools.insert(destination.id(), Arc::clone(&pool));
+        pools.live.insert(destination.id(), Arc::clone(&pool));
         drop(pools);
         self.sweeper.get_or_init(|| tokio::spawn(sweep(Arc::downgrade(self))).abort_handle());
         pool
@@ -187,7 +198,7 @@ impl Drop for Shared {
         if let Some(sweeper) = self.sweeper.get() {
             sweeper.abort();
         }
-        for pool in self.pools.get_mut().values() {
+        for pool in self.pools.get_mut().live.values() {
             pool.close();
         }
     }
@@ -200,6 +211,13 @@ async fn sweep(shared: Weak<Shared>) {
     loop {
         ticks.tick().await;
         let Some(shared) = shared.upgrade() else { return };
-        shared.pools.lock().retain(|_, pool| pool.sweep());
+        let Pools { live, past } = &mut *shared.pools.lock();
+        live.retain(|_, pool| {
+            let stays = pool.sweep();
+            if !stays {
+                *past += pool.stats();
+            }
+            stays
+        });
     }
 }

@@ -1,17 +1,22 @@
 //! A provider whose every byte is written by the test, and calls to it.
 
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use bytes::Bytes;
 use gatewright_upstream::{
-    Answer, Call, Deadlines, Destination, DestinationSettings, Http2, Origin, ReadError, RequestBody,
+    Answer, BoxError, Call, Deadlines, Destination, DestinationSettings, Http2, Origin, ReadError,
+    RequestBody,
 };
 use http::{HeaderMap, Method};
+use http_body::{Body, Frame};
 use http_body_util::BodyExt;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc;
 
 /// Fails a test that waits for what never comes.
 pub(crate) async fn soon<F: Future>(future: F) -> F::Output {
@@ -62,6 +67,13 @@ impl Provider {
         Arc::new(Destination::new(self.settings()).unwrap())
     }
 
+    /// Whether nobody has connected. A connection on loopback is there as soon as it is made.
+    pub(crate) async fn is_untouched(&self) -> bool {
+        sockets_are_looked_at().await;
+        let mut cx = Context::from_waker(Waker::noop());
+        self.listener.poll_accept(&mut cx).is_pending()
+    }
+
     pub(crate) async fn accept(&self) -> Peer {
         let (stream, _) = soon(self.listener.accept()).await.unwrap();
         Peer { stream, seen: Vec::new() }
@@ -104,6 +116,19 @@ impl Peer {
         request
     }
 
+    /// Reads until `text` has come.
+    pub(crate) async fn until(&mut self, text: &str) {
+        while !String::from_utf8_lossy(&self.seen).contains(text) {
+            let read = soon(self.stream.read_buf(&mut self.seen)).await.unwrap();
+            assert!(read > 0, "closed before {text:?}");
+        }
+        self.seen.clear();
+    }
+
+    pub(crate) async fn try_write(&mut self, bytes: &[u8]) -> std::io::Result<()> {
+        self.stream.write_all(bytes).await
+    }
+
     /// Waits until the other side has closed or reset the connection.
     pub(crate) async fn closed(&mut self) {
         let mut rest = Vec::new();
@@ -119,7 +144,9 @@ impl Peer {
 fn whole_request(bytes: &[u8]) -> Option<usize> {
     let text = std::str::from_utf8(bytes).ok()?;
     let head = text.find("\r\n\r\n")? + 4;
-    let length = text[..head]
+    let length = text
+        .split_at(head)
+        .0
         .lines()
         .filter_map(|line| line.split_once(':'))
         .find(|(name, _)| name.eq_ignore_ascii_case("content-length"))
@@ -129,4 +156,44 @@ fn whole_request(bytes: &[u8]) -> Option<usize> {
 
 pub(crate) fn ok(body: &str) -> String {
     format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{body}", body.len())
+}
+
+/// The pieces of a body that is streamed up.
+pub(crate) type Pieces = mpsc::Sender<Result<Frame<Bytes>, BoxError>>;
+
+/// A body whose pieces the test sends.
+pub(crate) fn channel_body() -> (Pieces, impl Body<Data = Bytes, Error = BoxError> + Send) {
+    let (pieces, source) = mpsc::channel(4);
+    (pieces, ChannelBody { source })
+}
+
+struct ChannelBody {
+    source: mpsc::Receiver<Result<Frame<Bytes>, BoxError>>,
+}
+
+impl Body for ChannelBody {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        self.source.poll_recv(cx)
+    }
+}
+
+/// Lets the runtime notice what has happened on the sockets.
+pub(crate) async fn sockets_are_looked_at() {
+    tokio::task::yield_now().await;
+}
+
+/// Lets other tasks run until `condition` holds.
+pub(crate) async fn until(condition: impl Fn() -> bool) {
+    soon(async {
+        while !condition() {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
 }
