@@ -201,7 +201,7 @@ pub enum ReadError {
 pub(super) enum Meaning {
     /// The file does not take anything at the moment.
     Fault(Fault),
-    /// The statement itself is at fault.
+    /// A value in it is at fault.
     Statement,
 }
 
@@ -217,7 +217,9 @@ impl Meaning {
         const IOERR_DIR_FSYNC: u32 = 1290;
         const CORRUPT: u32 = 11;
         const FULL: u32 = 13;
-        const CANTOPEN: u32 = 14;
+        const TOOBIG: u32 = 18;
+        const CONSTRAINT: u32 = 19;
+        const MISMATCH: u32 = 20;
         const NOTADB: u32 = 26;
 
         let sqlx::Error::Database(database) = error else {
@@ -234,8 +236,9 @@ impl Meaning {
                 READONLY => Self::Fault(Fault::ReadOnly),
                 CORRUPT | NOTADB => Self::Fault(Fault::Damaged),
                 FULL => Self::Fault(Fault::DiskFull),
-                IOERR | CANTOPEN => Self::Fault(Fault::Io),
-                _ => Self::Statement,
+                TOOBIG | CONSTRAINT | MISMATCH => Self::Statement,
+                // Whatever else it is, records are kept rather than given up.
+                _ => Self::Fault(Fault::Io),
             },
         }
     }

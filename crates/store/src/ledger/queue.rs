@@ -60,6 +60,7 @@ impl Queue {
     // === For those who append ===
 
     pub(super) fn append(&self, record: UsageRecord) -> Receipt {
+        let pending = Arc::new(Pending::new(record));
         let mut state = self.state.lock();
         if state.closed {
             state.stats.lost += 1;
@@ -69,7 +70,9 @@ impl Queue {
             state.stats.refused_full += 1;
             return Receipt::not_taken(LedgerError::Full { queue_max: self.capacity });
         }
-        let pending = Arc::new(Pending::new(record, state.fault));
+        if let Some(fault) = state.fault {
+            pending.delay(fault);
+        }
         state.waiting.push_back(Arc::clone(&pending));
         state.outstanding += 1;
         state.appended += 1;

@@ -74,10 +74,14 @@ impl Future for Receipt {
 }
 
 impl Pending {
-    /// A record that waits, while the file may have a fault already.
-    pub(super) fn new(record: UsageRecord, fault: Option<Fault>) -> Self {
-        let outcome = fault.map(|fault| Err(LedgerError::Delayed(fault)));
-        Self { record, standing: Mutex::new(Standing { outcome, wake: None }) }
+    /// A record of which nothing is known yet.
+    pub(super) fn new(record: UsageRecord) -> Self {
+        Self { record, standing: Mutex::new(Standing { outcome: None, wake: None }) }
+    }
+
+    /// Notes, before anybody waits for it, that the record will be late.
+    pub(super) fn delay(&self, fault: Fault) {
+        self.standing.lock().outcome = Some(Err(LedgerError::Delayed(fault)));
     }
 
     /// Sets what became of the record, and hands over who is to be told.
