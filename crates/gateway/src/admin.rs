@@ -25,15 +25,18 @@ pub(crate) struct Process {
 
 impl AdminState for Process {
     fn readiness(&self) -> Readiness {
-        let mut reasons = Vec::new();
-        if self.drain.phase() != Phase::Serving {
-            reasons.push("draining".to_owned());
-        }
-        if !self.store.is_writable() {
-            reasons.push("the ledger is not writable".to_owned());
-        }
-        reasons.extend(self.unready_instances());
-        Readiness { reasons }
+        let serving = self.drain.phase() == Phase::Serving;
+        let unready = self.unready_instances();
+        let conditions = [
+            ("serving", (!serving).then(|| "the process is draining".to_owned())),
+            ("ledger", (!self.store.is_writable()).then(|| "records cannot be written".to_owned())),
+            ("extensions", (!unready.is_empty()).then(|| format!("not ready: {}", unready.join(", ")))),
+        ];
+        let ready = Readiness::default().with("configuration");
+        conditions.into_iter().fold(ready, |ready, (name, failure)| match failure {
+            Some(reason) => ready.without(name, reason),
+            None => ready.with(name),
+        })
     }
 
     fn metrics(&self) -> String {
@@ -58,7 +61,7 @@ impl Process {
         let mut waiting: Vec<_> = used
             .chain(&snapshot.authenticate)
             .filter(|hooked| !hooked.instance.life.is_ready())
-            .map(|hooked| format!("the extension instance `{}` is not ready", hooked.id))
+            .map(|hooked| hooked.id.to_string())
             .collect();
         waiting.sort();
         waiting.dedup();

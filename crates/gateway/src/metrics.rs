@@ -177,8 +177,8 @@ impl Metrics {
     /// Figures that the store keeps itself.
     fn take_over(&self, ledger: &LedgerStats) {
         self.ledger_queued.set(i64::try_from(ledger.queued).unwrap_or(i64::MAX));
-        self.ledger_committed.inner().store(ledger.committed, std::sync::atomic::Ordering::Relaxed);
-        self.ledger_failed.inner().store(ledger.failed, std::sync::atomic::Ordering::Relaxed);
+        self.ledger_committed.inner().store(ledger.written, std::sync::atomic::Ordering::Relaxed);
+        self.ledger_failed.inner().store(ledger.failed_attempts, std::sync::atomic::Ordering::Relaxed);
     }
 
     /// A sink did not take a record.

@@ -161,6 +161,7 @@ fn adapter_plans(loaded: &Loaded) -> Vec<InstancePlan> {
             on_panic: Some(OnFailure::Deny),
             deadline: ADAPTER_DEADLINE,
             mode: RunMode::Enforce,
+            isolate: false,
             source: "providers".into(),
         })
         .collect()

@@ -8,8 +8,9 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use gatewright::registry::Registry;
 use gatewright::service::{Clock, SystemClock};
-use gatewright_config::{Inputs, LastGood, Loaded, ProcessEnvironment, Settings, Watch, load, load_sources};
+use gatewright_config::{Inputs, LastGood, Loaded, ProcessEnvironment, Settings, Watch, load, load_sources, store_path};
 use gatewright_pipeline::{CutSwitch, PathSettings};
+use gatewright_server::admin::{Admin, Pulse};
 use gatewright_server::drain::{Drain, DrainReport, DrainTimes, Phase};
 use gatewright_server::listener::{Limits as ListenerBounds, Listener, ListenerOptions};
 use gatewright_server::tls::{Tls, TlsFiles};
@@ -29,12 +30,14 @@ use crate::{Build, Exit, logging};
 
 /// How long the ledger may take to write what is queued when the process ends.
 const FLUSH_WITHIN: Duration = Duration::from_secs(10);
+/// How long a worker may be silent before the process counts as not alive.
+const WORKER_SILENCE_MAX: Duration = Duration::from_secs(5);
 /// Wishes to reload that may wait; more come to nothing, because those that wait do the same.
 const RELOADS_MAX: usize = 4;
 
 /// Serves until the process is told to stop, then drains.
 pub(crate) fn serve(build: &Build, registry: Registry, files: Vec<PathBuf>) -> Exit {
-    let last_good = LastGood::beside(files.first().map_or(Path::new("gateway.yaml"), PathBuf::as_path));
+    let last_good = LastGood::beside(&store_path(&files, &ProcessEnvironment));
     let loaded = match load_or_fall_back(&registry, &files, &last_good) {
         Ok(loaded) => loaded,
         Err(exit) => return exit,
@@ -172,7 +175,8 @@ impl Running {
             drain: drain.clone(),
             reloads: reload_sender.clone(),
         });
-        serve_admin(&settings, process, &drain)?;
+        let pulse = Pulse::new(settings.workers, WORKER_SILENCE_MAX);
+        serve_admin(&settings, process, pulse.clone(), &drain)?;
 
         let sinks =
             Sinks::new(Arc::clone(&snapshots), Arc::clone(&metrics), tokio::runtime::Handle::current());
@@ -186,6 +190,7 @@ impl Running {
             cut: cut.clone(),
             settings: path_settings(&settings),
             listeners: Arc::new(listeners),
+            pulse,
         };
         let workers = workers::start(settings.workers, &shared, &drain)
             .map_err(|error| (Exit::Resource, format!("{error:#}")))?;
@@ -208,8 +213,10 @@ impl Running {
         };
         loop {
             tokio::select! {
-                () = signals.stop() => break,
-                () = signals.hangup() => self.reload(None).await,
+                signal = signals.next() => match signal {
+                    Signal::Stop => break,
+                    Signal::Hangup => self.reload(None).await,
+                },
                 Some(request) = self.reloads.recv() => self.reload(request).await,
             }
             if self.workers.iter().any(std::thread::JoinHandle::is_finished) {
@@ -249,6 +256,7 @@ impl Running {
             report = self.drain.wait_idle() => report,
             // A second signal means now.
             () = signals.stop() => {
+                tracing::warn!("Told to stop again: what still runs is cut off");
                 self.cut.cut();
                 DrainReport { cut: 1, aborted: 1 }
             }
@@ -270,7 +278,7 @@ fn open_ledger(settings: &Settings) -> Started<Ledger> {
         gatewright_config::Durability::Power => gatewright_store::Durability::Power,
     };
     let place = LedgerPlace::File(settings.store.path.clone());
-    Ledger::open(place, durability, LedgerSettings::default())
+    Ledger::open(place, durability, &LedgerSettings::default())
         .map_err(|error| (Exit::Resource, format!("store: {}", with_causes(&error))))
 }
 
@@ -338,13 +346,13 @@ fn drain_times(settings: &Settings) -> DrainTimes {
     }
 }
 
-fn serve_admin(settings: &Settings, process: Arc<Process>, drain: &Drain) -> Started<()> {
+fn serve_admin(settings: &Settings, process: Arc<Process>, pulse: Pulse, drain: &Drain) -> Started<()> {
     let address = settings.admin.address;
-    let listener = Listener::bind(address, ListenerOptions::new("admin"))
+    let listener = Listener::bind(address, Admin::options())
         .map_err(|error| (Exit::Resource, format!("admin: cannot listen on {address}: {error}")))?;
     // Operators see the process to its end, so this listener has a life of its own.
     let own = Drain::new(drain.times());
-    let router = gatewright_server::admin::Admin::new(process);
+    let router = Admin::new(process, pulse);
     tokio::spawn(async move {
         if let Err(error) = listener.serve(router, own).await {
             tracing::error!(%error, "The admin listener ended");
@@ -394,6 +402,14 @@ struct Signals {
     hangup: tokio::signal::unix::Signal,
 }
 
+/// What a signal asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Signal {
+    Stop,
+    /// Read the configuration again.
+    Hangup,
+}
+
 impl Signals {
     fn install() -> std::io::Result<Self> {
         use tokio::signal::unix::{SignalKind, signal};
@@ -404,16 +420,17 @@ impl Signals {
         })
     }
 
-    /// Waits for the wish to stop.
-    async fn stop(&mut self) {
+    /// Waits for the next signal.
+    async fn next(&mut self) -> Signal {
         tokio::select! {
-            _ = self.terminate.recv() => {}
-            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => Signal::Stop,
+            _ = self.interrupt.recv() => Signal::Stop,
+            _ = self.hangup.recv() => Signal::Hangup,
         }
     }
 
-    /// Waits for the wish to read the configuration again.
-    async fn hangup(&mut self) {
-        self.hangup.recv().await;
+    /// Waits for the wish to stop.
+    async fn stop(&mut self) {
+        while self.next().await == Signal::Hangup {}
     }
 }

@@ -25,7 +25,8 @@ pub(crate) fn assemble(
     for (index, instance) in plan.instances.iter().enumerate() {
         let Some(living) = instances.get(&instance.id) else { continue };
         let index = u32::try_from(index).map_err(|_| "too many extension instances".to_owned())?;
-        if let Some(hooked) = Hooked::new(instance, index, living.instance.clone(), Arc::clone(living)) {
+        let owner: Arc<dyn std::any::Any + Send + Sync> = living.clone();
+        if let Some(hooked) = Hooked::new(instance, index, living.instance.clone(), owner) {
             hooks.insert(instance.id.clone(), hooked);
         }
     }

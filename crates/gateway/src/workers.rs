@@ -10,6 +10,7 @@ use arc_swap::ArcSwap;
 use gatewright::service::{Clock, Random};
 use gatewright_pipeline::{CutSwitch, Ledger, Observer, PathSettings, Snapshot, Worker};
 use gatewright_server::Application;
+use gatewright_server::admin::Pulse;
 use gatewright_server::drain::{Drain, Phase};
 use gatewright_server::listener::Listener;
 use gatewright_store::Courier;
@@ -26,6 +27,7 @@ pub(crate) struct Shared {
     pub(crate) cut: CutSwitch,
     pub(crate) settings: PathSettings,
     pub(crate) listeners: Arc<Vec<Listener>>,
+    pub(crate) pulse: Pulse,
 }
 
 /// Starts the workers.
@@ -43,20 +45,22 @@ pub(crate) fn start(
             let (shared, drain) = (shared.clone(), drain.fork());
             std::thread::Builder::new()
                 .name(format!("worker-{number}"))
-                .spawn(move || run(shared, drain))
+                .spawn(move || run(number, shared, drain))
                 .context("cannot start a worker thread")
         })
         .collect()
 }
 
 /// One worker's life: from its runtime to the end of the drain.
-fn run(shared: Shared, drain: Drain) -> anyhow::Result<()> {
+fn run(number: usize, shared: Shared, drain: Drain) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .context("cannot start a worker's runtime")?;
     runtime.block_on(async move {
         let courier = tokio::spawn(Courier::new());
+        let pulse = shared.pulse.clone();
+        let beating = tokio::spawn(async move { pulse.beat(number).await });
         let worker = Arc::new(Worker {
             snapshots: shared.snapshots,
             upstream: Upstream::new(),
@@ -84,6 +88,7 @@ fn run(shared: Shared, drain: Drain) -> anyhow::Result<()> {
             task.await.context("an accept loop panicked")?.context("a listener cannot be served")?;
         }
         drain.reached(Phase::Ended).await;
+        beating.abort();
         courier.abort();
         Ok(())
     })
