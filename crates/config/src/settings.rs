@@ -118,8 +118,6 @@ pub struct TelemetrySettings {
     pub log_level: String,
     /// Whether every exchange writes one line.
     pub access_log: bool,
-    /// Whether answers carry a header that tells which instances ran.
-    pub trace_header: bool,
 }
 
 /// How log lines look.

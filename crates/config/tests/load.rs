@@ -48,7 +48,7 @@ fn process_settings_come_out_as_written() {
     assert_eq!(settings.store.durability, Durability::Power);
     assert_eq!(settings.telemetry.log_format, LogFormat::Json);
     assert_eq!(settings.telemetry.log_level, "info,hyper=warn");
-    assert!(!settings.telemetry.access_log && settings.telemetry.trace_header);
+    assert!(!settings.telemetry.access_log);
 }
 
 #[test]
@@ -110,7 +110,7 @@ fn instances_carry_settings_policies_and_place() {
     assert_eq!(&*requests.extension, "limits");
     assert_eq!(requests.settings["requests_per_minute"], 60);
     assert_eq!((requests.on_error, requests.on_timeout), (Some(OnFailure::Skip), Some(OnFailure::Deny)));
-    assert_eq!((requests.mode, requests.isolate), (RunMode::Shadow, true));
+    assert_eq!(requests.mode, RunMode::Shadow);
     assert_eq!(requests.deadline, Duration::from_millis(50));
     let keys = plan.instance(&InstanceId::new("keys")).unwrap();
     assert_eq!(keys.settings["keys"][0]["key"], TestEnvironment.variable("KEY").unwrap());

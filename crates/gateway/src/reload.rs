@@ -7,10 +7,10 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use gatewright::registry::Registry;
-use gatewright::{InstanceId, ProviderAdapter};
+use gatewright::{InstanceId, ProviderAdapter, ProviderName};
 use gatewright_config::{Inputs, LastGood, Loaded, ProcessEnvironment, Settings, load};
 use gatewright_pipeline::Snapshot;
-use gatewright_policy::{InstancePlan, OnFailure, RunMode};
+use gatewright_policy::{InstancePlan, RunMode};
 
 use crate::instances::{self, CreateError, Instances, Services};
 use crate::metrics::Metrics;
@@ -125,12 +125,11 @@ pub(crate) async fn build(
     let instances = instances::build(&plans, old_instances, registry, services)
         .await
         .map_err(|errors| creation_problems(&loaded, &errors))?;
-    let adapters: HashMap<Arc<str>, Arc<dyn ProviderAdapter>> = adapters_wanted
-        .iter()
-        .filter_map(|plan| {
-            let adapter = instances.get(&plan.id)?.instance.provider.clone()?;
-            Some((Arc::clone(&plan.extension), adapter))
-        })
+    let adapters: HashMap<ProviderName, Arc<dyn ProviderAdapter>> = loaded
+        .plan
+        .providers
+        .keys()
+        .filter_map(|name| Some((name.clone(), instances.get(&adapter_id(name))?.instance.provider.clone()?)))
         .collect();
     let warnings = loaded.warnings.iter().map(ToString::to_string).collect();
     let snapshot = assemble(loaded.plan, &instances, &adapters, old)?;
@@ -144,27 +143,29 @@ pub(crate) async fn build(
     })
 }
 
-/// One instance per provider adapter that the configuration uses.
+/// One adapter instance per provider, with the provider's own settings for it.
 fn adapter_plans(loaded: &Loaded) -> Vec<InstancePlan> {
-    let mut names: Vec<_> =
-        loaded.plan.providers.values().map(|provider| Arc::clone(&provider.adapter)).collect();
-    names.sort();
-    names.dedup();
-    names
+    let mut providers: Vec<_> = loaded.plan.providers.values().collect();
+    providers.sort_unstable_by(|one, two| one.name.cmp(&two.name));
+    providers
         .into_iter()
-        .map(|adapter| InstancePlan {
-            id: InstanceId::new(&format!("provider:{adapter}")),
-            extension: adapter,
-            settings: serde_json::Value::Null,
-            on_error: Some(OnFailure::Deny),
-            on_timeout: Some(OnFailure::Deny),
-            on_panic: Some(OnFailure::Deny),
+        .map(|provider| InstancePlan {
+            id: adapter_id(&provider.name),
+            extension: Arc::clone(&provider.adapter),
+            settings: provider.settings.clone(),
+            on_error: None,
+            on_timeout: None,
+            on_panic: None,
             deadline: ADAPTER_DEADLINE,
             mode: RunMode::Enforce,
-            isolate: false,
-            source: "providers".into(),
+            source: Arc::clone(&provider.source),
         })
         .collect()
+}
+
+/// The id of a provider's adapter. No configured instance has a colon in its id.
+fn adapter_id(provider: &ProviderName) -> InstanceId {
+    InstanceId::new(&format!("provider:{provider}"))
 }
 
 fn creation_problems(loaded: &Loaded, errors: &[CreateError]) -> String {

@@ -18,7 +18,7 @@ use crate::instances::Instances;
 pub(crate) fn assemble(
     plan: Plan,
     instances: &Instances,
-    adapters: &HashMap<Arc<str>, Arc<dyn ProviderAdapter>>,
+    adapters: &HashMap<ProviderName, Arc<dyn ProviderAdapter>>,
     old: Option<&Snapshot>,
 ) -> Result<Snapshot, String> {
     let mut hooks: HashMap<InstanceId, Arc<Hooked>> = HashMap::new();
@@ -58,7 +58,7 @@ pub(crate) fn assemble(
 
 fn build_provider(
     plan: &Arc<ProviderPlan>,
-    adapters: &HashMap<Arc<str>, Arc<dyn ProviderAdapter>>,
+    adapters: &HashMap<ProviderName, Arc<dyn ProviderAdapter>>,
     old: Option<&Snapshot>,
 ) -> Result<Arc<Provider>, String> {
     let adapter =

@@ -123,7 +123,6 @@ impl Builder<'_> {
                 extension::Mode::Shadow => RunMode::Shadow,
                 extension::Mode::Off => RunMode::Off,
             },
-            isolate: instance.isolate,
             source: Arc::from(self.source(path)),
         }
     }

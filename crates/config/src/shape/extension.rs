@@ -41,10 +41,6 @@ pub(crate) struct Instance {
     #[serde(default)]
     pub(crate) mode: Mode,
 
-    /// Whether asynchronous hooks run on threads of their own, so that one that blocks does not
-    /// hold up other requests. It costs a few microseconds a call.
-    #[serde(default)]
-    pub(crate) isolate: bool,
 }
 
 /// The settings are left out, because they may hold secrets.

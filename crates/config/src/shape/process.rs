@@ -68,14 +68,11 @@ pub(crate) struct Telemetry {
     /// long it took and what it cost.
     pub(crate) access_log: bool,
 
-    /// Whether answers carry the header `x-gatewright-trace`, which tells the instances that ran.
-    /// Switch it on for development.
-    pub(crate) trace_header: bool,
 }
 
 impl Default for Telemetry {
     fn default() -> Self {
-        Self { log: Log::default(), access_log: true, trace_header: false }
+        Self { log: Log::default(), access_log: true }
     }
 }
 

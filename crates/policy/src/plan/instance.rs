@@ -25,8 +25,6 @@ pub struct InstancePlan {
     pub deadline: Duration,
     /// Whether its decisions count.
     pub mode: RunMode,
-    /// Whether its asynchronous hooks run on the extension runtime instead of inline.
-    pub isolate: bool,
     /// Where it is written, as `file:line:column`, for error messages.
     pub source: Arc<str>,
 }
@@ -51,7 +49,6 @@ impl fmt::Debug for InstancePlan {
             .field("on_panic", &self.on_panic)
             .field("deadline", &self.deadline)
             .field("mode", &self.mode)
-            .field("isolate", &self.isolate)
             .field("source", &self.source)
             .finish_non_exhaustive()
     }
