@@ -176,7 +176,7 @@ impl Running {
             reloads: reload_sender.clone(),
         });
         let pulse = Pulse::new(settings.workers, WORKER_SILENCE_MAX);
-        serve_admin(&settings, process, pulse.clone(), &drain)?;
+        let admin = serve_admin(&settings, process, pulse.clone(), &drain)?;
 
         let sinks =
             Sinks::new(Arc::clone(&snapshots), Arc::clone(&metrics), tokio::runtime::Handle::current());
@@ -196,7 +196,7 @@ impl Running {
             .map_err(|error| (Exit::Resource, format!("{error:#}")))?;
         let watch = watch(&watched, reload_sender);
         metrics.reloaded(Some(1));
-        announce(&shared.listeners, &settings);
+        announce(&shared.listeners, admin, &settings);
         let current = Generation { number: 1, settings, instances, files: watched };
         let reloader = Reloader { registry, services, files, snapshots, metrics, last_good, current };
         Ok(Self { drain, cut, store, reloader, reloads, watch, workers, certificates })
@@ -346,10 +346,11 @@ fn drain_times(settings: &Settings) -> DrainTimes {
     }
 }
 
-fn serve_admin(settings: &Settings, process: Arc<Process>, pulse: Pulse, drain: &Drain) -> Started<()> {
+fn serve_admin(settings: &Settings, process: Arc<Process>, pulse: Pulse, drain: &Drain) -> Started<SocketAddr> {
     let address = settings.admin.address;
     let listener = Listener::bind(address, Admin::options())
         .map_err(|error| (Exit::Resource, format!("admin: cannot listen on {address}: {error}")))?;
+    let address = listener.local_addr();
     // Operators see the process to its end, so this listener has a life of its own.
     let own = Drain::new(drain.times());
     let router = Admin::new(process, pulse);
@@ -358,7 +359,7 @@ fn serve_admin(settings: &Settings, process: Arc<Process>, pulse: Pulse, drain: 
             tracing::error!(%error, "The admin listener ended");
         }
     });
-    Ok(())
+    Ok(address)
 }
 
 fn watch(files: &[PathBuf], reloads: mpsc::Sender<ReloadRequest>) -> Option<Watch> {
@@ -375,13 +376,13 @@ fn watch(files: &[PathBuf], reloads: mpsc::Sender<ReloadRequest>) -> Option<Watc
     }
 }
 
-fn announce(listeners: &[Listener], settings: &Settings) {
+fn announce(listeners: &[Listener], admin: SocketAddr, settings: &Settings) {
     for (listener, settings) in listeners.iter().zip(&settings.listeners) {
         let address: SocketAddr = listener.local_addr();
         let scheme = if settings.tls.is_some() { "https" } else { "http" };
         tracing::info!(name = settings.name, url = format!("{scheme}://{address}"), "Listening");
     }
-    tracing::info!(address = %settings.admin.address, workers = settings.workers, "Ready");
+    tracing::info!(%admin, workers = settings.workers, "Ready");
 }
 
 fn with_causes(error: &dyn std::error::Error) -> String {
