@@ -83,7 +83,7 @@ pub enum DialError {
     },
     /// The peer did not agree to the HTTP version that the settings demand, or its opening
     /// exchange failed.
-    #[error("{host} does not speak HTTP/2 here")]
+    #[error("{host} does not speak the HTTP version that was asked for")]
     Protocol {
         /// The configured host.
         host: String,

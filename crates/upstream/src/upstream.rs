@@ -32,6 +32,31 @@ pub type Sending<'a> = Pin<Box<dyn Future<Output = Result<Answer, SendError>> + 
 ///
 /// It is `Sync`, but meant for one thread: connections live on the runtime that dialled them.
 /// Cloning shares the connections. When the last clone is dropped, idle connections close.
+///
+/// # Example
+///
+/// ```no_run
+/// # use std::sync::Arc;
+/// # use gatewright_upstream::{Call, Deadlines, Destination, DestinationSettings, Origin, Upstream};
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// let origin = Arc::new(Origin::parse("https://api.example.com/v1")?);
+/// let destination = Arc::new(Destination::new(DestinationSettings::new(origin))?);
+/// let upstream = Upstream::new();
+/// let answer = upstream
+///     .send(Call {
+///         destination,
+///         method: http::Method::GET,
+///         path: http::uri::PathAndQuery::from_static("/models"),
+///         headers: http::HeaderMap::new(),
+///         body: bytes::Bytes::new().into(),
+///         deadlines: Deadlines::default(),
+///         credential: None,
+///     })
+///     .await?;
+/// assert!(answer.status.is_success());
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone)]
 pub struct Upstream {
     shared: Arc<Shared>,
@@ -60,7 +85,7 @@ impl Default for Upstream {
 impl Upstream {
     /// Resolves names with the operating system.
     pub fn new() -> Self {
-        Self::with_resolver(Arc::new(SystemResolver))
+        Self::with_resolver(Arc::new(SystemResolver::default()))
     }
 
     /// Resolves names with another resolver. The dialer checks its answers like any other.

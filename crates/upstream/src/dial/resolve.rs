@@ -7,19 +7,22 @@ use std::collections::HashMap;
 use std::fmt;
 use std::future::Future;
 use std::io;
-use std::net::IpAddr;
+use std::net::{IpAddr, ToSocketAddrs};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use tokio::net::lookup_host;
+use tokio::sync::Semaphore;
+use tokio::task::spawn_blocking;
 use tokio::time::Instant;
 
 use crate::error::DialError;
 
 /// How long the last good answer stands in for a failing resolver.
 const LAST_GOOD_FOR: Duration = Duration::from_secs(5 * 60);
+/// How many look-ups of one resolver may block a thread at once.
+const LOOKUPS_MAX: usize = 16;
 /// How many hosts are remembered.
 const HOSTS_MAX: usize = 1024;
 
@@ -33,12 +36,31 @@ pub trait Resolve: Send + Sync + fmt::Debug {
 }
 
 /// The resolver of the operating system.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct SystemResolver;
+///
+/// A look-up there blocks a thread and cannot be stopped, so that their number is bounded; a
+/// caller that gives up leaves its place only when the system has answered.
+#[derive(Debug, Clone)]
+pub struct SystemResolver {
+    lookups: Arc<Semaphore>,
+}
+
+impl Default for SystemResolver {
+    fn default() -> Self {
+        Self { lookups: Arc::new(Semaphore::new(LOOKUPS_MAX)) }
+    }
+}
 
 impl Resolve for SystemResolver {
     fn resolve<'a>(&'a self, host: &'a str) -> Resolving<'a> {
-        Box::pin(async move { Ok(lookup_host((host, 0)).await?.map(|found| found.ip()).collect()) })
+        Box::pin(async move {
+            let place = Arc::clone(&self.lookups).acquire_owned().await.map_err(io::Error::other)?;
+            let host = host.to_owned();
+            let lookup = spawn_blocking(move || {
+                let _place = place;
+                Ok((host.as_str(), 0).to_socket_addrs()?.map(|found| found.ip()).collect())
+            });
+            lookup.await.map_err(io::Error::other)?
+        })
     }
 }
 

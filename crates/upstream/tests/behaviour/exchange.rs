@@ -121,7 +121,7 @@ async fn a_credential_reaches_its_own_origin_and_no_other() {
 
     let mut denied = call(&other.destination());
     denied.credential = Some(credential);
-    let error = upstream.send(denied).await.unwrap_err();
+    let error = soon(upstream.send(denied)).await.unwrap_err();
     assert!(matches!(error, SendError::CredentialOrigin { .. }), "{error:?}");
     assert!(!format!("{error:?} {error}").contains("canary"));
     assert_eq!(upstream.stats().opened, 1, "no connection was made for the denied call");

@@ -87,7 +87,7 @@ async fn fault_u15_an_answer_that_flips_to_private_is_denied() {
     let sink = Provider::bind().await;
     for private in ["127.0.0.1", "::ffff:127.0.0.1", "10.0.0.1 127.0.0.1"] {
         let upstream = Upstream::with_resolver(Flipping::new([private]));
-        let error = upstream.send(call(&named(&sink, false))).await.unwrap_err();
+        let error = soon(upstream.send(call(&named(&sink, false)))).await.unwrap_err();
         assert!(matches!(error, SendError::Dial(DialError::AddressDenied { .. })), "{private}: {error:?}");
     }
     assert!(sink.is_untouched().await);
@@ -111,7 +111,7 @@ async fn a_name_is_resolved_once_per_connection_so_that_no_second_answer_counts(
 
     drop(peer);
     sockets_are_looked_at().await;
-    let error = upstream.send(call(&destination)).await.unwrap_err();
+    let error = soon(upstream.send(call(&destination))).await.unwrap_err();
     assert!(
         matches!(error, SendError::Dial(DialError::AddressDenied { class: AddressClass::Metadata, .. })),
         "{error:?}"
