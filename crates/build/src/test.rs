@@ -14,7 +14,8 @@ use crate::client::Clients;
 use crate::command;
 use crate::console::{heading, say};
 use crate::skip::{self, Skip};
-use crate::workspace;
+use crate::source::{Function, Source};
+use crate::workspace::{self, Workspace};
 
 /// What to run.
 #[derive(Debug, Default)]
@@ -57,7 +58,25 @@ pub(crate) fn run(root: &Path, options: &Options) -> Result<Vec<Skip>> {
         command::run(&mut with_variables(doc_tests()))?;
     }
     skips.extend(skip::from_tests(&skip_file)?);
+    skips.extend(ignored(&Workspace::load(root)?));
+    if !options.full {
+        skips.push(Skip::by_choice("long forms of property tests and scenarios", "`--full` runs them"));
+    }
     Ok(skips)
+}
+
+/// The tests that their own source switches off, with the reason that stands there.
+fn ignored(workspace: &Workspace) -> Vec<Skip> {
+    let sources = workspace.packages.iter().flat_map(|package| &package.sources);
+    sources
+        .flat_map(|source| source.functions().into_iter().filter_map(|test| ignored_test(source, &test)))
+        .collect()
+}
+
+fn ignored_test(source: &Source, test: &Function) -> Option<Skip> {
+    let attributes = source.lines.iter().take(test.line).rev().take_while(|line| !line.code.contains('}'));
+    let ignore = attributes.into_iter().find(|line| line.code.contains("#[ignore"))?;
+    test.attributes.contains("#[ignore").then(|| Skip::by_choice(&test.name, ignore.strings.trim()))
 }
 
 /// Where cargo puts a binary of the development profile.
@@ -94,4 +113,21 @@ fn fresh_skip_file(root: &Path) -> Result<PathBuf> {
     let file = target.join("test-skips.txt");
     fs::write(&file, "").with_context(|| format!("cannot write {}", file.display()))?;
     Ok(file)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixture::Fixture;
+
+    #[test]
+    fn names_the_tests_that_are_switched_off_with_their_reasons() {
+        let text = "#[test]\n#[ignore = \"needs a printer\"]\nfn prints() {}\n#[test]\nfn reads() {}\n";
+        let fixture = Fixture::new(&[
+            ("Cargo.toml", "[workspace]\nmembers = [\"a\"]\n"),
+            ("a/Cargo.toml", "[package]\nname = \"a\"\n"),
+            ("a/tests/it.rs", text),
+        ]);
+        assert_eq!(ignored(&fixture.workspace()), [Skip::by_choice("prints", "needs a printer")]);
+    }
 }
