@@ -74,9 +74,10 @@ fn ignored(workspace: &Workspace) -> Vec<Skip> {
 }
 
 fn ignored_test(source: &Source, test: &Function) -> Option<Skip> {
-    let attributes = source.lines.iter().take(test.line).rev().take_while(|line| !line.code.contains('}'));
-    let ignore = attributes.into_iter().find(|line| line.code.contains("#[ignore"))?;
-    test.attributes.contains("#[ignore").then(|| Skip::by_choice(&test.name, ignore.strings.trim()))
+    let above = source.lines.iter().take(test.line - 1).rev();
+    let mut attributes = above.take_while(|line| !line.has_code() || line.code.trim_start().starts_with('#'));
+    let ignore = attributes.find(|line| line.code.contains("#[ignore"))?;
+    Some(Skip::by_choice(&test.name, &ignore.strings))
 }
 
 /// Where cargo puts a binary of the development profile.

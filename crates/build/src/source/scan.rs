@@ -79,7 +79,7 @@ impl Scanner {
             }
             ('"', _) => {
                 self.state = State::Text;
-                self.take_code(1);
+                self.begin_string();
             }
             ('r', Some('"' | '#')) if !self.after_word() => self.raw_start(),
             ('\'', _) => self.quote(),
@@ -102,10 +102,18 @@ impl Scanner {
         if self.peek(1 + hashes) == Some('"') {
             self.state = State::RawText { hashes };
             self.at += 1 + hashes;
-            self.take_code(1);
+            self.begin_string();
         } else {
             self.take_code(1);
         }
+    }
+
+    /// Takes the quote. Two literals on a line are kept apart.
+    fn begin_string(&mut self) {
+        if !self.line.strings.is_empty() {
+            self.line.strings.push(' ');
+        }
+        self.take_code(1);
     }
 
     /// A character literal stands as an empty one; a lifetime stays.
@@ -241,6 +249,7 @@ mod tests {
         check("a /* b /* c */ d */ e", "a  e", "", "/* b /* c */ d */");
         check("let a = r#\"x \" // y\"#;", "let a = \"\";", "x \" // y", "");
         check("let a = br\"x\\\";", "let a = b\"\";", "x\\", "");
+        check(r#"f("a", "b")"#, r#"f("", "")"#, "a b", "");
         check("let a = \"x\ny\"; b", "let a = \"\n\"; b", "x\ny", "\n");
         check("/* x\ny */ b", "\n b", "\n", "/* x\ny */");
     }

@@ -48,6 +48,7 @@ const ALLOWED: &[(&str, &str)] = &[
     ("crates/testkit/src/provider", "the simulated vendors"),
     ("crates/testkit/src/provider.rs", "the simulated vendors"),
     ("crates/testkit/src/bin/gatewright-simulator.rs", "the simulated vendors, as a process"),
+    ("crates/testkit/src/harness", "puts the simulated vendors behind a gateway"),
     ("gateway-bin", "the list of linked extensions"),
     ("tests", "scenarios speak as a vendor's client or as a vendor"),
     ("crates/build/src/tidy/vendor.rs", "this list"),
