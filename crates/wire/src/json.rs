@@ -20,7 +20,7 @@ mod value;
 mod tests;
 
 pub use error::{JsonError, Reason};
-pub(crate) use list::ListEdit;
+pub(crate) use list::{ListEdit, member_near_end};
 pub use object::{ObjectEdit, ObjectPatchError};
 pub use patch::{OverlapError, Patches};
 pub use reader::Reader;

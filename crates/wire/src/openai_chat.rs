@@ -31,6 +31,8 @@ use gatewright::dialect::{
 };
 use http::{HeaderMap, StatusCode};
 
+use crate::json::Kind;
+
 pub(crate) use envelope::ChunkForm;
 pub(crate) use head::Shape;
 
@@ -39,7 +41,7 @@ static SHAPE: Shape = Shape {
     operation: Operation::Chat,
     subject: "messages",
     subject_form: "an array of at least one message",
-    accepts_subject: |value| value.elements().next().is_some(),
+    accepts_subject: |value| value.kind() == Kind::Array && value.has_children(),
     can_stream: true,
     texts: message::texts,
     insert: message::insert,

@@ -10,7 +10,9 @@ static SHAPE: Shape = Shape {
     operation: Operation::Embedding,
     subject: "input",
     subject_form: "a string or an array with at least one element",
-    accepts_subject: |value| value.kind() == Kind::String || value.elements().next().is_some(),
+    accepts_subject: |value| {
+        value.kind() == Kind::String || (value.kind() == Kind::Array && value.has_children())
+    },
     can_stream: false,
     texts: |text, sink| input::texts(text, &["input"], sink),
     insert: input::insert,

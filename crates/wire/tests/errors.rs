@@ -1,5 +1,7 @@
 //! Errors: what clients read, and what providers' answers are taken for.
 
+#![expect(clippy::unwrap_used, reason = "a test ends where it fails, helpers included")]
+
 use std::time::Duration;
 
 use gatewright::dialect::{Dialect, ErrorBody, ErrorClass};

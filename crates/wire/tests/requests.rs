@@ -1,5 +1,7 @@
 //! Requests of the OpenAI dialects: what is read, what is refused, what an edit changes and what it leaves.
 
+#![expect(clippy::unwrap_used, reason = "a test ends where it fails, helpers included")]
+
 use bytes::Bytes;
 use gatewright::dialect::{Dialect, RequestDocument};
 use gatewright::{EditError, LlmRequest, Placement, Role, TextKind};

@@ -2,12 +2,14 @@
 //! `.txt` beside it is what the gateway makes of it: the glance at each frame, its events, and what goes to a
 //! client when nobody edits and when a filter does. Set `REFRESH_GOLDEN=1` to write the `.txt` files anew.
 
+#![expect(clippy::unwrap_used, reason = "a test ends where it fails, helpers included")]
+
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 use gatewright::dialect::{
-    Codec, Dialect, ErrorBody, ErrorClass, Frame, FrameKind, StreamDecoder, StreamSettings, UsageArtefact,
+    Codec, Dialect, ErrorBody, ErrorClass, Frame, FrameKind, StreamEncoder, StreamSettings, UsageArtefact,
 };
 use gatewright::text::Lane;
 use gatewright::{EventKind, Failure, FinishReason, StreamEvent, Usage};
@@ -28,19 +30,18 @@ fn read<'a>(codec: &dyn Codec, chunks: impl IntoIterator<Item = &'a [u8]>) -> Ou
     let mut failure = None;
     for chunk in chunks {
         decoder.push(Bytes::copy_from_slice(chunk));
-        failure = failure.or(drain(&mut *decoder, StreamDecoder::next_frame, &mut frames));
+        failure = failure.or(drain(|| decoder.next_frame(), &mut frames));
     }
-    failure = failure.or_else(|| drain(&mut *decoder, StreamDecoder::finish, &mut frames));
+    failure = failure.or_else(|| drain(|| decoder.finish(), &mut frames));
     Outcome { frames, failure, is_complete: decoder.is_complete() }
 }
 
-fn drain<'d>(
-    decoder: &mut (dyn StreamDecoder + 'd),
-    next: fn(&mut (dyn StreamDecoder + 'd)) -> Result<Option<Frame>, Failure>,
+fn drain(
+    mut next: impl FnMut() -> Result<Option<Frame>, Failure>,
     frames: &mut Vec<Frame>,
 ) -> Option<Failure> {
     loop {
-        match next(decoder) {
+        match next() {
             Ok(Some(frame)) => frames.push(frame),
             Ok(None) => return None,
             Err(failure) => return Some(failure),
@@ -368,9 +369,11 @@ fn error() -> ErrorBody<'static> {
     }
 }
 
+type Step = fn(&mut dyn StreamEncoder, &mut Vec<u8>);
+
 #[test]
 fn the_terminator_is_written_once_and_never_after_an_error() {
-    let end = |steps: &[fn(&mut dyn gatewright::dialect::StreamEncoder, &mut Vec<u8>)]| {
+    let end = |steps: &[Step]| {
         let mut encoder = codec(Dialect::OpenAiChat).stream_encoder(StreamSettings::default());
         let mut out = Vec::new();
         steps.iter().for_each(|step| step(&mut *encoder, &mut out));

@@ -4,7 +4,7 @@
 //! Every error names the byte at which a reader would look.
 
 use super::block;
-use super::{DEPTH_MAX, JsonError, Kind, Opaque, Reason, Span};
+use super::{DEPTH_MAX, JsonError, JsonStr, Kind, Opaque, Reason, Span};
 
 /// Strings no longer than this are never taken for encoded data.
 const TEXT_BYTES_MAX: usize = 2048;
@@ -97,13 +97,13 @@ impl<'a> Cursor<'a> {
 
     /// Moves over a member's key and colon, to its value.
     #[inline]
-    pub(super) fn key(&mut self, otherwise: Reason) -> Result<Span> {
+    pub(super) fn key(&mut self, otherwise: Reason) -> Result<JsonStr<'a>> {
         if self.peek() != Some(b'"') {
             return self.error(otherwise);
         }
         let start = self.at;
-        self.string()?;
-        let key = Span::new(start, self.at);
+        let is_plain = self.string()?;
+        let key = JsonStr::key(self.text, Span::new(start, self.at), is_plain);
         if self.peek() != Some(b':') {
             return self.error(Reason::ExpectedColon);
         }
@@ -183,7 +183,7 @@ impl<'a> Cursor<'a> {
     #[inline]
     fn scalar(&mut self, first: u8) -> Result<Kind> {
         match first {
-            b'"' => self.string().map(|()| Kind::String),
+            b'"' => self.string().map(|_| Kind::String),
             b'-' | b'0'..=b'9' => self.number().map(|()| Kind::Number),
             b't' => self.literal(b"true").map(|()| Kind::Bool),
             b'f' => self.literal(b"false").map(|()| Kind::Bool),
@@ -192,11 +192,12 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// Moves over a string, from its opening quote past its closing one.
+    /// Moves over a string, from its opening quote past its closing one. True if it has no escapes.
     #[inline]
-    fn string(&mut self) -> Result<()> {
+    fn string(&mut self) -> Result<bool> {
         let open = self.at;
         let mut non_ascii = false;
+        let mut is_plain = true;
         self.step();
         loop {
             let run = block::plain_run(self.text.get(self.at..).unwrap_or_default());
@@ -204,19 +205,21 @@ impl<'a> Cursor<'a> {
             non_ascii |= run.non_ascii;
             match self.text.get(self.at) {
                 Some(b'"') => break,
-                Some(b'\\') => self.escape()?,
+                Some(b'\\') => {
+                    is_plain = false;
+                    self.escape()?;
+                }
                 Some(_) => return self.error(Reason::ControlCharacter),
                 None => return Err(JsonError::new(open, Reason::UnterminatedString)),
             }
         }
         self.step();
         if non_ascii {
-            return self.utf8(open);
-        }
-        if self.at - open > TEXT_BYTES_MAX {
+            self.utf8(open)?;
+        } else if self.at - open > TEXT_BYTES_MAX {
             self.weigh(open);
         }
-        Ok(())
+        Ok(is_plain)
     }
 
     /// Counts a long string that has no space where a text would have hundreds.

@@ -1,6 +1,9 @@
 //! Taking items out of a list, commas thought of.
 
-use super::{Patches, Span};
+use memchr::memmem;
+
+use super::cursor::Cursor;
+use super::{Patches, Reason, Span};
 
 /// What stays of the elements of an array, or of the members of an object, met in order.
 #[derive(Debug, Clone, Default)]
@@ -55,4 +58,29 @@ impl ListEdit {
     pub(crate) fn finish(self, patches: &mut Patches) {
         self.end(patches);
     }
+}
+
+/// What to remove to take the member with this key, written in quotes, out of the object that the checked `text` is.
+///
+/// Looks from the end and only as far as it must; none if the key stands elsewhere too, or not at the top.
+pub(crate) fn member_near_end(text: &[u8], quoted_key: &[u8]) -> Option<Span> {
+    let start = memmem::rfind(text, quoted_key)?;
+    let head = text.get(..start)?;
+    if memmem::find(head, quoted_key).is_some() {
+        return None;
+    }
+    let mut cursor = Cursor::new(text, start);
+    cursor.key(Reason::ExpectedKey).ok()?;
+    let (_, value) = cursor.value(1).ok()?;
+    // Only the members of the outermost object are followed by nothing but members, its brace and the end.
+    while cursor.peek()? == b',' {
+        cursor.step();
+        cursor.key(Reason::ExpectedKey).ok()?;
+        cursor.value(1).ok()?;
+    }
+    cursor.step();
+    cursor.end().ok()?;
+    // A quote behind a comma begins a key, because inside a string it would stand behind a backslash.
+    let head = head.trim_ascii_end();
+    head.ends_with(b",").then(|| Span::new(head.len() - 1, value.end))
 }

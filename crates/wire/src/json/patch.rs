@@ -71,21 +71,38 @@ impl Patches {
         if self.is_empty() {
             return Ok(text.clone());
         }
+        let mut out = Vec::new();
+        self.apply_into(text, &mut out)?;
+        Ok(Bytes::from(out))
+    }
+
+    /// Appends the text with all edits made.
+    ///
+    /// # Errors
+    /// As [`Patches::apply`]; then nothing is appended.
+    pub fn apply_into(&self, text: &[u8], out: &mut Vec<u8>) -> Result<(), OverlapError> {
         let mut sorted: SmallVec<[&Patch; 4]> = self.list.iter().collect();
         // Stable, so that insertions at one place keep their order, and stand before what is replaced there.
         sorted.sort_by_key(|patch| (patch.span.start, !patch.span.is_empty()));
         let added: usize = sorted.iter().map(|patch| patch.with.len()).sum();
         let removed: usize = sorted.iter().map(|patch| patch.span.len()).sum();
-        let mut out = Vec::with_capacity((text.len() + added).saturating_sub(removed));
+        let before = out.len();
+        out.reserve_exact((text.len() + added).saturating_sub(removed));
         let mut done = 0;
         for patch in sorted {
-            let untouched = text.get(done..patch.span.start);
-            let untouched = untouched.ok_or(OverlapError { offset: patch.span.start })?;
+            let Some(untouched) = text.get(done..patch.span.start) else {
+                out.truncate(before);
+                return Err(OverlapError { offset: patch.span.start });
+            };
             out.extend_from_slice(untouched);
             out.extend_from_slice(&patch.with);
             done = patch.span.end.max(patch.span.start);
         }
-        out.extend_from_slice(text.get(done..).ok_or(OverlapError { offset: done })?);
-        Ok(Bytes::from(out))
+        let Some(rest) = text.get(done..) else {
+            out.truncate(before);
+            return Err(OverlapError { offset: done });
+        };
+        out.extend_from_slice(rest);
+        Ok(())
     }
 }

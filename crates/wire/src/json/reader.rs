@@ -75,7 +75,6 @@ impl<'a> Reader<'a> {
         let mut missing_key = Reason::ExpectedKeyOrEnd;
         loop {
             let key = self.cursor.key(missing_key)?;
-            let key = JsonStr::new(self.cursor.text(), key);
             self.each(|reader| member(reader, key))?;
             match self.cursor.peek() {
                 Some(b',') => self.cursor.step(),

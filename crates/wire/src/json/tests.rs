@@ -4,7 +4,8 @@
 use bytes::Bytes;
 
 use super::{
-    DEPTH_MAX, JsonError, Kind, ObjectEdit, Opaque, Patches, Reader, Reason, Span, Value, quote, scan_object,
+    DEPTH_MAX, JsonError, Kind, ObjectEdit, Opaque, Patches, Reader, Reason, Span, Value, member_near_end,
+    quote, scan_object,
 };
 
 /// The message for a text that is refused, "ok" for one that is not.
@@ -245,4 +246,29 @@ fn encoded_data_are_told_from_text() {
     let mut reader = Reader::new(text.as_bytes());
     reader.value().unwrap();
     assert_eq!(reader.opaque(), Opaque { count: 1, bytes: data.len() + 2 });
+}
+
+#[test]
+fn a_member_near_the_end_is_found_only_if_it_is_the_one_at_the_top() {
+    let found = |text: &str| {
+        let span = member_near_end(text.as_bytes(), b"\"u\"")?;
+        let (head, tail) = (text.get(..span.start).unwrap(), text.get(span.end..).unwrap());
+        Some([head, tail].concat())
+    };
+    assert_eq!(found(r#"{"a":1, "u" : null}"#).as_deref(), Some(r#"{"a":1}"#));
+    assert_eq!(found(r#"{"a":1 ,"u":{"x":[]},"b":"," } "#).as_deref(), Some(r#"{"a":1 ,"b":"," } "#));
+    let elsewhere = [
+        r#"{"u":null}"#,
+        r#"{"a":{"b":1,"u":null}}"#,
+        r#"{"a":[{"b":1,"u":null}],"c":1}"#,
+        r#"{"a":1,"u":null,"b":"u"}"#,
+        r#"{"a":1,"u":null,"u":1}"#,
+        r#"{"a":"x,\"u"}"#,
+        r#"{"a":1,"\"u":null}"#,
+        r#"{"a":1}"#,
+    ];
+    for text in elsewhere {
+        Value::parse(text.as_bytes()).unwrap();
+        assert_eq!(found(text), None, "{text}");
+    }
 }

@@ -14,13 +14,20 @@ pub struct JsonStr<'a> {
     /// The text between the quotes.
     inner: &'a [u8],
     span: Span,
+    /// Known to have no escapes. Where nothing is known, a look will tell.
+    is_plain: bool,
 }
 
 impl<'a> JsonStr<'a> {
     /// The string at `span`, which a scan has found in `text`.
     pub(super) fn new(text: &'a [u8], span: Span) -> Self {
         let inner = text.get(span.start + 1..span.end.saturating_sub(1)).unwrap_or_default();
-        Self { inner, span }
+        Self { inner, span, is_plain: false }
+    }
+
+    /// The key at `span`, of which the scan knows whether it has escapes.
+    pub(super) fn key(text: &'a [u8], span: Span, is_plain: bool) -> Self {
+        Self { is_plain, ..Self::new(text, span) }
     }
 
     /// Where it stands, quotes included.
@@ -33,10 +40,21 @@ impl<'a> JsonStr<'a> {
         self.inner
     }
 
+    /// The bytes of what it says; borrowed if it has no escapes. What keys are compared by.
+    #[inline]
+    pub fn bytes(&self) -> Cow<'a, [u8]> {
+        if self.is_plain {
+            return Cow::Borrowed(self.inner);
+        }
+        match self.decode() {
+            Cow::Borrowed(text) => Cow::Borrowed(text.as_bytes()),
+            Cow::Owned(text) => Cow::Owned(text.into_bytes()),
+        }
+    }
+
     /// What it says; borrowed if it has no escapes.
     pub fn decode(&self) -> Cow<'a, str> {
-        let plain = block::plain_run(self.inner).len;
-        if plain == self.inner.len() {
+        if self.is_plain || block::plain_run(self.inner).len == self.inner.len() {
             return String::from_utf8_lossy(self.inner);
         }
         let mut text = String::with_capacity(self.inner.len());
@@ -45,8 +63,10 @@ impl<'a> JsonStr<'a> {
     }
 
     /// True if it says `other`, however it is written.
+    #[inline]
     pub fn is(&self, other: &str) -> bool {
-        if self.inner.contains(&b'\\') { self.decode() == other } else { self.inner == other.as_bytes() }
+        self.inner == other.as_bytes()
+            || (!self.is_plain && self.inner.contains(&b'\\') && self.decode() == other)
     }
 }
 

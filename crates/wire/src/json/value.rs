@@ -95,6 +95,11 @@ impl<'a> Value<'a> {
         Elements { children: Children::of(self, Kind::Array) }
     }
 
+    /// True if it is an object or an array and something stands in it. Looks no further than its first byte.
+    pub fn has_children(&self) -> bool {
+        matches!(self.kind, Kind::Object | Kind::Array) && Children::of(self, self.kind).advance()
+    }
+
     /// The member called `key`, the last one if it stands there more than once.
     pub fn get(&self, key: &str) -> Option<Value<'a>> {
         self.members().filter(|member| member.key.is(key)).last().map(|member| member.value)
@@ -189,7 +194,7 @@ impl<'a> Iterator for Members<'a> {
             return None;
         }
         let key = children.cursor.key(Reason::ExpectedKey).ok()?;
-        Some(Member { key: JsonStr::new(children.text, key), value: children.value()? })
+        Some(Member { key, value: children.value()? })
     }
 }
 

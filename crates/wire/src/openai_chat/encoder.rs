@@ -10,7 +10,7 @@ use http::StatusCode;
 
 use super::envelope::{ChunkForm, Envelope};
 use super::{error, rewrite};
-use crate::json::{JsonError, ObjectEdit, Patches, Reader, Value};
+use crate::json::{JsonError, ObjectEdit, Patches, Reader, Value, member_near_end};
 use crate::sse;
 
 /// Writes one stream.
@@ -50,8 +50,7 @@ impl Encoder {
             })?;
         }
         if self.settings.hide_usage && frame.usage_artefact == UsageArtefact::NullMember {
-            let removal = ObjectEdit::new().remove("usage").patches(&Value::parse(&frame.data)?);
-            patches.append(removal.unwrap_or_default());
+            remove_usage(&frame.data, patches)?;
         }
         Ok(())
     }
@@ -136,6 +135,17 @@ impl StreamEncoder for Encoder {
             out.extend_from_slice(b": keep-alive\n\n");
         }
     }
+}
+
+/// Takes the usage member out. It mostly stands near the end, where looking for it costs little.
+fn remove_usage(data: &[u8], patches: &mut Patches) -> Result<(), JsonError> {
+    if let Some(span) = member_near_end(data, br#""usage""#) {
+        patches.remove(span);
+        return Ok(());
+    }
+    let removal = ObjectEdit::new().remove("usage").patches(&Value::parse(data)?);
+    patches.append(removal.unwrap_or_default());
+    Ok(())
 }
 
 /// A failure among the events, as the stream says it. What a failure of the exchange looks like is decided

@@ -20,12 +20,12 @@ impl From<JsonError> for EditError {
 
 /// Shows all texts of a chat request, in order.
 pub(super) fn texts<'a>(text: &'a [u8], sink: Sink<'_, 'a>) -> Result {
-    Reader::new(text).object(|reader, key| match key.decode().as_ref() {
-        "messages" => messages(reader, sink),
-        "tools" | "functions" => descriptions(reader, sink),
-        "prediction" => {
-            reader.object(|reader, key| match key.decode().as_ref() {
-                "content" => content(reader, Role::Assistant, &"/prediction/content", sink),
+    Reader::new(text).object(|reader, key| match key.bytes().as_ref() {
+        b"messages" => messages(reader, sink),
+        b"tools" | b"functions" => descriptions(reader, sink),
+        b"prediction" => {
+            reader.object(|reader, key| match key.bytes().as_ref() {
+                b"content" => content(reader, Role::Assistant, &"/prediction/content", sink),
                 _ => Ok(()),
             })?;
             Ok(())
@@ -86,7 +86,7 @@ fn content<'a>(
                     return Ok(());
                 }
                 let is_object = reader.object(|reader, key| {
-                    if matches!(key.decode().as_ref(), "text" | "refusal") {
+                    if matches!(key.bytes().as_ref(), b"text" | b"refusal") {
                         reader.string()?.into_iter().for_each(&mut give);
                     }
                     Ok::<_, EditError>(())
@@ -103,8 +103,8 @@ fn content<'a>(
 
 fn tool_calls<'a>(reader: &mut Reader<'a>, role: Role, sink: Sink<'_, 'a>) -> Result {
     reader.array(|reader, _| {
-        reader.object(|reader, key| match key.decode().as_ref() {
-            "function" | "custom" => arguments(reader, role, sink),
+        reader.object(|reader, key| match key.bytes().as_ref() {
+            b"function" | b"custom" => arguments(reader, role, sink),
             _ => Ok(()),
         })?;
         Ok::<_, EditError>(())
@@ -114,7 +114,7 @@ fn tool_calls<'a>(reader: &mut Reader<'a>, role: Role, sink: Sink<'_, 'a>) -> Re
 
 fn arguments<'a>(reader: &mut Reader<'a>, role: Role, sink: Sink<'_, 'a>) -> Result {
     reader.object(|reader, key| {
-        if matches!(key.decode().as_ref(), "arguments" | "input")
+        if matches!(key.bytes().as_ref(), b"arguments" | b"input")
             && let Some(text) = reader.string()?
         {
             sink(Site { role, kind: TextKind::ToolArguments, text });

@@ -86,8 +86,8 @@ pub(crate) fn walk<'a>(text: &'a [u8], visit: &mut impl FnMut(Part<'a>)) -> Resu
     let whole = reader.clone();
     let mut outline = Outline { object: Span::new(0, 0), choices: None };
     let is_object = reader.object(|reader, key| {
-        match key.decode().as_ref() {
-            "choices" => {
+        match key.bytes().as_ref() {
+            b"choices" => {
                 let mut count = 0;
                 let is_array = reader.array(|reader, index| {
                     count += 1;
@@ -95,24 +95,24 @@ pub(crate) fn walk<'a>(text: &'a [u8], visit: &mut impl FnMut(Part<'a>)) -> Resu
                 })?;
                 outline.choices = is_array.then_some(count > 0);
             }
-            "usage" => {
+            b"usage" => {
                 let value = reader.value()?;
                 let usage = usage::read(&value)?;
                 if usage.is_some() || value.is_null() {
                     visit(Part::Usage { value, usage });
                 }
             }
-            "error" => {
+            b"error" => {
                 let value = reader.value()?;
                 if !value.is_null() {
                     visit(Part::Error { value });
                 }
             }
             // Some servers put the error at the top, and say so here.
-            "object" if reader.string()?.is_some_and(|object| object.is("error")) => {
+            b"object" if reader.string()?.is_some_and(|object| object.is("error")) => {
                 visit(Part::Error { value: whole.clone().value()? });
             }
-            "model" => {
+            b"model" => {
                 if let Some(name) = reader.string()? {
                     visit(Part::Model { name });
                 }
@@ -173,21 +173,21 @@ impl<'a, V: FnMut(Part<'a>)> Choice<'_, 'a, V> {
     }
 
     fn member(&mut self, reader: &mut Reader<'a>, key: &JsonStr<'a>) -> Result<(), JsonError> {
-        match key.decode().as_ref() {
-            "index" => {
+        match key.bytes().as_ref() {
+            b"index" => {
                 let index = reader.value()?.as_u64();
                 self.index = self.index.or_else(|| u32::try_from(index?).ok());
             }
-            "delta" | "message" => {
+            b"delta" | b"message" => {
                 self.index()?;
                 reader.object(|reader, key| self.message_member(reader, &key))?;
             }
-            "text" => {
+            b"text" => {
                 let lane = Lane::content(self.index()?);
                 self.text(reader, lane)?;
             }
-            "finish_reason" => self.finish = reader.string()?,
-            "logprobs" => {
+            b"finish_reason" => self.finish = reader.string()?,
+            b"logprobs" => {
                 let value = reader.value()?;
                 let choice = self.index()?;
                 (self.visit)(Part::Logprobs { choice, value });
@@ -199,24 +199,24 @@ impl<'a, V: FnMut(Part<'a>)> Choice<'_, 'a, V> {
 
     fn message_member(&mut self, reader: &mut Reader<'a>, key: &JsonStr<'a>) -> Result<(), JsonError> {
         let choice = self.index()?;
-        match key.decode().as_ref() {
-            "role" if reader.string()?.is_some() => (self.visit)(Part::Start),
-            "content" => self.texts(reader, Lane::content(choice))?,
-            "refusal" => self.text(reader, Lane::refusal(choice))?,
-            "reasoning" if reader.kind() == Some(Kind::String) => {
+        match key.bytes().as_ref() {
+            b"role" if reader.string()?.is_some() => (self.visit)(Part::Start),
+            b"content" => self.texts(reader, Lane::content(choice))?,
+            b"refusal" => self.text(reader, Lane::refusal(choice))?,
+            b"reasoning" if reader.kind() == Some(Kind::String) => {
                 self.reasoning(reader, Carrier::Reasoning)?;
             }
-            "reasoning" | "reasoning_content" | "reasoning_details" | "thinking" | "thinking_blocks" => {
+            b"reasoning" | b"reasoning_content" | b"reasoning_details" | b"thinking" | b"thinking_blocks" => {
                 self.texts(reader, Lane::reasoning(choice))?;
             }
-            "tool_calls" => {
+            b"tool_calls" => {
                 reader.array(|reader, position| self.tool_call(reader, position))?;
             }
-            "function_call" => {
+            b"function_call" => {
                 let body = reader.value()?;
                 self.function(&body, CallSite::Member(body.span()), 0, None)?;
             }
-            "audio" => {
+            b"audio" => {
                 reader.object(|reader, key| {
                     if key.is("transcript") { self.text(reader, Lane::content(choice)) } else { Ok(()) }
                 })?;
@@ -235,10 +235,10 @@ impl<'a, V: FnMut(Part<'a>)> Choice<'_, 'a, V> {
             if reader.kind() == Some(Kind::String) {
                 return self.text(reader, lane);
             }
-            reader.object(|reader, key| match key.decode().as_ref() {
-                "text" | "summary" => self.texts(reader, lane),
-                "refusal" => self.text(reader, Lane::refusal(lane.choice)),
-                "thinking" => self.texts(reader, Lane::reasoning(lane.choice)),
+            reader.object(|reader, key| match key.bytes().as_ref() {
+                b"text" | b"summary" => self.texts(reader, lane),
+                b"refusal" => self.text(reader, Lane::refusal(lane.choice)),
+                b"thinking" => self.texts(reader, Lane::reasoning(lane.choice)),
                 _ => Ok(()),
             })?;
             Ok(())

@@ -197,19 +197,24 @@ pub(super) fn write(frame: &Frame, patches: &Patches, out: &mut Vec<u8>) {
         out.extend_from_slice(&frame.raw);
         return;
     }
-    let Ok(data) = patches.apply(&frame.data) else { return };
-    match surroundings(&frame.raw, &frame.data) {
+    let start = out.len();
+    let written = match surroundings(&frame.raw, &frame.data) {
         Some((before, after)) => {
-            [before, &data, after].into_iter().for_each(|bytes| out.extend_from_slice(bytes));
+            out.extend_from_slice(before);
+            patches.apply_into(&frame.data, out).map(|()| out.extend_from_slice(after))
         }
-        None => {
+        None => patches.apply(&frame.data).map(|data| {
             for line in data.split(|&byte| byte == b'\n') {
                 out.extend_from_slice(b"data: ");
                 out.extend_from_slice(line);
                 out.push(b'\n');
             }
             out.push(b'\n');
-        }
+        }),
+    };
+    debug_assert!(written.is_ok(), "edits of one frame touch different parts of it");
+    if written.is_err() {
+        out.truncate(start);
     }
 }
 

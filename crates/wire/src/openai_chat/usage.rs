@@ -24,13 +24,13 @@ struct Figures {
 pub(super) fn read(value: &Value<'_>) -> Result<Option<Usage>, JsonError> {
     let mut figures = Figures::default();
     Reader::of(value).object(|reader, key| {
-        match key.decode().as_ref() {
-            "prompt_tokens" => figures.prompt = reader.value()?.as_u64(),
-            "completion_tokens" => figures.completion = reader.value()?.as_u64(),
-            "total_tokens" => figures.total = reader.value()?.as_u64(),
-            "prompt_cache_hit_tokens" => figures.cached = figures.cached.max(count(reader)?),
-            "prompt_tokens_details" => figures.prompt_details(reader)?,
-            "completion_tokens_details" => figures.completion_details(reader)?,
+        match key.bytes().as_ref() {
+            b"prompt_tokens" => figures.prompt = reader.value()?.as_u64(),
+            b"completion_tokens" => figures.completion = reader.value()?.as_u64(),
+            b"total_tokens" => figures.total = reader.value()?.as_u64(),
+            b"prompt_cache_hit_tokens" => figures.cached = figures.cached.max(count(reader)?),
+            b"prompt_tokens_details" => figures.prompt_details(reader)?,
+            b"completion_tokens_details" => figures.completion_details(reader)?,
             _ => {}
         }
         Ok::<_, JsonError>(())
@@ -45,10 +45,10 @@ fn count(reader: &mut Reader<'_>) -> Result<u64, JsonError> {
 impl Figures {
     fn prompt_details(&mut self, reader: &mut Reader<'_>) -> Result<(), JsonError> {
         reader.object(|reader, key| {
-            match key.decode().as_ref() {
-                "cached_tokens" => self.cached = self.cached.max(count(reader)?),
-                "cache_write_tokens" => self.cache_written = count(reader)?,
-                "audio_tokens" => self.prompt_audio = count(reader)?,
+            match key.bytes().as_ref() {
+                b"cached_tokens" => self.cached = self.cached.max(count(reader)?),
+                b"cache_write_tokens" => self.cache_written = count(reader)?,
+                b"audio_tokens" => self.prompt_audio = count(reader)?,
                 _ => {}
             }
             Ok::<_, JsonError>(())
@@ -58,9 +58,9 @@ impl Figures {
 
     fn completion_details(&mut self, reader: &mut Reader<'_>) -> Result<(), JsonError> {
         reader.object(|reader, key| {
-            match key.decode().as_ref() {
-                "reasoning_tokens" => self.reasoning = count(reader)?,
-                "audio_tokens" => self.completion_audio = count(reader)?,
+            match key.bytes().as_ref() {
+                b"reasoning_tokens" => self.reasoning = count(reader)?,
+                b"audio_tokens" => self.completion_audio = count(reader)?,
                 _ => {}
             }
             Ok::<_, JsonError>(())
