@@ -70,7 +70,7 @@ pub(crate) fn run(build: &Build) -> Exit {
     };
     match arguments.command {
         Command::Serve(files) => with_files(&files.config, |files| serve::serve(build, linked, files)),
-        Command::Check(files) => with_files(&files.config, |files| check(&linked, files)),
+        Command::Check(files) => with_files(&files.config, |files| check(&linked, &files)),
         Command::Schema => answer(&serde_json::to_string_pretty(&schema(&linked)).unwrap_or_default()),
         Command::Version { json: true } => answer(&version_json(build, &linked)),
         Command::Version { json: false } => answer(&version_text(build, &linked)),
@@ -112,8 +112,8 @@ pub(crate) fn load_or_say(linked: &Registry, files: &[PathBuf]) -> Result<Loaded
     Ok(loaded)
 }
 
-fn check(linked: &Registry, files: Vec<PathBuf>) -> Exit {
-    let loaded = match load_or_say(linked, &files) {
+fn check(linked: &Registry, files: &[PathBuf]) -> Exit {
+    let loaded = match load_or_say(linked, files) {
         Ok(loaded) => loaded,
         Err(exit) => return exit,
     };

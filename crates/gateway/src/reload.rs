@@ -53,10 +53,10 @@ impl Reloader {
         let result = self.try_reload().await;
         match &result {
             Ok(summary) => {
-                tracing::info!(generation = self.current.number, summary, "Configuration reloaded")
+                tracing::info!(generation = self.current.number, summary, "Configuration reloaded");
             }
             Err(problems) => {
-                tracing::error!(problems, "Configuration refused; the previous one stays in use")
+                tracing::error!(problems, "Configuration refused; the previous one stays in use");
             }
         }
         self.metrics.reloaded(result.is_ok().then_some(self.current.number));

@@ -8,7 +8,9 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use gatewright::registry::Registry;
 use gatewright::service::{Clock, SystemClock};
-use gatewright_config::{Inputs, LastGood, Loaded, ProcessEnvironment, Settings, Watch, load, load_sources, store_path};
+use gatewright_config::{
+    Inputs, LastGood, Loaded, ProcessEnvironment, Settings, Watch, load, load_sources, store_path,
+};
 use gatewright_pipeline::{CutSwitch, PathSettings};
 use gatewright_server::admin::{Admin, Pulse};
 use gatewright_server::drain::{Drain, DrainReport, DrainTimes, Phase};
@@ -346,7 +348,12 @@ fn drain_times(settings: &Settings) -> DrainTimes {
     }
 }
 
-fn serve_admin(settings: &Settings, process: Arc<Process>, pulse: Pulse, drain: &Drain) -> Started<SocketAddr> {
+fn serve_admin(
+    settings: &Settings,
+    process: Arc<Process>,
+    pulse: Pulse,
+    drain: &Drain,
+) -> Started<SocketAddr> {
     let address = settings.admin.address;
     let listener = Listener::bind(address, Admin::options())
         .map_err(|error| (Exit::Resource, format!("admin: cannot listen on {address}: {error}")))?;

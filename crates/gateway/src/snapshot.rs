@@ -8,7 +8,7 @@ use gatewright_pipeline::{Chains, Hooked, Provider, Snapshot};
 use gatewright_policy::{Http2, Plan, ProviderPlan};
 use gatewright_upstream::{Credential, Deadlines, Destination, DestinationSettings, Origin};
 
-use crate::instances::Instances;
+use crate::instances::{Instances, Living};
 
 /// Joins a plan with its live parts.
 ///
@@ -25,7 +25,7 @@ pub(crate) fn assemble(
     for (index, instance) in plan.instances.iter().enumerate() {
         let Some(living) = instances.get(&instance.id) else { continue };
         let index = u32::try_from(index).map_err(|_| "too many extension instances".to_owned())?;
-        let owner: Arc<dyn std::any::Any + Send + Sync> = living.clone();
+        let owner: Arc<dyn std::any::Any + Send + Sync> = Arc::<Living>::clone(living);
         if let Some(hooked) = Hooked::new(instance, index, living.instance.clone(), owner) {
             hooks.insert(instance.id.clone(), hooked);
         }
@@ -62,7 +62,7 @@ fn build_provider(
     old: Option<&Snapshot>,
 ) -> Result<Arc<Provider>, String> {
     let adapter =
-        adapters.get(&plan.adapter).ok_or_else(|| format!("no provider adapter `{}`", plan.adapter))?;
+        adapters.get(&plan.name).ok_or_else(|| format!("no provider adapter `{}`", plan.adapter))?;
     let destination = destination(plan, old.and_then(|old| old.providers.get::<ProviderName>(&plan.name)))?;
     let credential = match &plan.api_key {
         Some(secret) => {

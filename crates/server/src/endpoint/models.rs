@@ -18,7 +18,7 @@ use crate::application::Inbound;
 pub(crate) async fn list(State(worker): State<Arc<Worker>>, request: Inbound) -> Response {
     let codec = gatewright_wire::codec(Dialect::OpenAiChat);
     let answer = models(&worker, codec, receive(request), None).await;
-    render(answer, |models| wire::list(models.iter().map(entry)))
+    render(&answer, |models| wire::list(models.iter().map(entry)))
 }
 
 pub(crate) async fn retrieve(
@@ -28,7 +28,7 @@ pub(crate) async fn retrieve(
 ) -> Response {
     let codec = gatewright_wire::codec(Dialect::OpenAiChat);
     let answer = models(&worker, codec, receive(request), Some(&model)).await;
-    render(answer, |models| models.first().map(|model| wire::retrieve(entry(model))).unwrap_or_default())
+    render(&answer, |models| models.first().map(|model| wire::retrieve(entry(model))).unwrap_or_default())
 }
 
 fn entry(model: &ModelView) -> wire::ModelEntry<'_> {
@@ -38,7 +38,7 @@ fn entry(model: &ModelView) -> wire::ModelEntry<'_> {
     }
 }
 
-fn render(answer: ModelAnswer, write: impl FnOnce(&[ModelView]) -> Bytes) -> Response {
+fn render(answer: &ModelAnswer, write: impl FnOnce(&[ModelView]) -> Bytes) -> Response {
     let (status, body) = match &answer.result {
         Ok(models) => (StatusCode::OK, write(models)),
         Err(refusal) => match refusal.body(answer.id) {
