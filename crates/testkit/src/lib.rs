@@ -2,10 +2,12 @@
 //!
 //! [`mod@bench`] measures a gateway against the least that a proxy can do.
 //! [`extension`] gives a unit test of an extension what it needs of a gateway.
+//! [`harness`] runs a whole gateway, the real binary, in front of simulated providers.
 //! [`provider`] simulates the far end: a real listener that is told what to do, down to the byte.
 //! [`split`] cuts text in pieces, and shows that a text filter does not depend on where.
 
 pub mod bench;
 pub mod extension;
+pub mod harness;
 pub mod provider;
 pub mod split;
