@@ -142,3 +142,64 @@ impl Drop for Wakes {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Courier, Wake, Wakes};
+    use std::pin::pin;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::task::{Context, Waker};
+
+    /// Counts how often it is woken.
+    #[derive(Default)]
+    struct Bell(AtomicUsize);
+
+    impl std::task::Wake for Bell {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    impl Bell {
+        fn rung(&self) -> usize {
+            self.0.load(Ordering::Relaxed)
+        }
+    }
+
+    /// News for `tasks`, as a writer brings them.
+    fn bring(tasks: &[Arc<Bell>]) {
+        let mut wakes = Wakes::default();
+        for task in tasks {
+            let mut slot = None;
+            Wake::register(&mut slot, &Waker::from(Arc::clone(task)));
+            wakes.push(slot.unwrap());
+        }
+    }
+
+    #[test]
+    fn a_group_calls_the_courier_once_and_the_courier_calls_the_tasks() {
+        let (bell, task) = (Arc::new(Bell::default()), Arc::new(Bell::default()));
+        let tasks: [_; 10] = std::array::from_fn(|_| Arc::clone(&task));
+        let waker = Waker::from(Arc::clone(&bell));
+        let mut courier = pin!(Courier::new());
+        assert!(courier.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+        bring(&tasks);
+        assert_eq!((bell.rung(), task.rung()), (1, 0));
+        assert!(courier.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+        assert_eq!((bell.rung(), task.rung()), (1, 10));
+    }
+
+    #[test]
+    fn a_courier_that_ends_leaves_nobody_asleep() {
+        let (bell, task) = (Arc::new(Bell::default()), Arc::new(Bell::default()));
+        let waker = Waker::from(Arc::clone(&bell));
+        let mut courier = Box::pin(Courier::new());
+        assert!(courier.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+        bring(&[Arc::clone(&task)]);
+        drop(courier);
+        assert_eq!(task.rung(), 1);
+        bring(&[Arc::clone(&task)]);
+        assert_eq!((bell.rung(), task.rung()), (1, 2));
+    }
+}
