@@ -19,6 +19,9 @@ const LOAD_CORE: usize = 1;
 const KEY: &str = "gw-bench-0123456789abcdef0123456789abcdef";
 const BUILT_IN_TEMPLATE: &str = include_str!("gateway.yaml");
 
+/// The models are in no catalogue, so they have their price here.
+const TARGET: &str = "{ provider: simulated, price: { input: 0.15, output: 0.60 } }";
+
 /// What is measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Subject {
@@ -166,7 +169,7 @@ impl Bed {
     fn configuration(&self, address: SocketAddr, records: bool) -> anyhow::Result<String> {
         let models: String = BenchModel::ALL
             .iter()
-            .map(|model| format!("  \"{}\":\n    targets: [{{ provider: simulated }}]\n", model.name()))
+            .map(|model| format!("  \"{}\":\n    targets: [{TARGET}]\n", model.name()))
             .collect();
         let database = self.scratch.path("gateway.db");
         Ok(self
