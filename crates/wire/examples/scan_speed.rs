@@ -8,6 +8,8 @@ use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use gatewright::dialect::Dialect;
+use gatewright_wire::codec;
 use gatewright_wire::json::{ObjectEdit, Value, scan_object};
 
 /// Long enough to be calm, short enough to wait for.
@@ -40,7 +42,7 @@ fn main() {
         for (what, took) in [("scan", scan), ("parse", parse), ("scan, edit", edit), ("serde ignore", serde)]
         {
             let rate = text.len() as f64 / took.as_secs_f64() / 1e9;
-            println!("    {what:12} {:8.1} us  {rate:6.2} GB/s", took.as_secs_f64() * 1e6);
+            println!("    {what:15} {:8.1} us  {rate:6.2} GB/s", took.as_secs_f64() * 1e6);
         }
     }
 }

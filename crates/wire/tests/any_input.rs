@@ -118,7 +118,7 @@ fn damage() -> impl Strategy<Value = Vec<(u16, u8)>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 3_000, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 1_000, ..ProptestConfig::default() })]
 
     #[test]
     fn json_scan_holds_on_nearly_json(text in nearly_json()) {

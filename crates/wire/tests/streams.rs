@@ -401,6 +401,23 @@ fn an_event_over_the_bound_is_a_failure_of_the_provider() {
     assert_eq!(outcome.failure.unwrap().message, "the provider sent an event that is too large");
 }
 
+#[test]
+fn nothing_is_read_after_a_failure_and_nothing_written_after_an_error() {
+    let codec = codec(Dialect::OpenAiChat);
+    let outcome =
+        read(codec, [b"data: {\n\n".as_slice(), b"data: {\"choices\":[]}\n\n", b"data: [DONE]\n\n"]);
+    assert!(outcome.frames.is_empty() && outcome.failure.is_some() && !outcome.is_complete);
+    let mut encoder = codec.stream_encoder(StreamSettings::default());
+    let mut out = Vec::new();
+    encoder.write_error(&error(), &mut out);
+    out.clear();
+    let late = frame(TEXT);
+    encoder.pass(&late, &mut out);
+    encoder.write(Some(&late), &events(codec, &late), &mut out);
+    encoder.write(None, &[inserted(Lane::content(0), "late")], &mut out);
+    assert_eq!(out, b"");
+}
+
 // === Any text ===
 
 proptest! {

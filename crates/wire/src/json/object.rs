@@ -78,7 +78,7 @@ impl ObjectEdit {
                 Some((Wish { value: None, .. }, _)) => list.drop(span, &mut patches),
                 Some((Wish { value: Some(json), .. }, found)) => {
                     *found = true;
-                    patches.replace(member.value.span(), json.clone());
+                    patches.replace(member.value.span(), json);
                     list.keep(span, &mut patches);
                 }
                 None => list.keep(span, &mut patches),

@@ -5,18 +5,23 @@
 use bytes::Bytes;
 use smallvec::SmallVec;
 
-use super::{Span, quote};
+use super::{Span, quote_into};
 
 /// Replacements to be made in one text, in any order of adding.
 #[derive(Debug, Clone, Default)]
 pub struct Patches {
     list: SmallVec<[Patch; 2]>,
+    /// The new texts one after the other: a patch costs no allocation of its own, so that an edit of a million
+    /// tiny texts stays within a small multiple of their size.
+    new: Vec<u8>,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy)]
 struct Patch {
-    span: Span,
-    with: Bytes,
+    /// In the text that is patched.
+    old: Span,
+    /// In the new texts.
+    new: Span,
 }
 
 /// Two replacements claim the same byte, or one reaches beyond the text.
@@ -39,28 +44,36 @@ impl Patches {
     }
 
     /// Puts `with` in the place of `span`.
-    pub fn replace(&mut self, span: Span, with: impl Into<Bytes>) {
-        self.list.push(Patch { span, with: with.into() });
+    pub fn replace(&mut self, span: Span, with: impl AsRef<[u8]>) {
+        self.replace_by(span, |new| new.extend_from_slice(with.as_ref()));
     }
 
     /// Puts `text`, as a JSON string, in the place of `span`.
     pub fn replace_str(&mut self, span: Span, text: &str) {
-        self.replace(span, quote(text));
+        self.replace_by(span, |new| quote_into(new, text));
     }
 
     /// Puts `with` before the byte at `at`; several at one place stand in the order in which they were added.
-    pub fn insert(&mut self, at: usize, with: impl Into<Bytes>) {
+    pub fn insert(&mut self, at: usize, with: impl AsRef<[u8]>) {
         self.replace(Span::new(at, at), with);
     }
 
     /// Takes `span` out.
     pub fn remove(&mut self, span: Span) {
-        self.replace(span, Bytes::new());
+        self.replace(span, []);
+    }
+
+    fn replace_by(&mut self, old: Span, write: impl FnOnce(&mut Vec<u8>)) {
+        let start = self.new.len();
+        write(&mut self.new);
+        self.list.push(Patch { old, new: Span::new(start, self.new.len()) });
     }
 
     /// Takes over the edits of `other`, as if they had been added here after the ones before.
-    pub fn append(&mut self, mut other: Self) {
-        self.list.append(&mut other.list);
+    pub fn append(&mut self, other: &Self) {
+        for patch in &other.list {
+            self.replace(patch.old, patch.new.of(&other.new));
+        }
     }
 
     /// The text with all edits made; `text` itself, the same buffer, if there are none.
@@ -81,22 +94,21 @@ impl Patches {
     /// # Errors
     /// As [`Patches::apply`]; then nothing is appended.
     pub fn apply_into(&self, text: &[u8], out: &mut Vec<u8>) -> Result<(), OverlapError> {
-        let mut sorted: SmallVec<[&Patch; 4]> = self.list.iter().collect();
+        let mut sorted = self.list.clone();
         // Stable, so that insertions at one place keep their order, and stand before what is replaced there.
-        sorted.sort_by_key(|patch| (patch.span.start, !patch.span.is_empty()));
-        let added: usize = sorted.iter().map(|patch| patch.with.len()).sum();
-        let removed: usize = sorted.iter().map(|patch| patch.span.len()).sum();
+        sorted.sort_by_key(|patch| (patch.old.start, !patch.old.is_empty()));
+        let removed: usize = sorted.iter().map(|patch| patch.old.len()).sum();
         let before = out.len();
-        out.reserve_exact((text.len() + added).saturating_sub(removed));
+        out.reserve_exact((text.len() + self.new.len()).saturating_sub(removed));
         let mut done = 0;
         for patch in sorted {
-            let Some(untouched) = text.get(done..patch.span.start) else {
+            let Some(untouched) = text.get(done..patch.old.start) else {
                 out.truncate(before);
-                return Err(OverlapError { offset: patch.span.start });
+                return Err(OverlapError { offset: patch.old.start });
             };
             out.extend_from_slice(untouched);
-            out.extend_from_slice(&patch.with);
-            done = patch.span.end.max(patch.span.start);
+            out.extend_from_slice(patch.new.of(&self.new));
+            done = patch.old.end.max(patch.old.start);
         }
         let Some(rest) = text.get(done..) else {
             out.truncate(before);

@@ -70,6 +70,16 @@ impl<'a> Value<'a> {
         Ok(Self { text, span, kind })
     }
 
+    /// The value that a text is which has been checked before; `null` at its end if it has not.
+    pub(crate) fn of_checked(text: &'a [u8]) -> Self {
+        let start = text.len() - text.trim_ascii_start().len();
+        let end = text.trim_ascii_end().len();
+        let kind = text.get(start).and_then(|&byte| Kind::beginning_with(byte));
+        kind.map_or(Self::new(text, Span::new(text.len(), text.len()), Kind::Null), |kind| {
+            Self::new(text, Span::new(start, end), kind)
+        })
+    }
+
     /// What it is.
     pub const fn kind(&self) -> Kind {
         self.kind

@@ -20,6 +20,8 @@ const ERROR_EVENT: &[u8] = b"error";
 pub(crate) struct Decoder {
     sse: SseDecoder,
     progress: Progress,
+    /// The stream cannot be read on.
+    is_dead: bool,
 }
 
 /// How far the answer has come.
@@ -52,21 +54,14 @@ impl StreamDecoder for Decoder {
     }
 
     fn next_frame(&mut self) -> Result<Option<Frame>, Failure> {
-        if self.progress.ended {
-            return Ok(None);
-        }
-        let Some(frame) = self.sse.next_frame().map_err(|error| too_large(&error))? else { return Ok(None) };
-        let data = frame.data.clone();
-        self.progress.frame(frame).map(Some).map_err(|error| malformed(data.as_deref(), &error))
+        let frame = self.sse.next_frame();
+        self.look_at(frame, malformed)
     }
 
     fn finish(&mut self) -> Result<Option<Frame>, Failure> {
-        if self.progress.ended {
-            return Ok(None);
-        }
-        let Some(frame) = self.sse.finish().map_err(|error| too_large(&error))? else { return Ok(None) };
+        let frame = self.sse.finish();
         // A last event that does not parse is one that the end of the stream has cut.
-        self.progress.frame(frame).map(Some).map_err(|error| {
+        self.look_at(frame, |_, error| {
             let message = "the provider's answer broke off";
             Failure::new(Side::Upstream, FailureKind::Unavailable, message).with_detail(error.to_string())
         })
@@ -90,7 +85,30 @@ impl StreamDecoder for Decoder {
 
     fn is_complete(&self) -> bool {
         let Progress { seen, finished, ended, failed } = self.progress;
-        !failed && (ended || (seen != 0 && seen & !finished == 0))
+        !failed && !self.is_dead && (ended || (seen != 0 && seen & !finished == 0))
+    }
+}
+
+impl Decoder {
+    /// Adds the glance to what was framed; `refuse` says what it means if the data are not JSON.
+    fn look_at(
+        &mut self,
+        framed: Result<Option<SseFrame>, SseError>,
+        refuse: impl FnOnce(Option<&[u8]>, &JsonError) -> Failure,
+    ) -> Result<Option<Frame>, Failure> {
+        if self.is_dead || self.progress.ended {
+            return Ok(None);
+        }
+        let looked = match framed {
+            Ok(None) => return Ok(None),
+            Ok(Some(frame)) => {
+                let data = frame.data.clone();
+                self.progress.frame(frame).map_err(|error| refuse(data.as_deref(), &error))
+            }
+            Err(error) => Err(too_large(&error)),
+        };
+        self.is_dead = looked.is_err();
+        looked.map(Some)
     }
 }
 

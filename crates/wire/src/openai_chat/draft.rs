@@ -93,7 +93,7 @@ impl<H: Head> Draft<H> {
             Some(settled) => (settled, splice(settled)),
             None => {
                 let mut patches = self.pending.clone();
-                patches.append(splice(&self.base));
+                patches.append(&splice(&self.base));
                 (&self.base, patches)
             }
         };

@@ -29,6 +29,7 @@ impl Encoder {
 
     fn write_event(&mut self, event: &EventKind, out: &mut Vec<u8>) {
         match event {
+            _ if self.is_closed => {}
             EventKind::End => self.write_end(out),
             EventKind::Error(failure) => self.write_error(&error_body(failure), out),
             EventKind::Raw { data } => sse::write_data(out, data),
@@ -50,7 +51,7 @@ impl Encoder {
             })?;
         }
         if self.settings.hide_usage && frame.usage_artefact == UsageArtefact::NullMember {
-            remove_usage(&frame.data, patches)?;
+            remove_usage(&frame.data, patches);
         }
         Ok(())
     }
@@ -82,6 +83,9 @@ impl StreamEncoder for Encoder {
     }
 
     fn pass(&mut self, frame: &Frame, out: &mut Vec<u8>) {
+        if self.is_closed {
+            return;
+        }
         if frame.kind != FrameKind::Data {
             self.write_plain(frame, true, out);
         } else if !self.hides(frame) {
@@ -96,9 +100,11 @@ impl StreamEncoder for Encoder {
 
     fn write(&mut self, frame: Option<&Frame>, events: &[StreamEvent], out: &mut Vec<u8>) {
         let Some(frame) = frame else {
-            events.iter().for_each(|event| self.write_event(event.kind(), out));
-            return;
+            return events.iter().for_each(|event| self.write_event(event.kind(), out));
         };
+        if self.is_closed {
+            return;
+        }
         let plan = rewrite::Plan::new(events);
         plan.before.iter().for_each(|event| self.write_event(event, out));
         if frame.kind != FrameKind::Data {
@@ -138,14 +144,13 @@ impl StreamEncoder for Encoder {
 }
 
 /// Takes the usage member out. It mostly stands near the end, where looking for it costs little.
-fn remove_usage(data: &[u8], patches: &mut Patches) -> Result<(), JsonError> {
+fn remove_usage(data: &[u8], patches: &mut Patches) {
     if let Some(span) = member_near_end(data, br#""usage""#) {
         patches.remove(span);
-        return Ok(());
+    } else {
+        let removal = ObjectEdit::new().remove("usage").patches(&Value::of_checked(data));
+        patches.append(&removal.unwrap_or_default());
     }
-    let removal = ObjectEdit::new().remove("usage").patches(&Value::parse(data)?);
-    patches.append(removal.unwrap_or_default());
-    Ok(())
 }
 
 /// A failure among the events, as the stream says it. What a failure of the exchange looks like is decided

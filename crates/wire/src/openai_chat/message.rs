@@ -165,7 +165,7 @@ fn malformed<T>(pointer: &dyn std::fmt::Display, reason: &str) -> Result<T> {
 /// A system text takes the name, `system` or `developer`, of the leading ones that are there. A user text goes
 /// before the first message that is not a leading system text, or to the end.
 pub(super) fn insert(text: &Bytes, role: Role, at: Placement, new: &str) -> Result<Patches> {
-    let root = Value::parse(text)?;
+    let root = Value::of_checked(text);
     let mut patches = Patches::new();
     for messages in root.members().filter(|member| member.key.is("messages")) {
         insert_into(&messages.value, role, at, new, &mut patches)?;

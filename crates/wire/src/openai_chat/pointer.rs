@@ -1,4 +1,4 @@
-//! Fields of a request by RFC 6901 pointer.
+//! Fields of a request, a text that has been checked, by RFC 6901 pointer.
 
 use bytes::Bytes;
 use gatewright::EditError;
@@ -7,7 +7,7 @@ use crate::json::{Kind, ObjectEdit, Patches, Value};
 
 /// The JSON text of the field that `pointer` leads to.
 pub(super) fn get(text: &[u8], pointer: &str) -> Option<String> {
-    let root = Value::parse(text).ok()?;
+    let root = Value::of_checked(text);
     let value = tokens(pointer)?.try_fold(root, |value, token| child(&value, &token))?;
     String::from_utf8(value.raw().to_vec()).ok()
 }
@@ -23,7 +23,7 @@ pub(super) fn set(text: &Bytes, pointer: &str, json: &str) -> Result<Patches, Ed
 }
 
 fn find_and_set(text: &[u8], pointer: &str, json: Bytes) -> Option<Patches> {
-    let root = Value::parse(text).ok()?;
+    let root = Value::of_checked(text);
     let mut tokens: Vec<String> = tokens(pointer)?.collect();
     let last = tokens.pop()?;
     let parent = tokens.iter().try_fold(root, |value, token| child(&value, token))?;

@@ -41,7 +41,7 @@ impl Request {
             patches.replace_str(scanned.head.model_span, model);
         }
         if self.requires_usage && !scanned.head.wants_usage {
-            patches.append(include_usage(scanned));
+            patches.append(&include_usage(scanned));
         }
         patches
     }

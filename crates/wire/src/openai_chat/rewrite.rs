@@ -180,12 +180,10 @@ impl<'p, 'e> Pass<'p, 'e> {
     fn finish(mut self, data: &[u8]) -> Patches {
         self.end_calls();
         let (mut patches, _) = self.texts.finish();
-        patches.append(self.patches);
-        if self.drops_usage
-            && let Ok(chunk) = Value::parse(data)
-        {
-            let removal = ObjectEdit::new().remove("usage").patches(&chunk);
-            patches.append(removal.unwrap_or_default());
+        patches.append(&self.patches);
+        if self.drops_usage {
+            let removal = ObjectEdit::new().remove("usage").patches(&Value::of_checked(data));
+            patches.append(&removal.unwrap_or_default());
         }
         patches
     }

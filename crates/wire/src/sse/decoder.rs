@@ -23,8 +23,6 @@ pub struct SseDecoder {
     line: Line,
     /// Length of the frame's first line without its end, once that is known.
     first_line: Option<usize>,
-    /// The last frame ended in a CR that ended its chunk, so an LF that comes next belongs to it.
-    lf_may_follow: bool,
     /// A byte order mark may only begin the stream.
     is_first: bool,
     failed: bool,
@@ -57,7 +55,6 @@ impl SseDecoder {
             cut: BytesMut::new(),
             line: Line::Start,
             first_line: None,
-            lf_may_follow: false,
             is_first: true,
             failed: false,
             bytes_max,
@@ -80,12 +77,6 @@ impl SseDecoder {
     pub fn next_frame(&mut self) -> Result<Option<SseFrame>, SseError> {
         if self.failed {
             return Ok(None);
-        }
-        if self.lf_may_follow && !self.chunk.is_empty() {
-            self.lf_may_follow = false;
-            if self.chunk.starts_with(b"\n") {
-                return Ok(Some(SseFrame { raw: self.chunk.split_to(1), event: None, data: None }));
-            }
         }
         let complete = self.search()?;
         if !complete {
@@ -139,14 +130,12 @@ impl SseDecoder {
         Ok(false)
     }
 
-    /// Takes an LF after a final CR along, or remembers that it may be about to come.
+    /// Takes along an LF after a final CR. If it comes in the next chunk, it is a blank line there: the frame does
+    /// not wait for it.
     fn end_frame(&mut self) {
-        if self.line == Line::AfterCr {
-            match self.chunk.get(self.searched) {
-                Some(b'\n') => self.searched += 1,
-                Some(_) => {}
-                None => self.lf_may_follow = true,
-            }
+        let rest = self.chunk.get(self.searched..).unwrap_or_default();
+        if self.line == Line::AfterCr && rest.starts_with(b"\n") {
+            self.searched += 1;
         }
     }
 
