@@ -38,9 +38,22 @@ fn main() {
             true
         });
         let serde = time(|| serde_json::from_slice::<serde::de::IgnoredAny>(black_box(text)).is_ok());
+        let decode = time(|| codec(Dialect::OpenAiChat).decode_request(text.clone()).is_ok());
+        let splice = time(|| {
+            let mut request = codec(Dialect::OpenAiChat).decode_request(text.clone()).expect("a request");
+            request.set_model("other");
+            !black_box(request.to_body()).is_empty()
+        });
         println!("{name}, {} KiB", text.len() / 1024);
-        for (what, took) in [("scan", scan), ("parse", parse), ("scan, edit", edit), ("serde ignore", serde)]
-        {
+        let cases = [
+            ("scan", scan),
+            ("parse", parse),
+            ("parse, edit", edit),
+            ("request", decode),
+            ("request, model", splice),
+            ("serde ignore", serde),
+        ];
+        for (what, took) in cases {
             let rate = text.len() as f64 / took.as_secs_f64() / 1e9;
             println!("    {what:15} {:8.1} us  {rate:6.2} GB/s", took.as_secs_f64() * 1e6);
         }

@@ -193,7 +193,8 @@ impl<'a> Cursor<'a> {
     }
 
     /// Moves over a string, from its opening quote past its closing one. True if it has no escapes.
-    #[inline]
+    // One copy for all callers: copies of this loop in each of them are slower than the call.
+    #[inline(never)]
     fn string(&mut self) -> Result<bool> {
         let open = self.at;
         let mut non_ascii = false;
