@@ -27,7 +27,8 @@ pub struct Request {
 }
 
 impl Request {
-    pub(super) fn new(address: SocketAddr, method: Method, target: &str) -> Self {
+    /// A request to any address, without a key.
+    pub fn new(address: SocketAddr, method: Method, target: &str) -> Self {
         let mut headers = HeaderMap::new();
         headers.insert(HOST, HeaderValue::from_str(&address.to_string()).expect("an address is a host"));
         Self { address, method, target: target.to_owned(), headers, body: Bytes::new() }

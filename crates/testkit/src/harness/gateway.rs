@@ -1,6 +1,6 @@
 //! A running gateway, and everything that a test can ask of it from outside.
 
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 
@@ -49,16 +49,16 @@ impl Gateway {
         Self::builder().provider("simulated", provider).model("small", &targets)
     }
 
-    pub(super) async fn start(mut builder: GatewayBuilder) -> Self {
+    pub(super) async fn start(builder: GatewayBuilder) -> Self {
         let folder = tempfile::tempdir().expect("a folder can be made");
-        let admin = free_address();
-        configuration::set(&mut builder.configuration, "/admin/address", json!(admin.to_string()));
         for (name, content) in &builder.files {
             configuration::write(&folder.path().join(name), content);
         }
         configuration::write_down(&folder.path().join(CONFIGURATION), &builder.configuration);
         let process = Process::serve(&builder.binary, folder.path(), &builder.environment);
-        let mut gateway = Self { process, builder, address: admin, admin, folder };
+        // Until it says where it listens.
+        let nowhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        let mut gateway = Self { process, builder, address: nowhere, admin: nowhere, folder };
         gateway.wait_until_ready().await;
         gateway
     }
@@ -91,19 +91,15 @@ impl Gateway {
     /// # Cancellation
     /// Nothing changes.
     pub async fn wait_until_ready(&mut self) {
-        let listening = eventually("a line that says where the gateway listens", async || {
+        let lines = eventually("the line that says that the gateway listens", async || {
             let lines = self.process.log_lines();
-            let found = lines.iter().find(|line| line["message"] == "Listening").cloned();
-            assert!(
-                found.is_some() || !self.process.has_ended(),
-                "the gateway ended: {}",
-                self.process.log()
-            );
-            found
-        });
-        let url = listening.await["url"].as_str().expect("a listener has a URL").to_owned();
-        let (_, address) = url.split_once("://").expect("a URL has a scheme");
-        self.address = address.parse().expect("a listener has an address");
+            let is_ready = lines.iter().any(|line| line["message"] == "Ready");
+            assert!(is_ready || !self.process.has_ended(), "the gateway ended: {}", self.process.log());
+            is_ready.then_some(lines)
+        })
+        .await;
+        self.address = address_in(&lines, "url");
+        self.admin = address_in(&lines, "admin");
         eventually("readiness", async || self.is_ready().await.then_some(())).await;
     }
 
@@ -354,8 +350,9 @@ impl Drop for Gateway {
     }
 }
 
-/// A loopback address that nobody listens on at this moment.
-fn free_address() -> SocketAddr {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a loopback port is free");
-    listener.local_addr().expect("a bound socket has an address")
+/// The first address under this name in the log.
+fn address_in(lines: &[Value], name: &str) -> SocketAddr {
+    let said = lines.iter().find_map(|line| line[name].as_str()).expect("the log names the listeners");
+    let (_, address) = said.rsplit_once('/').unwrap_or(("", said));
+    address.parse().expect("a listener has an address")
 }
