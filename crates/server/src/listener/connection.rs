@@ -93,7 +93,7 @@ pin_project! {
 }
 
 impl<C: Graceful> Connection<C> {
-    pub(super) fn new(http: C, info: ConnectionInfo, limits: Limits, held: Held) -> Self {
+    pub(super) fn new(http: C, info: ConnectionInfo, limits: &Limits, held: Held) -> Self {
         let drain = info.drain();
         Connection {
             http,

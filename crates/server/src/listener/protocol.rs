@@ -56,7 +56,7 @@ impl Protocols {
         let socket = TokioIo::new(Socket::strict(stream, info.clone(), &self.limits));
         let service = ConnectionService::new(application, info.clone());
         let http = self.http1.serve_connection(socket, service);
-        Connection::new(http, info, self.limits, held)
+        Connection::new(http, info, &self.limits, held)
     }
 
     /// Serves HTTP/2.
@@ -70,7 +70,7 @@ impl Protocols {
         let socket = TokioIo::new(Socket::plain(stream, info.clone()));
         let service = ConnectionService::new(application, info.clone());
         let http = self.http2.serve_connection(socket, service);
-        Connection::new(http, info, self.limits, held)
+        Connection::new(http, info, &self.limits, held)
     }
 }
 

@@ -46,18 +46,19 @@ pub(super) fn check<B>(request: &Request<B>, refusal: Option<Violation>) -> Resu
         return Err(Violation::LengthWithCoding);
     }
     let host = single(headers)?;
+    if request.version() < Version::HTTP_2 {
+        // The form of both was checked in the bytes, where the whole target still was.
+        let may_lack_host = request.version() == Version::HTTP_10;
+        return if host.is_some() || may_lack_host { Ok(()) } else { Err(Violation::HostMissing) };
+    }
     match (host, request.uri().authority()) {
-        (None, None) if request.version() == Version::HTTP_10 => Ok(()),
         (None, None) => Err(Violation::HostMissing),
         (Some(host), None) => authority::check(host),
         (None, Some(authority)) => authority::check(authority.as_str().as_bytes()),
         (Some(host), Some(authority)) => {
             authority::check(host)?;
-            if host.eq_ignore_ascii_case(authority.as_str().as_bytes()) {
-                Ok(())
-            } else {
-                Err(Violation::HostDiffers)
-            }
+            let is_equal = host.eq_ignore_ascii_case(authority.as_str().as_bytes());
+            if is_equal { Ok(()) } else { Err(Violation::HostDiffers) }
         }
     }
 }

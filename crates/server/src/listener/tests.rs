@@ -95,7 +95,7 @@ async fn a_head_that_drips_does_not_get_more_time() {
     writer.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n").await.unwrap();
     let drip = async {
         while writer.write_all(b"X: y\r\n").await.is_ok() {
-            tokio::task::yield_now().await
+            tokio::task::yield_now().await;
         }
     };
     let mut answer = Vec::new();

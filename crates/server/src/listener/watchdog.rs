@@ -67,14 +67,23 @@ pin_project! {
         is_registered: bool,
         spell: Spell,
         deadline: Option<Instant>,
-        idle_grace: Duration,
-        limits: Limits,
+        allowances: Allowances,
     }
+}
+
+/// How long each kind of waiting may last.
+#[derive(Debug)]
+struct Allowances {
+    head: Duration,
+    request: Duration,
+    last_request: Duration,
+    reader: Duration,
+    goodbye: Duration,
 }
 
 impl Watchdog {
     /// Starts the clock of a new connection.
-    pub(super) fn new(limits: Limits, idle_grace: Duration) -> Self {
+    pub(super) fn new(limits: &Limits, idle_grace: Duration) -> Self {
         let armed_for = Instant::now() + limits.header_timeout;
         Watchdog {
             sleep: sleep_until(armed_for),
@@ -82,8 +91,13 @@ impl Watchdog {
             is_registered: false,
             spell: (Waiting::Head, 0),
             deadline: Some(armed_for),
-            idle_grace,
-            limits,
+            allowances: Allowances {
+                head: limits.header_timeout,
+                request: limits.idle_timeout,
+                last_request: idle_grace,
+                reader: limits.write_stall_timeout,
+                goodbye: limits.linger_timeout,
+            },
         }
     }
 
@@ -134,11 +148,11 @@ impl Watchdog {
                 *this.deadline = None;
                 return;
             }
-            Waiting::Head => this.limits.header_timeout,
-            Waiting::Request => this.limits.idle_timeout,
-            Waiting::LastRequest => *this.idle_grace,
-            Waiting::Reader => this.limits.write_stall_timeout,
-            Waiting::Goodbye => this.limits.linger_timeout,
+            Waiting::Head => this.allowances.head,
+            Waiting::Request => this.allowances.request,
+            Waiting::LastRequest => this.allowances.last_request,
+            Waiting::Reader => this.allowances.reader,
+            Waiting::Goodbye => this.allowances.goodbye,
         };
         *this.deadline = Some(Instant::now() + allowance);
     }

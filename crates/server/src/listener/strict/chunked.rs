@@ -119,7 +119,8 @@ impl Chunked {
             }
             (State::TrailerLf { line, .. }, b'\n') if line.is_empty() => return Ok(true),
             (State::TrailerLf { mut line, bytes }, b'\n') => {
-                head::split_field(&line).map_err(|_| Violation::Trailer)?;
+                let checked = head::check_controls(&line).and_then(|()| head::split_field(&line).map(drop));
+                checked.map_err(|_| Violation::Trailer)?;
                 line.clear();
                 State::Trailer { line, bytes }
             }

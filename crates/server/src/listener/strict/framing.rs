@@ -118,15 +118,12 @@ fn complete_head(
         Some(byte) if byte.is_ascii_graphic() => return Err(Violation::Method),
         Some(_) => return Err(Violation::NotHttp),
     }
-    let end = head::find_end(head, searched.saturating_sub(leading))?;
-    if end.unwrap_or(head.len()) > head_bytes_max {
+    // A head in one piece is read once. Of one in many, only what is new is looked at until it is whole.
+    let is_worth_reading = *searched == 0 || head::find_end(head, searched.saturating_sub(leading)).is_some();
+    let complete = if is_worth_reading { head::check(head, headers_max)? } else { None };
+    if complete.map_or(head.len(), |(length, _)| length) > head_bytes_max {
         return Err(Violation::HeadTooLarge);
     }
-    let Some(end) = end else {
-        *searched = bytes.len();
-        return Ok(None);
-    };
-    let (head, _) = head.split_at(end);
-    let body = head::check(head, headers_max)?;
-    Ok(Some((leading + end, body)))
+    *searched = bytes.len();
+    Ok(complete.map(|(length, body)| (leading + length, body)))
 }

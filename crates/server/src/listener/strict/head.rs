@@ -14,54 +14,64 @@ pub(super) enum Body {
     Chunked,
 }
 
-/// Finds the end of the head that `bytes` begin with, having looked at the first `searched` before.
-///
-/// # Errors
-/// [`Violation::BareLf`] as soon as a line ends in one, since such a head may never end.
-pub(super) fn find_end(bytes: &[u8], searched: usize) -> Result<Option<usize>, Violation> {
-    for offset in memchr_iter(b'\n', bytes.get(searched..).unwrap_or_default()) {
-        let (line_end, _) = bytes.split_at(searched + offset);
-        match line_end {
-            [.., b'\n', b'\r'] => return Ok(Some(line_end.len() + 1)),
-            [.., b'\r'] => {}
-            _ => return Err(Violation::BareLf),
-        }
-    }
-    Ok(None)
+/// Finds how far the head that `bytes` begin with has to be there before it can be judged, having looked at
+/// the first `searched` before: to its empty line, or to a line that ends in a bare LF.
+pub(super) fn find_end(bytes: &[u8], searched: usize) -> Option<usize> {
+    let ends = memchr_iter(b'\n', bytes.get(searched..).unwrap_or_default());
+    ends.map(|offset| searched + offset).find_map(|lf| match bytes.split_at(lf).0 {
+        [.., b'\n', b'\r'] => Some(lf + 1),
+        [.., b'\r'] => None,
+        _ => Some(lf + 1),
+    })
 }
 
-/// Checks a complete head and tells how its body ends.
+/// Checks the head that `bytes` begin with, in one pass over its lines. Tells its length and how its body
+/// ends, or nothing if it is not complete and good so far.
 ///
 /// # Errors
-/// The first violation found.
-pub(super) fn check(head: &[u8], headers_max: usize) -> Result<Body, Violation> {
-    let mut lines = Lines(head);
-    let request = RequestLine::parse(lines.next().ok_or(Violation::RequestLine)?)?;
+/// The first violation found. Control characters are looked for last, all at once.
+pub(super) fn check(bytes: &[u8], headers_max: usize) -> Result<Option<(usize, Body)>, Violation> {
+    let mut lines = Lines { bytes, at: 0 };
+    let Some(first) = lines.next().transpose()? else { return Ok(None) };
+    let request = RequestLine::parse(first).map_err(|violation| name_control(first, violation))?;
     let mut fields = Fields::default();
-    for (index, line) in lines.enumerate() {
+    let mut count = 0;
+    loop {
+        let Some(line) = lines.next().transpose()? else { return Ok(None) };
         if line.is_empty() {
             break;
         }
-        if index >= headers_max {
+        if count == headers_max {
             return Err(Violation::TooManyHeaders);
         }
-        fields.add(line)?;
+        count += 1;
+        fields.add(line).map_err(|violation| name_control(line, violation))?;
+    }
+    let (head, _) = bytes.split_at(lines.at);
+    // Each line has its CR and LF, so any further control character is one too many.
+    if count_controls(head) != 2 * (count + 2) {
+        return Err(first_control(head));
     }
     fields.check_host(&request)?;
-    fields.body(&request)
+    Ok(Some((lines.at, fields.body(&request)?)))
 }
 
-/// Iterates over lines that all end in CRLF.
-struct Lines<'a>(&'a [u8]);
+/// Iterates over the complete lines of a head, without their ends.
+struct Lines<'a> {
+    bytes: &'a [u8],
+    at: usize,
+}
 
 impl<'a> Iterator for Lines<'a> {
-    type Item = &'a [u8];
+    type Item = Result<&'a [u8], Violation>;
 
-    fn next(&mut self) -> Option<&'a [u8]> {
-        let end = memchr(b'\n', self.0)?;
-        let (line, rest) = self.0.split_at(end + 1);
-        self.0 = rest;
-        line.strip_suffix(b"\r\n")
+    #[inline]
+    fn next(&mut self) -> Option<Self::Item> {
+        let rest = self.bytes.get(self.at..)?;
+        let end = memchr(b'\n', rest)?;
+        self.at += end + 1;
+        let (line, _) = rest.split_at(end);
+        Some(line.strip_suffix(b"\r").ok_or(Violation::BareLf))
     }
 }
 
@@ -74,10 +84,6 @@ struct RequestLine<'a> {
 
 impl<'a> RequestLine<'a> {
     fn parse(line: &'a [u8]) -> Result<Self, Violation> {
-        check_value(line).map_err(|violation| match violation {
-            Violation::BareCr => Violation::BareCr,
-            _ => Violation::RequestLine,
-        })?;
         let mut parts = line.split(|&b| b == b' ');
         let (Some(method), Some(target), Some(version), None) =
             (parts.next(), parts.next(), parts.next(), parts.next())
@@ -140,9 +146,17 @@ struct Fields<'a> {
 }
 
 impl<'a> Fields<'a> {
+    #[inline]
     fn add(&mut self, line: &'a [u8]) -> Result<(), Violation> {
         let (name, value) = split_field(line)?;
-        // The comparison looks at the length first, so most fields are passed over at once.
+        // Most fields are passed over for their length alone.
+        match name.len() {
+            4 | 14 | 17 => self.add_known(name, value.trim_ascii()),
+            _ => Ok(()),
+        }
+    }
+
+    fn add_known(&mut self, name: &[u8], value: &'a [u8]) -> Result<(), Violation> {
         if name.eq_ignore_ascii_case(b"host") {
             if self.host.replace(value).is_some() {
                 return Err(Violation::HostRepeated);
@@ -181,31 +195,44 @@ impl<'a> Fields<'a> {
     }
 }
 
-/// Splits a header or trailer line into its name and its value without the white space around it.
+/// Splits a header or trailer line into its name and its value, with the white space around the value.
+#[inline]
 pub(super) fn split_field(line: &[u8]) -> Result<(&[u8], &[u8]), Violation> {
-    if let [b' ' | b'\t', ..] = line {
-        return Err(Violation::ObsoleteFold);
+    let end = line.iter().position(|&byte| !is_token(byte)).unwrap_or(line.len());
+    let (name, rest) = line.split_at(end);
+    match (name, rest) {
+        ([_, ..], [b':', value @ ..]) => Ok((name, value)),
+        ([], [b' ' | b'\t', ..]) => Err(Violation::ObsoleteFold),
+        ([_, ..], rest) if rest.trim_ascii_start().first() == Some(&b':') => Err(Violation::SpaceBeforeColon),
+        _ => Err(Violation::HeaderName),
     }
-    // A CR that begins no line end is named as that, wherever in the line it stands.
-    check_value(line)?;
-    let colon = memchr(b':', line).ok_or(Violation::HeaderName)?;
-    let (name, value) = line.split_at(colon);
-    if let [.., b' ' | b'\t'] = name {
-        return Err(Violation::SpaceBeforeColon);
-    }
-    if name.is_empty() || !name.iter().all(|&b| is_token(b)) {
-        return Err(Violation::HeaderName);
-    }
-    Ok((name, value.get(1..).unwrap_or_default().trim_ascii()))
 }
 
-/// Refuses control characters other than the tab. Has no early exit, so that it runs on whole vectors.
-fn check_value(value: &[u8]) -> Result<(), Violation> {
-    let bad = value.iter().fold(false, |bad, &b| bad | ((b < b' ') & (b != b'\t')) | (b == 0x7f));
-    if !bad {
+/// Refuses control characters other than the tab.
+pub(super) fn check_controls(line: &[u8]) -> Result<(), Violation> {
+    if count_controls(line) == 0 {
         return Ok(());
     }
-    Err(if value.contains(&b'\r') { Violation::BareCr } else { Violation::HeaderValue })
+    Err(if line.contains(&b'\r') { Violation::BareCr } else { Violation::Control })
+}
+
+/// A control character in a line explains whatever else is wrong with the line.
+fn name_control(line: &[u8], violation: Violation) -> Violation {
+    check_controls(line).err().unwrap_or(violation)
+}
+
+fn first_control(head: &[u8]) -> Violation {
+    let mut lines = Lines { bytes: head, at: 0 }.flatten();
+    lines.find_map(|line| check_controls(line).err()).unwrap_or(Violation::Control)
+}
+
+/// Counts in steps that fit a byte, so that it runs on whole vectors of them.
+fn count_controls(bytes: &[u8]) -> usize {
+    let is_control = |byte: u8| ((byte < b' ') & (byte != b'\t')) | (byte == 0x7f);
+    bytes
+        .chunks(128)
+        .map(|step| usize::from(step.iter().map(|&byte| u8::from(is_control(byte))).sum::<u8>()))
+        .sum()
 }
 
 fn parse_length(value: &[u8]) -> Result<u64, Violation> {

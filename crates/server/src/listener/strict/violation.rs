@@ -50,9 +50,9 @@ pub enum Violation {
     /// A header name that is empty, has forbidden characters, or has no colon.
     #[error("a header name is malformed")]
     HeaderName,
-    /// Control characters in a header value.
-    #[error("a header value has control characters")]
-    HeaderValue,
+    /// A control character in a line.
+    #[error("a line of the request has control characters")]
+    Control,
     /// More than one Content-Length, equal or not.
     #[error("Content-Length is repeated")]
     LengthRepeated,

@@ -43,7 +43,7 @@ pub(super) const CASES: &[Case] = &[
     bad("a coding with a parameter", b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked;q=1\r\n\r\n0\r\n\r\n", V::Coding),
     bad("two codings", b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", V::Coding),
     bad("two codings, one of them odd", b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: x\r\n\r\n0\r\n\r\n", V::Coding),
-    bad("a vertical tab before the coding", b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: \x0bchunked\r\n\r\n0\r\n\r\n", V::HeaderValue),
+    bad("a vertical tab before the coding", b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: \x0bchunked\r\n\r\n0\r\n\r\n", V::Control),
     bad("a coding in HTTP/1.0", b"POST / HTTP/1.0\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", V::CodingInHttp10),
     // Chunks.
     bad("a hexadecimal prefix", b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0x2\r\nab\r\n0\r\n\r\n", V::ChunkSize),
@@ -85,8 +85,8 @@ pub(super) const CASES: &[Case] = &[
     bad("a space in a header name", b"GET / HTTP/1.1\r\nHost: a\r\nX Y: z\r\n\r\n", V::HeaderName),
     bad("a quote in a header name", b"GET / HTTP/1.1\r\nHost: a\r\n\"X\": z\r\n\r\n", V::HeaderName),
     bad("a high byte in a header name", b"GET / HTTP/1.1\r\nHost: a\r\nX\xff: z\r\n\r\n", V::HeaderName),
-    bad("a NUL in a header value", b"GET / HTTP/1.1\r\nHost: a\r\nX: y\0z\r\n\r\n", V::HeaderValue),
-    bad("a DEL in a header value", b"GET / HTTP/1.1\r\nHost: a\r\nX: y\x7fz\r\n\r\n", V::HeaderValue),
+    bad("a NUL in a header value", b"GET / HTTP/1.1\r\nHost: a\r\nX: y\0z\r\n\r\n", V::Control),
+    bad("a DEL in a header value", b"GET / HTTP/1.1\r\nHost: a\r\nX: y\x7fz\r\n\r\n", V::Control),
     // The request line.
     bad("two spaces in the request line", b"GET  / HTTP/1.1\r\nHost: a\r\n\r\n", V::RequestLine),
     bad("a tab in the request line", b"GET\t/ HTTP/1.1\r\nHost: a\r\n\r\n", V::RequestLine),
@@ -109,7 +109,7 @@ pub(super) const CASES: &[Case] = &[
     bad("a target with a fragment", b"GET /#x HTTP/1.1\r\nHost: a\r\n\r\n", V::Target),
     bad("a target with a backslash", b"GET /\\x HTTP/1.1\r\nHost: a\r\n\r\n", V::Target),
     bad("a target with a high byte", b"GET /\xff HTTP/1.1\r\nHost: a\r\n\r\n", V::Target),
-    bad("a target with a NUL", b"GET /\0 HTTP/1.1\r\nHost: a\r\n\r\n", V::RequestLine),
+    bad("a target with a NUL", b"GET /\0 HTTP/1.1\r\nHost: a\r\n\r\n", V::Control),
     bad("another scheme", b"GET ftp://a/ HTTP/1.1\r\nHost: a\r\n\r\n", V::Target),
     // The host.
     bad("no host", b"GET / HTTP/1.1\r\n\r\n", V::HostMissing),
