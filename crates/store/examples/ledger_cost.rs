@@ -17,10 +17,6 @@ use gatewright_store::{Courier, Durability, Ledger, LedgerPlace, LedgerSettings}
 use tokio::sync::Semaphore;
 use tokio::sync::mpsc;
 
-/// What the gateway's binary allocates with.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 const SPAN: Duration = Duration::from_secs(6);
 /// Exchanges that are under way at once when records come as fast as they go.
 const UNDER_WAY: usize = 512;

@@ -9,9 +9,6 @@ use gatewright::service::SystemClock;
 use gatewright::service::limits::{BucketKey, Claim, Claimed, Dimension, Limits};
 use gatewright_store::MemoryLimits;
 
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 const CLAIMS: u32 = 2_000_000;
 const USERS: usize = 10_000;
 

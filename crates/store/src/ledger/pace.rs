@@ -1,8 +1,8 @@
 //! When the next group may be written: at once while groups are rare, at a steady pace when
 //! records keep coming.
 //!
-//! Committing costs the same for one record as for several, so at a high rate fewer groups are
-//! cheaper for everybody, and each record waits a little.
+//! Committing costs almost the same for one record as for several, so at a high rate fewer groups
+//! are cheaper for everybody, and each record waits a little.
 
 use std::time::{Duration, Instant};
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use gatewright::record::UsageRecord;
-use parking_lot::{Condvar, Mutex};
+use parking_lot::{Condvar, Mutex, MutexGuard};
 use tokio::sync::watch;
 
 use super::courier::Wakes;
@@ -16,6 +16,10 @@ use super::encode::GROUP_MAX;
 use super::error::{Fault, FlushError, LedgerError};
 use super::receipt::{Pending, Receipt};
 use super::stats::LedgerStats;
+
+/// With this many records, most of what a larger group would save is saved: such a group is not
+/// held back.
+const GROUP_ENOUGH: usize = 16;
 
 /// See the module.
 #[derive(Debug)]
@@ -76,7 +80,7 @@ impl Queue {
         state.waiting.push_back(Arc::clone(&pending));
         state.outstanding += 1;
         state.appended += 1;
-        let wake = std::mem::take(&mut state.idle);
+        let wake = std::mem::take(&mut state.idle) || state.waiting.len() == GROUP_ENOUGH;
         drop(state);
         if wake {
             self.work.notify_one();
@@ -116,8 +120,8 @@ impl Queue {
 
     // === For the writer ===
 
-    /// Waits for records and, while nobody hurries, for `not_before`; then moves what is queued
-    /// into `group`, which is empty.
+    /// Waits for records and, while they are few and nobody hurries, for `not_before`; then moves
+    /// what is queued into `group`, which is empty.
     pub(super) fn next_group(&self, not_before: Option<Instant>, group: &mut Vec<Arc<Pending>>) -> Next {
         let mut state = self.state.lock();
         while state.waiting.is_empty() {
@@ -130,7 +134,7 @@ impl Queue {
         }
         state.idle = false;
         if let Some(not_before) = not_before {
-            self.pause(&mut state, not_before);
+            self.pause(&mut state, not_before, GROUP_ENOUGH);
         }
         let count = state.waiting.len().min(GROUP_MAX);
         group.extend(state.waiting.drain(..count));
@@ -141,14 +145,19 @@ impl Queue {
     /// ledger tries no more.
     pub(super) fn wait_for_retry(&self, until: Instant) -> bool {
         let mut state = self.state.lock();
-        self.pause(&mut state, until);
+        self.pause(&mut state, until, usize::MAX);
         // One hurry is worth one attempt, or a hurried writer would try without rest.
         state.hurried = false;
         !state.closed
     }
 
-    fn pause(&self, state: &mut parking_lot::MutexGuard<'_, State>, until: Instant) {
-        while !state.hurried && !state.closed && !self.work.wait_until(state, until).timed_out() {}
+    /// Waits until a moment, unless somebody hurries, the ledger is closed or `enough` wait.
+    fn pause(&self, state: &mut MutexGuard<'_, State>, until: Instant, enough: usize) {
+        while !state.hurried && !state.closed && state.waiting.len() < enough {
+            if self.work.wait_until(state, until).timed_out() {
+                return;
+            }
+        }
     }
 
     /// Notes that a group is in the file, and tells those who wait for it.

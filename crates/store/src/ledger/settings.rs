@@ -36,8 +36,9 @@ pub struct LedgerSettings {
     /// How many records may wait to be written. Beyond it, [`append`](crate::Ledger::append)
     /// refuses.
     pub queue_max: usize,
-    /// How far apart groups are on average when records keep coming. A short run of groups may be
-    /// closer, so that at a low rate every record is written at once.
+    /// How far apart small groups are on average when records keep coming: the longest that a
+    /// record waits for others. A short run of groups may be closer, so that at a low rate every
+    /// record is written at once.
     pub group_gap: Duration,
     /// How long to wait for another process that holds the file.
     pub busy_timeout: Duration,
@@ -51,7 +52,7 @@ impl Default for LedgerSettings {
     fn default() -> Self {
         Self {
             queue_max: 32_768,
-            group_gap: Duration::from_millis(2),
+            group_gap: Duration::from_millis(4),
             busy_timeout: Duration::from_secs(2),
             file_bytes_max: None,
             retry_max: Duration::from_secs(1),

@@ -147,6 +147,32 @@ async fn records_that_come_together_share_a_commit() {
 }
 
 #[tokio::test]
+async fn few_records_wait_for_others_and_enough_do_not() {
+    let place = Place::new();
+    let hour = Duration::from_secs(60 * 60);
+    let ledger = place.open_with(&LedgerSettings { group_gap: hour, ..LedgerSettings::default() });
+    // A short run is written at once, each record by itself.
+    let mut n = 0;
+    let last = loop {
+        let mut receipt = ledger.append(record(n));
+        n += 1;
+        if tokio::time::timeout(Duration::from_millis(200), &mut receipt).await.is_err() {
+            break receipt;
+        }
+    };
+    assert!((8..=9).contains(&ledger.stats().groups), "{}", ledger.stats().groups);
+    // From now on a record waits for fifteen others, or for somebody in a hurry.
+    let others: Vec<_> = (n..n + 15).map(|n| ledger.append(record(n))).collect();
+    soon(last).await.unwrap();
+    for receipt in others {
+        soon(receipt).await.unwrap();
+    }
+    let lonely = ledger.append(record(n + 15));
+    soon(ledger.flush(hour)).await.unwrap();
+    assert_eq!(lonely.await, Ok(()));
+}
+
+#[tokio::test]
 async fn a_group_of_any_size_is_written_whole() {
     let ledger = Ledger::open(LedgerPlace::Memory, Durability::None, &LedgerSettings::default()).unwrap();
     let mut appended = 0;
