@@ -152,22 +152,17 @@ async fn few_records_wait_for_others_and_enough_do_not() {
     let hour = Duration::from_secs(60 * 60);
     let ledger = place.open_with(&LedgerSettings { group_gap: hour, ..LedgerSettings::default() });
     // A short run is written at once, each record by itself.
-    let mut n = 0;
-    let last = loop {
-        let mut receipt = ledger.append(record(n));
-        n += 1;
-        if tokio::time::timeout(Duration::from_millis(200), &mut receipt).await.is_err() {
-            break receipt;
-        }
-    };
-    assert!((8..=9).contains(&ledger.stats().groups), "{}", ledger.stats().groups);
+    for n in 0..9 {
+        soon(ledger.append(record(n))).await.unwrap();
+    }
+    assert_eq!(ledger.stats().groups, 9);
     // From now on a record waits for fifteen others, or for somebody in a hurry.
-    let others: Vec<_> = (n..n + 15).map(|n| ledger.append(record(n))).collect();
-    soon(last).await.unwrap();
-    for receipt in others {
+    let sixteen: Vec<_> = (9..25).map(|n| ledger.append(record(n))).collect();
+    for receipt in sixteen {
         soon(receipt).await.unwrap();
     }
-    let lonely = ledger.append(record(n + 15));
+    assert_eq!(ledger.stats().groups, 10);
+    let lonely = ledger.append(record(25));
     soon(ledger.flush(hour)).await.unwrap();
     assert_eq!(lonely.await, Ok(()));
 }
