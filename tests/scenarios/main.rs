@@ -2,8 +2,12 @@
 //! promise.
 
 mod bad_request;
+mod crash;
+mod drain;
+mod ending;
 mod fault;
 mod pass_through;
+mod reload;
 mod support;
 mod upstream_error;
 mod usage;

@@ -88,3 +88,12 @@ fn check_error(error: &Value) {
         assert!(value.is_null() || value.is_string(), "{optional}: {error}");
     }
 }
+
+/// Whether the long forms of scenarios are asked for.
+pub(crate) fn is_full() -> bool {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the ban keeps the gateway's settings in one place; a test is told how thorough to be"
+    )]
+    std::env::var_os("GATEWRIGHT_FULL").is_some()
+}

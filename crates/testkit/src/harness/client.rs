@@ -74,8 +74,22 @@ impl Request {
     /// # Cancellation
     /// The client leaves: the connection is closed.
     pub async fn send(self) -> Answer {
-        let connection = Connection::open(self.address).await;
-        connection.send(self).await
+        match self.try_send().await {
+            Ok(answer) => answer,
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    /// The same, where the gateway may be gone.
+    ///
+    /// # Errors
+    /// Nobody listens, or the connection ends before the head.
+    ///
+    /// # Cancellation
+    /// The client leaves: the connection is closed.
+    pub async fn try_send(self) -> Result<Answer, String> {
+        let connection = Connection::open(self.address).await.map_err(|error| error.to_string())?;
+        connection.try_send(self).await
     }
 
     fn into_parts(self) -> http::Request<Full<Bytes>> {
@@ -97,16 +111,16 @@ pub struct Connection {
 impl Connection {
     /// Connects.
     ///
-    /// # Panics
-    /// If nobody listens.
-    pub async fn open(address: SocketAddr) -> Self {
-        let stream = within("a connection", TcpStream::connect(address)).await.expect("the gateway listens");
-        stream.set_nodelay(true).expect("a socket has options");
-        let (sender, connection) =
-            http1::handshake(TokioIo::new(stream)).await.expect("a new connection has no history");
+    /// # Errors
+    /// Nobody listens.
+    pub async fn open(address: SocketAddr) -> io::Result<Self> {
+        let stream = within("a connection", TcpStream::connect(address)).await?;
+        stream.set_nodelay(true)?;
+        let handshake = http1::handshake(TokioIo::new(stream)).await;
+        let (sender, connection) = handshake.map_err(io::Error::other)?;
         // How it ends shows in the answers.
         let task = tokio::spawn(async move { connection.await.ok() }).abort_handle();
-        Self { sender, task }
+        Ok(Self { sender, task })
     }
 
     /// Sends a request and waits for the head of the answer, which keeps the connection.
@@ -116,13 +130,19 @@ impl Connection {
     ///
     /// # Cancellation
     /// The connection is closed.
-    pub async fn send(mut self, request: Request) -> Answer {
+    pub async fn send(self, request: Request) -> Answer {
+        match self.try_send(request).await {
+            Ok(answer) => answer,
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    async fn try_send(mut self, request: Request) -> Result<Answer, String> {
         let what = format!("the head of the answer to {} {}", request.method, request.target);
         let answer = within(&what, self.sender.send_request(request.into_parts())).await;
-        match answer {
-            Ok(answer) => Answer::new(answer, self),
-            Err(error) => panic!("{what} did not come: {error:?}"),
-        }
+        answer
+            .map(|answer| Answer::new(answer, self))
+            .map_err(|error| format!("{what} did not come: {error:?}"))
     }
 
     /// Waits until another request can be sent.

@@ -139,7 +139,14 @@ impl Gateway {
 
     /// Puts a value at a JSON pointer of the configuration and writes the file.
     pub fn reconfigure(&mut self, pointer: &str, value: Value) {
-        configuration::set(&mut self.builder.configuration, pointer, value);
+        self.reconfigure_all([(pointer, value)]);
+    }
+
+    /// Puts values at several JSON pointers and writes the file once.
+    pub fn reconfigure_all<'p>(&mut self, changes: impl IntoIterator<Item = (&'p str, Value)>) {
+        for (pointer, value) in changes {
+            configuration::set(&mut self.builder.configuration, pointer, value);
+        }
         self.write_configuration();
     }
 
