@@ -9,9 +9,6 @@ use gatewright_ext_static_keys as _;
 use gatewright_gateway::{Build, Expected};
 use gatewright_provider_openai as _;
 
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 /// The extension packages that this binary is to contain; the start checks that they registered.
 const EXPECTED: &[Expected] = &[
     Expected { package: "gatewright-ext-enrich", listed_in: "gateway-bin/Cargo.toml" },

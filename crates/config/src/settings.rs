@@ -96,6 +96,8 @@ pub struct StoreSettings {
     pub path: PathBuf,
     /// What a written record survives.
     pub durability: Durability,
+    /// Whether usage records are written.
+    pub records: bool,
 }
 
 /// What a written record survives.

@@ -1,30 +1,28 @@
 //! Notices that configuration files changed.
 //!
-//! It watches the folders of the files, not the files, so that a rename over a file and the swap
-//! of a symbolic link (as Kubernetes updates mounted configuration) are seen like a write. A burst
-//! of events counts once it is over, and only if every file can be read and some content differs.
+//! It looks at the files a few times a second: their size, time and identity, and their content once
+//! one of those differs. So a rename over a file and the swap of a symbolic link (as Kubernetes
+//! updates mounted configuration) are seen like a write, on every file system, and a database that
+//! writes thousands of times a second into the same folder costs nothing.
 //! What to do with a change is for the caller: it loads, and keeps what it has where that fails.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
-use notify::{RecommendedWatcher, RecursiveMode, Watcher};
 use parking_lot::Mutex;
 
-/// How long a burst of events must be over.
+/// How long the files must have kept still before their content is read.
 const QUIET: Duration = Duration::from_millis(200);
-/// How long a burst is waited for at most.
+/// How often the files are looked at, in terms of the time that they must keep still.
+const QUIETS_PER_LOOK: u32 = 2;
+/// How long a burst of changes is waited for at most.
 const BURST_MAX: Duration = Duration::from_secs(2);
-/// How often files are looked at without any event: not every file system reports changes.
-const POLL: Duration = Duration::from_secs(30);
-/// How often where the system refuses to watch a folder.
-const POLL_UNWATCHED: Duration = Duration::from_secs(2);
 
 /// Watches files until it is dropped.
 #[derive(Debug)]
@@ -56,23 +54,13 @@ impl Watch {
         quiet: Duration,
         changed: impl FnMut() + Send + 'static,
     ) -> std::io::Result<Self> {
-        // One place is enough: a second event before the first is seen says nothing new.
+        // One place is enough: a second wish to look says nothing new.
         let (wake, woken) = sync_channel(1);
         let contents = files.into_iter().map(|file| (content(&file), file));
         let known: Known = Arc::new(Mutex::new(contents.map(|(content, file)| (file, content)).collect()));
         let stopped = Arc::new(AtomicBool::new(false));
-        let mut state = State {
-            known: Arc::clone(&known),
-            stopped: Arc::clone(&stopped),
-            watcher: watcher(wake.clone()),
-            watched: BTreeSet::new(),
-            quiet,
-        };
-        // Before the thread starts, so that no change after this call is missed.
-        let poll = state.watch_folders();
-        thread::Builder::new()
-            .name("config-watch".to_owned())
-            .spawn(move || state.run(&woken, poll, changed))?;
+        let state = State { known: Arc::clone(&known), stopped: Arc::clone(&stopped), quiet };
+        thread::Builder::new().name("config-watch".to_owned()).spawn(move || state.run(&woken, changed))?;
         Ok(Self { known, stopped, wake })
     }
 
@@ -103,41 +91,39 @@ fn wake(sender: &SyncSender<()>) {
     sender.try_send(()).ok();
 }
 
-fn watcher(sender: SyncSender<()>) -> Option<RecommendedWatcher> {
-    let on_event = move |event: notify::Result<notify::Event>| {
-        // Reading the files is an event too; only what can change content counts.
-        if event.map_or(true, |event| !event.kind.is_access()) {
-            wake(&sender);
-        }
-    };
-    RecommendedWatcher::new(on_event, notify::Config::default())
-        .inspect_err(|error| tracing::warn!(%error, "file watching is not available; polling"))
-        .ok()
-}
-
 struct State {
     known: Known,
     stopped: Arc<AtomicBool>,
-    watcher: Option<RecommendedWatcher>,
-    watched: BTreeSet<PathBuf>,
     quiet: Duration,
 }
 
+/// What differs when a file was written, replaced, or its link was led elsewhere.
+type Stamp = Option<(u64, Option<SystemTime>, u64)>;
+
 impl State {
-    fn run(mut self, woken: &Receiver<()>, mut poll: Duration, mut changed: impl FnMut()) {
+    fn run(self, woken: &Receiver<()>, mut changed: impl FnMut()) {
+        // Nothing was seen yet, so the first look compares contents: a change between the start
+        // of the watch and this thread is not missed.
+        let mut seen = Vec::new();
         loop {
-            let event = woken.recv_timeout(poll);
-            if event.is_ok() {
-                self.await_quiet(woken);
-            }
-            if self.stopped.load(Ordering::Acquire) || event == Err(RecvTimeoutError::Disconnected) {
+            if self.has_ended(woken.recv_timeout(self.quiet * QUIETS_PER_LOOK)) {
                 return;
             }
-            poll = self.watch_folders();
+            if self.stamps() == seen {
+                continue;
+            }
+            seen = self.await_quiet(woken);
+            if self.stopped.load(Ordering::Acquire) {
+                return;
+            }
             if self.has_changed() {
                 changed();
             }
         }
+    }
+
+    fn has_ended(&self, wait: Result<(), RecvTimeoutError>) -> bool {
+        self.stopped.load(Ordering::Acquire) || wait == Err(RecvTimeoutError::Disconnected)
     }
 
     /// Whether every file can be read and the content of some differs from what is known, which it
@@ -152,58 +138,32 @@ impl State {
         changed
     }
 
-    fn await_quiet(&self, woken: &Receiver<()>) {
+    /// Waits until the files keep still, and returns how they look then.
+    fn await_quiet(&self, woken: &Receiver<()>) -> Vec<Stamp> {
         let begin = Instant::now();
-        while begin.elapsed() < BURST_MAX && !self.stopped.load(Ordering::Acquire) {
-            if woken.recv_timeout(self.quiet).is_err() {
-                return;
+        let mut stamps = self.stamps();
+        while begin.elapsed() < BURST_MAX && !self.has_ended(woken.recv_timeout(self.quiet)) {
+            let now = self.stamps();
+            if now == stamps {
+                break;
             }
+            stamps = now;
         }
+        stamps
     }
 
-    /// Brings the watched folders in line with the files, and says how often to poll besides.
-    fn watch_folders(&mut self) -> Duration {
-        let Some(watcher) = &mut self.watcher else { return POLL_UNWATCHED };
-        let wanted = folders(self.known.lock().keys());
-        for folder in self.watched.difference(&wanted) {
-            // A folder that is gone is no longer watched anyway.
-            watcher.unwatch(folder).ok();
-        }
-        let mut watched = BTreeSet::new();
-        for folder in &wanted {
-            let known = self.watched.contains(folder);
-            if known || watcher.watch(folder, RecursiveMode::NonRecursive).is_ok() {
-                watched.insert(folder.clone());
-            }
-        }
-        let all = watched.len() == wanted.len();
-        self.watched = watched;
-        if all { POLL } else { POLL_UNWATCHED }
+    fn stamps(&self) -> Vec<Stamp> {
+        self.known.lock().keys().map(|file| stamp(file)).collect()
     }
 }
 
-/// The folders in which an event can mean that one of the files changed: the folder of each file,
-/// and where it is a symbolic link, the folder of each link on the way.
-fn folders<'a>(files: impl IntoIterator<Item = &'a PathBuf>) -> BTreeSet<PathBuf> {
-    const LINKS_MAX: usize = 16;
-    let mut folders = BTreeSet::new();
-    for file in files {
-        let mut file = file.clone();
-        for _ in 0..LINKS_MAX {
-            let parent = match file.parent() {
-                Some(parent) if !parent.as_os_str().is_empty() => parent,
-                _ => Path::new("."),
-            };
-            // The folder may itself be reached through a link: both ends can change.
-            folders.insert(parent.to_owned());
-            if let Ok(real) = parent.canonicalize() {
-                folders.insert(real);
-            }
-            let Ok(target) = file.read_link() else { break };
-            file = parent.join(target);
-        }
-    }
-    folders
+fn stamp(file: &Path) -> Stamp {
+    let metadata = std::fs::metadata(file).ok()?;
+    #[cfg(unix)]
+    let identity = std::os::unix::fs::MetadataExt::ino(&metadata);
+    #[cfg(not(unix))]
+    let identity = 0;
+    Some((metadata.len(), metadata.modified().ok(), identity))
 }
 
 /// Names the content of a file, or `None` where it cannot be read.

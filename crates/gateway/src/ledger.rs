@@ -12,18 +12,34 @@ use crate::sinks::Sinks;
 pub(crate) struct Records {
     pub(crate) store: Arc<store::Ledger>,
     pub(crate) sinks: Sinks,
-    /// Whether answers wait for their record.
-    pub(crate) waits: bool,
+    /// What becomes of a record.
+    pub(crate) writing: Writing,
+}
+
+/// What becomes of a record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Writing {
+    /// It is not kept.
+    Off,
+    /// It is written; no answer waits for that.
+    Behind,
+    /// It is written before the last byte of its answer goes out.
+    Ahead,
 }
 
 impl Ledger for Records {
     fn append(&self, record: UsageRecord) -> Receipt {
         self.sinks.offer(&record);
-        let receipt = self.store.append(record);
-        if self.waits {
-            Receipt::Waiting(Box::pin(async move { receipt.await.map_err(|error| error.to_string().into()) }))
-        } else {
-            Receipt::Done
+        match self.writing {
+            Writing::Off => Receipt::Done,
+            Writing::Behind => {
+                drop(self.store.append(record));
+                Receipt::Done
+            }
+            Writing::Ahead => {
+                let receipt = self.store.append(record);
+                Receipt::Waiting(Box::pin(async move { receipt.await.map_err(|error| error.to_string().into()) }))
+            }
         }
     }
 }

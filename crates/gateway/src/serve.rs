@@ -22,7 +22,7 @@ use tokio::sync::mpsc;
 use crate::admin::{Process, ReloadRequest};
 use crate::cli::say;
 use crate::instances::{Instances, Services};
-use crate::ledger::Records;
+use crate::ledger::{Records, Writing};
 use crate::metrics::Metrics;
 use crate::random::ThreadRandom;
 use crate::reload::{Built, Generation, Reloader, build};
@@ -182,13 +182,17 @@ impl Running {
 
         let sinks =
             Sinks::new(Arc::clone(&snapshots), Arc::clone(&metrics), tokio::runtime::Handle::current());
-        let waits = settings.store.durability != gatewright_config::Durability::None;
+        let writing = match settings.store.durability {
+            _ if !settings.store.records => Writing::Off,
+            gatewright_config::Durability::None => Writing::Behind,
+            gatewright_config::Durability::Crash | gatewright_config::Durability::Power => Writing::Ahead,
+        };
         let shared = Shared {
             snapshots: Arc::clone(&snapshots),
             clock: Arc::clone(&services.clock),
             random: Arc::clone(&services.random),
             observer: Arc::clone(&metrics) as _,
-            ledger: Arc::new(Records { store: Arc::clone(&store), sinks, waits }),
+            ledger: Arc::new(Records { store: Arc::clone(&store), sinks, writing }),
             cut: cut.clone(),
             settings: path_settings(&settings),
             listeners: Arc::new(listeners),

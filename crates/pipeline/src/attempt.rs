@@ -1,7 +1,7 @@
 //! The tries of one exchange: pick, encode, send, until a provider's answer begins or policy says
 //! stop. Once a byte of an answer has gone to the client there is no other try.
 
-use gatewright::{Failure, FailureKind, Outcome, Retry};
+use gatewright::{Failure, FailureKind, Retry};
 
 use crate::answer::opening;
 use crate::course::Course;
@@ -60,8 +60,7 @@ fn may_try_elsewhere(failure: &Failure) -> bool {
 
 /// Records an attempt that another one follows.
 fn forsake(course: &mut Course, failure: &Failure) {
-    let (seen, _) = course.usage();
-    let outcome = Outcome::Failed { seen, may_be_billed: failure.retry != Retry::Safe };
+    let outcome = course.failed(failure);
     let record = record::of(course, &outcome, Some(code_of(failure)));
     course.worker.observer.attempt_failed(&record);
     // The next attempt does not wait for the record of this one.

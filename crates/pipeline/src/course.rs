@@ -9,8 +9,8 @@ use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use gatewright::dialect::Codec;
 use gatewright::{
-    CancelledBy, ModelName, Outcome, Principal, RequestCx, RequestId, Reservation, RouteName, Usage,
-    UsageSource,
+    CancelledBy, Failure, ModelName, Outcome, Principal, RequestCx, RequestId, Reservation, Retry, RouteName,
+    Usage, UsageSource,
 };
 use gatewright_policy::PriceBook;
 
@@ -51,6 +51,8 @@ pub(crate) struct Facts {
     pub(crate) read: Option<Instant>,
     pub(crate) first_token: Option<Instant>,
     pub(crate) hint: Option<gatewright::LimitHint>,
+    /// The caller's own name for the exchange, for the access line.
+    pub(crate) caller_id: Option<Box<str>>,
 }
 
 /// A claim on a limit, with the instance that granted it.
@@ -71,6 +73,8 @@ pub(crate) struct Attempt {
     pub(crate) sent: Option<Instant>,
     /// When the provider's head, or whole answer, was there.
     pub(crate) answered: Option<Instant>,
+    /// The provider answered with an error status: it refused before any work that is billed.
+    pub(crate) is_refused: bool,
 }
 
 impl Course {
@@ -98,6 +102,7 @@ impl Course {
                 read: None,
                 first_token: None,
                 hint: None,
+                caller_id: None,
             },
             claims: Vec::new(),
             attempt: None,
@@ -128,6 +133,14 @@ impl Course {
         self.attempt
             .as_ref()
             .map_or((Usage::default(), UsageSource::Estimated), |attempt| attempt.meter.usage())
+    }
+
+    /// The outcome of an attempt that failed on the provider's side.
+    pub(crate) fn failed(&self, failure: &Failure) -> Outcome {
+        let is_refused = self.attempt.as_ref().is_some_and(|attempt| attempt.is_refused);
+        let may_be_billed = !is_refused && failure.retry != Retry::Safe;
+        let seen = if may_be_billed { self.usage().0 } else { Usage::default() };
+        Outcome::Failed { seen, may_be_billed }
     }
 
     /// Ends the exchange. The first call settles every claim and writes the record; a later one,

@@ -99,7 +99,6 @@ pub(super) const EXCLUSIVE: &[Exclusive] = &[
         features: &[],
         only: &[Config],
     },
-    Exclusive { what: "file watching", crates: &["notify"], features: &[], only: &[Config] },
     Exclusive {
         what: "the HTTP engine",
         crates: &["hyper", "hyper-util", "h2"],

@@ -37,6 +37,7 @@ impl Builder<'_> {
                     process::Durability::Crash => Durability::Crash,
                     process::Durability::Power => Durability::Power,
                 },
+                records: shape.store.records,
             },
             telemetry: TelemetrySettings {
                 log_format: match shape.telemetry.log.format {

@@ -37,11 +37,15 @@ pub(crate) struct Store {
 
     /// What a written record survives.
     pub(crate) durability: Durability,
+
+    /// Whether usage records are written. Without them nobody can tell later what was used and what
+    /// it cost; metrics and the log have sums and lines all the same.
+    pub(crate) records: bool,
 }
 
 impl Default for Store {
     fn default() -> Self {
-        Self { path: PathBuf::from("gatewright.db"), durability: Durability::Crash }
+        Self { path: PathBuf::from("gatewright.db"), durability: Durability::Crash, records: true }
     }
 }
 

@@ -114,12 +114,7 @@ fn outcome_of(course: &Course, refusal: &Refusal) -> Outcome {
     let was_sent = course.attempt.as_ref().is_some_and(|attempt| attempt.sent.is_some());
     match refusal {
         _ if !was_sent => Outcome::NotSent,
-        Refusal::Failed(failure) if failure.side == Side::Upstream => {
-            // An answer with an error status was refused before any work that is billed.
-            let may_be_billed = failure.status.is_none() && failure.retry != gatewright::Retry::Safe;
-            let seen = if may_be_billed { seen } else { gatewright::Usage::default() };
-            Outcome::Failed { seen, may_be_billed }
-        }
+        Refusal::Failed(failure) if failure.side == Side::Upstream => course.failed(failure),
         Refusal::Failed(failure) if failure.kind == gatewright::FailureKind::Shutdown => {
             Outcome::Cancelled { seen, by: gatewright::CancelledBy::Shutdown, upstream_aborted: true }
         }

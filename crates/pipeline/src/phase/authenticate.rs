@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use gatewright::point::Point;
 use gatewright::{AuthVerdict, Failure, FailureKind, Principal, RequestHead, Side};
-use http::request;
+use http::{HeaderMap, request};
 
 use crate::course::Course;
 use crate::failure::Refusal;
@@ -20,10 +20,19 @@ pub(crate) async fn authenticate<B>(
     received: Received<B>,
 ) -> Result<Authenticated<B>, Refusal> {
     let Received { head, peer, tls, body } = received;
+    course.facts.caller_id = caller_id(&head.headers);
     let (worker, snapshot) = (Arc::clone(&course.worker), Arc::clone(&course.snapshot));
     let principal = identify_caller(&worker, &snapshot, &head, (peer, tls)).await?;
     course.facts.principal = Some(Arc::clone(&principal));
     Ok(Authenticated { head, principal, body })
+}
+
+/// The id that the caller gave the exchange, if it is short and printable.
+fn caller_id(headers: &HeaderMap) -> Option<Box<str>> {
+    const CALLER_ID_BYTES_MAX: usize = 128;
+    let id = headers.get("x-request-id")?.to_str().ok()?;
+    let is_fit = id.len() <= CALLER_ID_BYTES_MAX && id.bytes().all(|byte| byte.is_ascii_graphic());
+    is_fit.then(|| id.into())
 }
 
 /// Establishes the caller of a head.

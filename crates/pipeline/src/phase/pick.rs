@@ -46,6 +46,7 @@ pub(crate) fn pick(
         meter: Meter::new(reserved.0.request.document().estimate_input_tokens()),
         sent: None,
         answered: None,
+        is_refused: false,
     });
     Ok(Some(Picked { index, target, provider }))
 }

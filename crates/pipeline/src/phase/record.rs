@@ -22,7 +22,7 @@ pub(crate) fn write(course: &Course, outcome: &Outcome) -> Receipt {
     let record = of(course, outcome, course.facts.code.clone());
     course.worker.observer.exchange_ended(&record);
     if course.worker.settings.access_log {
-        access_line(&record);
+        access_line(&record, course.facts.caller_id.as_deref());
     }
     if course.attempt.is_some() { course.worker.ledger.append(record) } else { Receipt::Done }
 }
@@ -76,10 +76,11 @@ fn overhead(course: &Course, total: std::time::Duration) -> std::time::Duration 
 }
 
 /// One structured line per exchange. It carries no prompt, no answer and no key.
-fn access_line(record: &UsageRecord) {
+fn access_line(record: &UsageRecord, caller_id: Option<&str>) {
     tracing::info!(
         target: "gatewright::access",
         id = %record.request_id,
+        caller_id,
         tenant = %record.principal.tenant,
         key = &*record.principal.key_label,
         route = %record.route,

@@ -40,6 +40,9 @@ pub(crate) async fn send(course: &mut Course, picked: &Picked, encoded: Encoded)
     if answer.status.is_success() {
         return Ok(answer);
     }
+    if let Some(attempt) = &mut course.attempt {
+        attempt.is_refused = true;
+    }
     Err(error_answer(picked, operation, answer).await)
 }
 

@@ -5,9 +5,10 @@
 
 use gatewright::Usage;
 
-use crate::json::{JsonError, Reader, Value};
+use crate::json::{JsonError, Kind, Reader, Value};
 
-/// The figures as they stand there. Anything but a whole number from 0 is as good as absent.
+/// The figures as they stand there. A total that is no whole number from 0 makes the report
+/// unbelievable as a whole; any other figure like that is as good as absent.
 #[derive(Debug, Default)]
 struct Figures {
     prompt: Option<u64>,
@@ -18,6 +19,7 @@ struct Figures {
     prompt_audio: u64,
     reasoning: u64,
     completion_audio: u64,
+    is_unbelievable: bool,
 }
 
 /// Reads a usage object; none if it has no figures.
@@ -25,8 +27,8 @@ pub(super) fn read(value: &Value<'_>) -> Result<Option<Usage>, JsonError> {
     let mut figures = Figures::default();
     Reader::of(value).object(|reader, key| {
         match key.bytes().as_ref() {
-            b"prompt_tokens" => figures.prompt = reader.value()?.as_u64(),
-            b"completion_tokens" => figures.completion = reader.value()?.as_u64(),
+            b"prompt_tokens" => figures.prompt = figures.believed(reader)?,
+            b"completion_tokens" => figures.completion = figures.believed(reader)?,
             b"total_tokens" => figures.total = reader.value()?.as_u64(),
             b"prompt_cache_hit_tokens" => figures.cached = figures.cached.max(count(reader)?),
             b"prompt_tokens_details" => figures.prompt_details(reader)?,
@@ -43,6 +45,13 @@ fn count(reader: &mut Reader<'_>) -> Result<u64, JsonError> {
 }
 
 impl Figures {
+    fn believed(&mut self, reader: &mut Reader<'_>) -> Result<Option<u64>, JsonError> {
+        let value = reader.value()?;
+        let count = value.as_u64();
+        self.is_unbelievable |= count.is_none() && value.kind() != Kind::Null;
+        Ok(count)
+    }
+
     fn prompt_details(&mut self, reader: &mut Reader<'_>) -> Result<(), JsonError> {
         reader.object(|reader, key| {
             match key.bytes().as_ref() {
@@ -69,7 +78,7 @@ impl Figures {
     }
 
     fn usage(&self) -> Option<Usage> {
-        if self.prompt.is_none() && self.completion.is_none() {
+        if self.is_unbelievable || (self.prompt.is_none() && self.completion.is_none()) {
             return None;
         }
         let prompt = self.prompt.unwrap_or(0);

@@ -178,7 +178,7 @@ impl Bed {
             .replace("@admin@", &free_address()?.to_string())
             .replace("@upstream@", &self.provider.address.to_string())
             .replace("@database@", &database.display().to_string())
-            .replace("@durability@", if records { "crash" } else { "none" })
+            .replace("@records@", if records { "true" } else { "false" })
             .replace("@access_log@", if records { "true" } else { "false" })
             .replace("@models@", &models))
     }
