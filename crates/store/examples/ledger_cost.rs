@@ -111,7 +111,9 @@ fn arrive_evenly(rate: u64, arrive: mpsc::Sender<u64>) {
             return;
         }
         due += gap;
-        std::thread::sleep(due.saturating_duration_since(Instant::now()));
+        while let Some(left) = due.checked_duration_since(Instant::now()).filter(|left| !left.is_zero()) {
+            std::thread::park_timeout(left);
+        }
     }
 }
 
