@@ -1,13 +1,21 @@
 //! What a user can rely on, shown on the real binary in front of a simulated provider: one file a subject, one test a
 //! promise.
 
+mod auth;
 mod bad_request;
+mod command;
 mod crash;
 mod drain;
 mod ending;
+mod enrich;
+mod failover;
 mod fault;
+mod limit;
+mod mask;
 mod pass_through;
 mod reload;
+mod secret;
 mod support;
+mod telemetry;
 mod upstream_error;
 mod usage;
