@@ -10,6 +10,7 @@ mod ending;
 mod enrich;
 mod failover;
 mod fault;
+mod http;
 mod limit;
 mod mask;
 mod pass_through;

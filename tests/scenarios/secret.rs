@@ -40,7 +40,8 @@ fn check_files(folder: &Path) {
 
 /// Makes the gateway speak in all the ways that it has.
 async fn provoke(provider: &SimulatedProvider, gateway: &mut Gateway) {
-    let said = json!({"error": {"message": format!("{PROVIDER_KEY} {PROMPT}"), "type": "server_error", "code": "x"}});
+    let said =
+        json!({"error": {"message": format!("bad key {PROVIDER_KEY}"), "type": "server_error", "code": "x"}});
     let answers = [
         Answer::model(format!("sim?text={ANSWER}")),
         Answer::model(format!("sim?text={ANSWER}%20more%20of%20it&reset_after=2")),

@@ -132,16 +132,3 @@ async fn what_is_under_way_shows_in_the_gauge() {
     })
     .await;
 }
-
-#[tokio::test]
-async fn the_trace_header_names_the_instances_that_ran_where_it_is_switched_on() {
-    let provider = SimulatedProvider::start().await;
-    let gateway = Gateway::in_front_of(&provider)
-        .set("/telemetry/trace_header", json!(true))
-        .extension("style", "enrich", &json!({"headers": {"x-user": "{user}"}}), &["request"])
-        .start()
-        .await;
-    let answer = gateway.chat(&chat("x")).send().await.whole().await;
-    let trace = answer.header("x-gatewright-trace").unwrap_or_default();
-    assert!(trace.contains("style") && trace.contains("keys"), "{trace:?}");
-}
