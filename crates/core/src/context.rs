@@ -60,6 +60,15 @@ pub struct RequestFacts {
     pub client_headers: Arc<HeaderMap>,
 }
 
+/// The parts of a context that leave the instance which changes them.
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct SideEffects {
+    tags: Tags,
+    upstream_headers: HeaderMap,
+    response_headers: HeaderMap,
+}
+
 /// One try at one target.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AttemptInfo {
@@ -170,6 +179,26 @@ impl RequestCx {
     #[must_use]
     pub fn get<T: Send + Sync + 'static>(&self) -> Option<&T> {
         self.slots.get(None)
+    }
+
+    /// What a hook can change outside of its own state. The host keeps it while an instance only
+    /// watches.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn side_effects(&self) -> SideEffects {
+        SideEffects {
+            tags: self.tags.clone(),
+            upstream_headers: self.upstream_headers.clone(),
+            response_headers: self.response_headers.clone(),
+        }
+    }
+
+    /// Takes back what a hook changed since [`RequestCx::side_effects`].
+    #[doc(hidden)]
+    pub fn restore(&mut self, effects: SideEffects) {
+        self.tags = effects.tags;
+        self.upstream_headers = effects.upstream_headers;
+        self.response_headers = effects.response_headers;
     }
 
     /// Names the instance whose hook runs next. The host calls it; an extension has no use for it.

@@ -34,7 +34,7 @@ pub mod text;
 mod usage;
 
 pub use async_trait::async_trait;
-pub use context::{AttemptInfo, RequestCx, RequestFacts, Slots, StreamCx, Tags};
+pub use context::{AttemptInfo, RequestCx, RequestFacts, SideEffects, Slots, StreamCx, Tags};
 pub use decision::{Denial, ExtError, Flow, HookResult};
 pub use extension::{BuildError, ExtEnv, Extension, Settings};
 pub use failure::{Failure, FailureKind, Retry, Side};

@@ -164,7 +164,8 @@ impl LlmRequest {
         self.document.for_each_text(visit)
     }
 
-    /// Whether a piece of message or input text contains `needle`.
+    /// Whether a piece of message or input text contains `needle`. A request whose texts cannot be
+    /// read counts as containing it, because nobody can tell.
     #[must_use]
     pub fn contains(&self, needle: &str) -> bool {
         let mut found = false;

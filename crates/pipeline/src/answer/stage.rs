@@ -114,7 +114,9 @@ impl Stage {
             let mut copy = event.clone();
             let mut discarded = Vec::new();
             // What a shadow decides is counted, and nothing else comes of it.
+            let outside = cx.side_effects();
             let _decision = self.act(&mut copy, &mut discarded, cx, usage);
+            cx.restore(outside);
             out.extend(event.take());
             return Fed::Done;
         }

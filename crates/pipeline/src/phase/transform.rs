@@ -35,12 +35,16 @@ pub(crate) async fn run(
         }
         // A shadow instance works on a copy, and whatever it decides is only counted.
         let mut copy = hooked.is_shadow.then(|| request.clone());
+        let outside = hooked.is_shadow.then(|| cx.side_effects());
         let subject = copy.as_mut().unwrap_or(request);
         let verdict = hooked
             .call(&worker, Point::RequestTransform, transform.on_request(subject, cx), |flow| {
                 matches!(flow, Flow::Deny(_))
             })
             .await;
+        if let Some(outside) = outside {
+            course.cx().restore(outside);
+        }
         match verdict {
             Ok(_) if hooked.is_shadow => {}
             Ok(Flow::Continue) => {}
