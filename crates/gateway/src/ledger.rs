@@ -38,7 +38,9 @@ impl Ledger for Records {
             }
             Writing::Ahead => {
                 let receipt = self.store.append(record);
-                Receipt::Waiting(Box::pin(async move { receipt.await.map_err(|error| error.to_string().into()) }))
+                Receipt::Waiting(Box::pin(
+                    async move { receipt.await.map_err(|error| error.to_string().into()) },
+                ))
             }
         }
     }

@@ -40,7 +40,6 @@ pub(crate) struct Instance {
     /// Whether the instance acts.
     #[serde(default)]
     pub(crate) mode: Mode,
-
 }
 
 /// The settings are left out, because they may hold secrets.

@@ -71,7 +71,6 @@ pub(crate) struct Telemetry {
     /// Whether every exchange writes one structured line: who asked for what, who served it, how
     /// long it took and what it cost.
     pub(crate) access_log: bool,
-
 }
 
 impl Default for Telemetry {
