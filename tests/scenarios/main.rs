@@ -10,6 +10,7 @@ mod ending;
 mod enrich;
 mod failover;
 mod fault;
+mod fence;
 mod http;
 mod limit;
 mod mask;

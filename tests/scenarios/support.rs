@@ -63,7 +63,7 @@ pub(crate) fn error_of(answer: &Whole, status: u16) -> Value {
     assert_eq!(answer.status.as_u16(), status, "{:?}", answer.body);
     assert_eq!(answer.header("content-type"), Some("application/json"));
     let error = answer.json()["error"].clone();
-    check_error(&error);
+    check_error_shape(&error);
     error
 }
 
@@ -73,13 +73,13 @@ pub(crate) fn error_event_of(stream: &Streamed) -> Value {
     assert_eq!(stream.end, gatewright_testkit::harness::End::Clean, "{stream:?}");
     assert!(!stream.events.iter().any(|event| event == "[DONE]"), "{stream:?}");
     let error = stream.error().unwrap_or_else(|| panic!("an error event at the end: {stream:?}"));
-    check_error(&error);
+    check_error_shape(&error);
     error
 }
 
 /// The parts that every error object has.
 #[track_caller]
-fn check_error(error: &Value) {
+pub(crate) fn check_error_shape(error: &Value) {
     let message = error["message"].as_str().unwrap_or_default();
     assert!(!message.is_empty(), "a message: {error}");
     assert!(error["type"].is_string(), "a type: {error}");

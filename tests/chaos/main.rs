@@ -1,0 +1,19 @@
+//! A gateway whose extensions misbehave on demand, for the scenarios about the fence around extensions.
+//!
+//! It is assembled as any distribution is: a list of extensions and one call.
+
+mod door;
+mod provider;
+mod trouble;
+
+use std::process::ExitCode;
+
+use gatewright_gateway::{Build, Expected};
+
+const EXPECTED: &[Expected] =
+    &[Expected { package: env!("CARGO_PKG_NAME"), listed_in: "tests/chaos/main.rs" }];
+
+fn main() -> ExitCode {
+    let version = env!("CARGO_PKG_VERSION");
+    gatewright_gateway::run(&Build { name: "gatewright-chaos", version, expected: EXPECTED })
+}
