@@ -62,7 +62,7 @@ enum Phase {
 enum Pause {
     Event { stage: usize, future: super::stage::Awaited, deadline: Pin<Box<Sleep>>, allowed: Duration },
     Whole { stage: usize, future: BoxFuture<'static, super::stage::Judged> },
-    TopUp { claim: usize, future: BoxFuture<'static, TopUp> },
+    TopUp { claim: usize, future: BoxFuture<'static, TopUp>, deadline: Pin<Box<Sleep>>, allowed: Duration },
 }
 
 impl Pump {
@@ -284,8 +284,14 @@ impl Pump {
                 let stage = *stage;
                 self.chain.judged(stage, judged, &mut self.course.cx)
             }
-            Pause::TopUp { claim, future } => {
-                let answer = ready!(future.as_mut().poll(cx));
+            Pause::TopUp { claim, future, deadline, allowed } => {
+                let answer = match future.as_mut().poll(cx) {
+                    Poll::Ready(answer) => Ok(answer),
+                    Poll::Pending => {
+                        ready!(deadline.as_mut().poll(cx));
+                        Err(Fault::Timeout(*allowed))
+                    }
+                };
                 let claim = *claim;
                 self.phase = Phase::Flowing;
                 self.topped_up(claim, answer);
@@ -317,9 +323,9 @@ impl Pump {
         }
     }
 
-    fn topped_up(&mut self, claim: usize, answer: TopUp) {
+    fn topped_up(&mut self, claim: usize, answer: Result<TopUp, Fault>) {
         let Some(held) = self.course.claims.get_mut(claim) else { return };
-        let progress = Hooked::call_sync(|| held.reservation.topped_up(answer));
+        let progress = answer.and_then(|answer| Hooked::call_sync(|| held.reservation.topped_up(answer)));
         self.conclude(claim, progress);
     }
 
@@ -327,7 +333,12 @@ impl Pump {
         match progress {
             Ok(Progress::Continue) => {}
             Ok(Progress::Cut(failure)) => self.fail(&Refusal::Failed(failure)),
-            Ok(Progress::TopUp(future)) => self.phase = Phase::Paused(Pause::TopUp { claim, future }),
+            Ok(Progress::TopUp(future)) => {
+                let allowed =
+                    self.course.claims.get(claim).map(|held| held.hooked.deadline()).unwrap_or_default();
+                let deadline = Box::pin(tokio::time::sleep(allowed));
+                self.phase = Phase::Paused(Pause::TopUp { claim, future, deadline, allowed });
+            }
             Err(fault) => {
                 let judged = self.course.claims.get(claim).map(|held| &held.hooked);
                 let failure =

@@ -378,13 +378,16 @@ impl Stage {
             // The answer is over; the log names the instance.
             let _fate = self.hooked.judge(Point::ResponseFilter, &fault);
         }
-        worker.observer.hook(&HookEvent {
-            instance: &self.hooked.id,
-            point: Point::ResponseFilter,
-            calls: self.calls,
-            took: self.took,
-            result: self.outcome,
-        });
+        // Whatever ended the filter's work was its last call; the calls before it had passed.
+        let last = u64::from(self.outcome != HookOutcome::Passed);
+        let report = |calls, took, result| {
+            if calls > 0 {
+                let (instance, point) = (&self.hooked.id, Point::ResponseFilter);
+                worker.observer.hook(&HookEvent { instance, point, calls, took, result });
+            }
+        };
+        report(self.calls.saturating_sub(last), self.took, HookOutcome::Passed);
+        report(last, Duration::ZERO, self.outcome);
     }
 
     /// Adds to the time that the filter took.

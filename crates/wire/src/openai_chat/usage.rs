@@ -7,8 +7,8 @@ use gatewright::Usage;
 
 use crate::json::{JsonError, Kind, Reader, Value};
 
-/// The figures as they stand there. A total that is no whole number from 0 makes the report
-/// unbelievable as a whole; any other figure like that is as good as absent.
+/// The figures as they stand there. A total that is a number and no whole one from 0
+/// makes the report unbelievable as a whole; anything else of that kind is as good as absent.
 #[derive(Debug, Default)]
 struct Figures {
     prompt: Option<u64>,
@@ -48,7 +48,7 @@ impl Figures {
     fn believed(&mut self, reader: &mut Reader<'_>) -> Result<Option<u64>, JsonError> {
         let value = reader.value()?;
         let count = value.as_u64();
-        self.is_unbelievable |= count.is_none() && value.kind() != Kind::Null;
+        self.is_unbelievable |= count.is_none() && value.kind() == Kind::Number;
         Ok(count)
     }
 
