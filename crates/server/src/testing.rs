@@ -45,7 +45,11 @@ pub(crate) fn loopback() -> SocketAddr {
 pub(crate) fn serve<A: Application>(options: ListenerOptions, drain: &Drain, application: A) -> SocketAddr {
     let listener = Listener::bind(loopback(), options).expect("loopback has a free port");
     let (address, drain) = (listener.local_addr(), drain.fork());
-    tokio::spawn(async move { listener.serve(application, drain).await.expect("the socket is good") });
+    tokio::spawn(async move {
+        listener.serve(application, drain).await.expect("the socket is good");
+        // Whoever still has the listener must not keep its socket open.
+        std::future::pending::<()>().await;
+    });
     address
 }
 

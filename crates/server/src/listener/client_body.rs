@@ -161,3 +161,71 @@ fn classify(error: hyper::Error) -> ClientBodyError {
     }
     ClientBodyError::Disconnected(error)
 }
+
+#[cfg(test)]
+mod tests {
+    use http_body_util::BodyExt;
+    use tokio::time::{Interval, interval};
+
+    use super::*;
+
+    /// A body that comes in equal pieces, one a second.
+    struct Drip {
+        piece: &'static [u8],
+        left: u32,
+        ticks: Interval,
+    }
+
+    impl Body for Drip {
+        type Data = Bytes;
+        type Error = hyper::Error;
+
+        fn poll_frame(
+            mut self: Pin<&mut Self>,
+            cx: &mut Context<'_>,
+        ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+            if self.left == 0 {
+                return Poll::Ready(None);
+            }
+            std::task::ready!(self.ticks.poll_tick(cx));
+            self.left -= 1;
+            Poll::Ready(Some(Ok(Frame::data(Bytes::from_static(self.piece)))))
+        }
+    }
+
+    /// Reads a body of `seconds` pieces under `limits`. Returns after how many seconds it ended, and how.
+    async fn read(
+        piece: &'static [u8],
+        seconds: u32,
+        limits: BodyLimits,
+    ) -> (u64, Result<usize, ClientBodyError>) {
+        let began = Instant::now();
+        let drip = Drip { piece, left: seconds, ticks: interval(Duration::from_secs(1)) };
+        let body = ClientBody::with_limits(drip, limits).collect().await;
+        (began.elapsed().as_secs(), body.map(|body| body.to_bytes().len()))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_steady_body_may_take_as_long_as_it_likes() {
+        let (_, outcome) = read(&[b'x'; 1024], 1000, BodyLimits::default()).await;
+        assert_eq!(outcome.unwrap(), 1024 * 1000);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_below_the_rate_ends_when_its_grace_is_used_up() {
+        // Each second earns half a second, so the grace of ten is used up after twenty.
+        let (seconds, outcome) = read(&[b'x'; 512], 1000, BodyLimits::default()).await;
+        assert!(matches!(outcome, Err(ClientBodyError::TimedOut)));
+        assert!((19..=21).contains(&seconds), "{seconds}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn without_a_rate_any_byte_in_time_will_do() {
+        let limits = BodyLimits { rate_min: 0, ..BodyLimits::default() };
+        let (_, outcome) = read(b"x", 1000, limits).await;
+        assert_eq!(outcome.unwrap(), 1000);
+        let limits = BodyLimits { idle_timeout: Duration::from_millis(500), ..limits };
+        let (_, outcome) = read(b"x", 1000, limits).await;
+        assert!(matches!(outcome, Err(ClientBodyError::TimedOut)));
+    }
+}

@@ -154,6 +154,8 @@ async fn a_connection_that_waits_for_its_answer_does_not_idle() {
     assert_eq!(read_to_close(&mut other).await, "");
     answer.send(true).unwrap();
     read_until(&mut slow, "done").await;
+    slow.write_all(REQUEST).await.unwrap();
+    read_until(&mut slow, "done").await;
 }
 
 #[tokio::test]

@@ -148,25 +148,30 @@ async fn idle_connections_are_closed() {
     assert_eq!(soon(report).await.unwrap(), DrainReport::default());
 }
 
-/// The client is a blocking one, so that nothing of the server runs between its request and the drain.
+/// The clients are blocking ones and the drain has begun before, so that nothing of the server runs between
+/// their requests and the closing.
 #[tokio::test]
-async fn a_request_that_arrived_before_the_drain_is_served() {
+async fn requests_that_arrived_before_the_closing_are_served() {
     let drain = quick_drain();
     let (application, asked) = echo();
     let address = serve(ListenerOptions::new("test"), &drain, application);
+    drain.begin();
+    let began = std::time::Instant::now();
+    eventually("the closing needs no more waiting", || began.elapsed() > Duration::from_millis(5)).await;
     let mut used = std::net::TcpStream::connect(address).unwrap();
     used.write_all(b"GET /1 HTTP/1.1\r\nHost: a\r\n\r\n").unwrap();
     eventually("the first request is served", || asked.lock().len() == 1).await;
 
-    let mut waiting = std::net::TcpStream::connect(address).unwrap();
-    waiting.write_all(b"GET /2 HTTP/1.1\r\nHost: a\r\n\r\n").unwrap();
+    let mut queued = std::net::TcpStream::connect(address).unwrap();
+    queued.write_all(b"GET /2 HTTP/1.1\r\nHost: a\r\n\r\n").unwrap();
     used.write_all(b"GET /3 HTTP/1.1\r\nHost: a\r\n\r\n").unwrap();
     assert_eq!(soon(drain.wait_idle()).await, DrainReport::default());
 
-    for (client, answers) in [(&mut waiting, 1), (&mut used, 2)] {
+    for (client, answers) in [(&mut queued, 1), (&mut used, 2)] {
         let mut text = String::new();
         client.read_to_string(&mut text).unwrap();
         assert_eq!(text.matches("HTTP/1.1 200 OK").count(), answers, "{text}");
+        assert_eq!(text.matches("connection: close").count(), 1, "{text}");
     }
 }
 

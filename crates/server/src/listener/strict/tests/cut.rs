@@ -48,7 +48,7 @@ impl AsyncRead for Script {
         let Some(mut piece) = self.pieces.pop_front() else { return Poll::Pending };
         let rest = piece.split_off(piece.len().min(buf.remaining()));
         buf.put_slice(&piece);
-        if !rest.is_empty() {
+        if !rest.is_empty() || piece.is_empty() {
             self.pieces.push_front(rest);
         }
         cx.waker().wake_by_ref();
