@@ -7,11 +7,11 @@ use gatewright::prelude::*;
 /// There is nothing to set.
 #[gatewright::config]
 #[derive(Debug)]
-pub struct Settings {}
+pub(crate) struct Settings {}
 
 /// Lets everybody in.
 #[derive(Debug)]
-pub struct OpenDoor;
+pub(crate) struct OpenDoor;
 
 impl Extension for OpenDoor {
     const NAME: &'static str = "open-door";

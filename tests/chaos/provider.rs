@@ -11,11 +11,11 @@ use gatewright::{ProviderTarget, UpstreamCall};
 /// There is nothing to set.
 #[gatewright::config]
 #[derive(Debug)]
-pub struct Settings {}
+pub(crate) struct Settings {}
 
 /// Speaks chat to the simulated provider.
 #[derive(Debug)]
-pub struct Simulated;
+pub(crate) struct Simulated;
 
 impl Extension for Simulated {
     const NAME: &'static str = "openai";

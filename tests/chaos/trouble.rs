@@ -13,7 +13,7 @@ use gatewright::{Failure, FailureKind, Side};
 #[gatewright::config]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[serde(rename_all = "snake_case")]
-pub enum Hook {
+pub(crate) enum Hook {
     /// Of an authenticator.
     Authenticate,
     /// Of a transform, once per request.
@@ -46,7 +46,7 @@ pub enum Hook {
 #[gatewright::config]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[serde(rename_all = "snake_case")]
-pub enum Act {
+pub(crate) enum Act {
     /// Panic.
     Panic,
     /// Return an error.
@@ -64,11 +64,11 @@ pub enum Act {
 /// Where to do what.
 #[gatewright::config]
 #[derive(Clone, Copy, Debug)]
-pub struct Trouble {
+pub(crate) struct Trouble {
     /// The hook.
-    pub at: Hook,
+    pub(crate) at: Hook,
     /// The deed.
-    pub act: Act,
+    pub(crate) act: Act,
 }
 
 impl Extension for Trouble {

@@ -54,7 +54,6 @@ async fn a_body_that_is_no_json_object_is_a_400_that_says_where() {
     for body in bodies {
         let shown = String::from_utf8_lossy(&body[..body.len().min(60)]).into_owned();
         let answer = gateway.post(CHAT, body).send().await.whole().await;
-        println!("{shown}: {:?}", answer.body);
         let error = refused(&gateway, answer, 400).await;
         assert_eq!(error["type"], "invalid_request_error", "{shown}");
         mentions(&error, &["json"]);

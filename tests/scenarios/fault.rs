@@ -35,7 +35,6 @@ async fn check_refused(gateway: &Gateway, request: &Value, status: u16, code: &s
     let start = Instant::now();
     let answer = gateway.chat(request).send().await.whole().await;
     let took = start.elapsed();
-    println!("{what}: {} {:?} in {took:?}", answer.status, answer.body);
     let error = error_of(&answer, status);
     assert_eq!(error["code"], code, "{what}");
     assert!(took < FIRST_BYTE + GAP + SLACK, "{what} took {took:?}");
@@ -189,7 +188,6 @@ async fn check_cut(provider: &SimulatedProvider, gateway: &Gateway, fault: &str,
     let id = answer.id();
     let stream = answer.to_end().await;
     let took = start.elapsed();
-    println!("{fault}: {stream:?} in {took:?}");
     let error = error_event_of(&stream);
     assert_eq!((&error["code"], &error["request_id"]), (&json!(code), &json!(id)), "{fault}");
     assert!(took < GAP + SLACK, "{fault} took {took:?}");

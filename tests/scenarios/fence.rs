@@ -92,7 +92,6 @@ async fn fault_e1_a_hook_that_panics_or_fails_denies_its_exchange_and_only_that(
                 let what = format!("{act} at {at}, streamed: {streamed}");
                 let start = Instant::now();
                 let fate = fate(gateway.chat(&request).send().await).await;
-                println!("{what}: {fate:?}");
                 match fate {
                     Ok(status) if is_seen => assert_eq!(status, 500, "{what}"),
                     Ok(status) => assert_eq!(status, 200, "{what}"),
@@ -124,7 +123,6 @@ async fn fault_e1_where_the_policy_is_to_skip_the_exchange_goes_on_without_the_i
             let mut gateway = troubled(&provider, at, act, Some("skip")).await;
             for request in [chat("x"), streamed_chat("x")] {
                 let what = format!("{act} at {at}, streamed: {}", request["stream"]);
-                println!("{what}");
                 assert_eq!(fate(gateway.chat(&request).send().await).await, Ok(200), "{what}");
             }
             check_alive(&mut gateway, &format!("{act} at {at}")).await;

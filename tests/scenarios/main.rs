@@ -1,8 +1,10 @@
 //! What a user can rely on, shown on the real binary in front of a simulated provider: one file a subject, one test a
 //! promise.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a helper of a test fails the test")]
 
 mod auth;
 mod bad_request;
+mod clients;
 mod command;
 mod crash;
 mod drain;
@@ -19,5 +21,6 @@ mod reload;
 mod secret;
 mod support;
 mod telemetry;
+mod tls;
 mod upstream_error;
 mod usage;
