@@ -1,6 +1,6 @@
 //! Registration: how an extension that is linked in becomes known.
 //!
-//! [`register!`] submits one constant entry per extension through `inventory`. Link order is not
+//! [`register!`](crate::register!) submits one constant entry per extension through `inventory`. Link order is not
 //! stable and means nothing: entries are sorted by name, and order on the data path comes from
 //! configuration only. A binary lists the packages that it expects ([`Expected`]), and
 //! [`Registry::check`] refuses to start when one of them did not register, when a name stands
@@ -297,7 +297,7 @@ macro_rules! register {
     };
 }
 
-/// Puts an instance under one of its points. Part of the expansion of [`register!`].
+/// Puts an instance under one of its points. Part of the expansion of [`register!`](crate::register!).
 #[doc(hidden)]
 #[macro_export]
 macro_rules! attach_point {
