@@ -132,6 +132,31 @@ async fn fault_u1_a_refused_connection_costs_no_time() {
 }
 
 #[tokio::test]
+async fn fault_u2_a_host_that_does_not_even_refuse_is_given_up_after_the_connect_timeout() {
+    let (_first, second, mut gateway) = with_two_targets().await;
+    // A listener whose queue is full answers no further connection.
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let silent = socket.listen(1).unwrap();
+    let address = silent.local_addr().unwrap();
+    let mut held = Vec::new();
+    while let Ok(connected) =
+        tokio::time::timeout(Duration::from_millis(200), tokio::net::TcpStream::connect(address)).await
+    {
+        held.push(connected.unwrap());
+    }
+    gateway.reconfigure_all([
+        ("/providers/first/base_url", json!(format!("http://{address}/v1"))),
+        ("/providers/first/timeouts/connect", json!("300ms")),
+    ]);
+    gateway.wait_for_generation(2).await;
+    let start = Instant::now();
+    check_taken_over(&gateway, &second, &chat("x"), "upstream_unavailable", "silence").await;
+    let took = start.elapsed();
+    assert!(took >= Duration::from_millis(300) && took < Duration::from_secs(2), "{took:?}");
+}
+
+#[tokio::test]
 async fn what_every_target_would_refuse_is_not_tried_again() {
     let (first, second, gateway) = with_two_targets().await;
     for (status, expected) in [(400, 400), (413, 413), (422, 422)] {

@@ -3,11 +3,11 @@
 
 use std::time::{Duration, Instant};
 
-use gatewright_testkit::harness::{End, Gateway};
+use gatewright_testkit::harness::{End, Gateway, eventually};
 use gatewright_testkit::provider::{Answer, Outcome, SimulatedProvider, Step};
 use serde_json::{Value, json};
 
-use crate::support::{chat, error_event_of, error_of, events_of, streamed_chat};
+use crate::support::{chat, delta, error_event_of, error_of, events_of, streamed_chat};
 
 const FIRST_BYTE: Duration = Duration::from_millis(600);
 const GAP: Duration = Duration::from_millis(400);
@@ -266,7 +266,7 @@ async fn a_choice_that_never_finished_makes_the_missing_terminator_an_error() {
     let (provider, gateway) = impatient().await;
     let mut events = events_of(&["a"]);
     // The second choice has begun, and only the first finishes.
-    events.insert(1, crate::support::delta(1, &json!({"content": "b"}), None));
+    events.insert(1, delta(1, &json!({"content": "b"}), None));
     events.pop();
     provider.push(Answer::events(events.iter().map(String::as_str)));
     let stream = gateway.chat(&streamed_chat("x")).send().await.to_end().await;
@@ -277,8 +277,8 @@ async fn a_choice_that_never_finished_makes_the_missing_terminator_an_error() {
 async fn fault_u11_a_line_without_an_end_is_refused_within_bounded_memory() {
     let (provider, gateway) = impatient().await;
     let before = resident_kib(&gateway);
-    let huge = 100 * 1024 * 1024;
-    provider.push(Answer::model(format!("sim?huge_line={huge}")));
+    let huge = format!("data: {{\"choices\":[{{\"delta\":{{\"content\":\"{}", "x".repeat(64 * 1024 * 1024));
+    provider.push(Answer::stream([Step::event(&delta(0, &json!({"content": "x"}), None)), Step::send(huge)]));
     let answer = gateway.chat(&streamed_chat("x")).send().await;
     let id = answer.id();
     let stream = answer.to_end().await;
@@ -288,6 +288,11 @@ async fn fault_u11_a_line_without_an_end_is_refused_within_bounded_memory() {
     let grown = peak_kib(&gateway).saturating_sub(before);
     assert!(grown < 32 * 1024, "{grown} KiB more for one line");
     check_free(&gateway, "a huge line").await;
+}
+
+fn open_files(gateway: &Gateway) -> usize {
+    let id = gateway.process_id().unwrap();
+    std::fs::read_dir(format!("/proc/{id}/fd")).unwrap().count()
 }
 
 fn resident_kib(gateway: &Gateway) -> u64 {
@@ -387,6 +392,8 @@ async fn the_gateway_serves_on_after_every_fault_at_once() {
         "no_usage=1",
         "huge_line=3000000",
     ];
+    gateway.chat(&chat("x")).send().await.whole().await;
+    let files = open_files(&gateway);
     let mut clients = tokio::task::JoinSet::new();
     for n in 0..65 {
         provider.push(Answer::model(format!("sim?{}", faults[n % faults.len()])));
@@ -401,4 +408,6 @@ async fn the_gateway_serves_on_after_every_fault_at_once() {
     let metrics = gateway.metrics().await;
     assert_eq!(metrics.count("gatewright_exchanges_in_flight", &[]), 0);
     assert!(!gateway.log().contains("panicked"), "{}", gateway.log());
+    drop(provider);
+    eventually("as few open files as before", async || (open_files(&gateway) <= files).then_some(())).await;
 }

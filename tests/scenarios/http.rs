@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use gatewright_testkit::harness::{CALLER_KEY, Gateway, within};
-use gatewright_testkit::provider::SimulatedProvider;
+use gatewright_testkit::provider::{Answer, Gate, SimulatedProvider, Step};
 use http_body_util::{BodyExt, Full};
 use hyper::client::conn::http2;
 use hyper_util::rt::{TokioExecutor, TokioIo};
@@ -197,20 +197,65 @@ async fn connections_beyond_the_cap_of_an_address_are_closed_and_the_others_serv
     assert_eq!(connection.send(gateway.chat(&chat("x"))).await.status, 200);
 }
 
-async fn http2_status(gateway: &Gateway) -> Result<(u16, Bytes), String> {
+type Sender = http2::SendRequest<Full<Bytes>>;
+
+/// Connects without TLS as a client that knows that the gateway speaks HTTP/2.
+async fn http2_connection(gateway: &Gateway) -> Result<Sender, String> {
     let socket = TcpStream::connect(gateway.address()).await.map_err(|error| error.to_string())?;
     let handshake = http2::handshake(TokioExecutor::new(), TokioIo::new(socket)).await;
-    let (mut sender, connection) = handshake.map_err(|error| error.to_string())?;
-    let _connection = tokio::spawn(connection);
-    let request = http::Request::post(format!("http://{}/v1/chat/completions", gateway.address()))
+    let (sender, connection) = handshake.map_err(|error| error.to_string())?;
+    tokio::spawn(connection);
+    Ok(sender)
+}
+
+async fn ask_over_http2(mut sender: Sender, body: String) -> Result<(u16, Bytes), String> {
+    let request = http::Request::post("http://gateway.example/v1/chat/completions")
         .header("authorization", format!("Bearer {CALLER_KEY}"))
-        .body(Full::new(Bytes::from(streamed_chat("x").to_string())))
+        .body(Full::new(Bytes::from(body)))
         .unwrap();
-    let answer = within("an answer over HTTP/2", sender.send_request(request))
+    let answer = within("an answer over HTTP/2", sender.send_request(request)).await;
+    let answer = answer.map_err(|error| error.to_string())?;
+    let status = answer.status().as_u16();
+    let body = within("a body over HTTP/2", answer.into_body().collect())
         .await
         .map_err(|error| error.to_string())?;
-    let status = answer.status().as_u16();
-    Ok((status, answer.into_body().collect().await.map_err(|error| error.to_string())?.to_bytes()))
+    Ok((status, body.to_bytes()))
+}
+
+async fn http2_status(gateway: &Gateway) -> Result<(u16, Bytes), String> {
+    ask_over_http2(http2_connection(gateway).await?, streamed_chat("x").to_string()).await
+}
+
+#[tokio::test]
+async fn calls_beyond_the_connections_of_a_provider_wait_for_their_turn_and_not_longer_than_allowed() {
+    let provider = SimulatedProvider::start().await;
+    let gateway = Gateway::in_front_of(&provider)
+        .set("/listeners/0/http2_cleartext", json!(true))
+        .set("/providers/simulated/connections_max", json!(1))
+        .set("/providers/simulated/timeouts", json!({"connect": "400ms"}))
+        .start()
+        .await;
+    // One connection of a client is served by one worker, which has one connection to the provider.
+    let sender = http2_connection(&gateway).await.unwrap();
+    let gate = Gate::new();
+    for _ in 0..2 {
+        provider.push(Answer::json(200, &json!({"choices": []})).after([Step::WaitFor(gate.clone())]));
+    }
+    let first = tokio::spawn(ask_over_http2(sender.clone(), BODY.to_owned()));
+    provider.next_request().await;
+    let start = Instant::now();
+    let (status, body) = ask_over_http2(sender.clone(), BODY.to_owned()).await.unwrap();
+    let took = start.elapsed();
+    assert_eq!(status, 503, "{body:?}");
+    assert!(String::from_utf8_lossy(&body).contains("\"overloaded\""), "{body:?}");
+    assert!(took >= Duration::from_millis(350) && took < Duration::from_secs(2), "{took:?}");
+
+    // One that waits for less long than that gets its turn.
+    let second = tokio::spawn(ask_over_http2(sender, BODY.to_owned()));
+    gate.open();
+    assert_eq!(first.await.unwrap().unwrap().0, 200);
+    gate.open();
+    assert_eq!(second.await.unwrap().unwrap().0, 200);
 }
 
 #[tokio::test]
@@ -238,4 +283,41 @@ async fn every_answer_of_the_edge_is_an_error_object_too() {
     let error: serde_json::Value = serde_json::from_str(body).unwrap();
     assert_eq!(error["error"]["type"], "invalid_request_error");
     assert!(error["error"]["message"].as_str().unwrap().to_lowercase().contains("host"), "{error}");
+}
+
+#[tokio::test]
+async fn fault_n3_a_request_in_the_smallest_pieces_is_the_same_request() {
+    let (provider, gateway) = serving().await;
+    let text = request(&format!("host: x\r\ncontent-length: {}\r\nconnection: close\r\n", BODY.len()), BODY);
+    let mut socket = TcpStream::connect(gateway.address()).await.unwrap();
+    socket.set_nodelay(true).unwrap();
+    for byte in text.as_bytes() {
+        socket.write_all(&[*byte]).await.unwrap();
+        tokio::task::yield_now().await;
+    }
+    let (answer, _) = wait_for_close(socket).await;
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    assert_eq!(provider.next_request().await.body, BODY);
+}
+
+#[tokio::test]
+async fn a_client_that_asks_before_it_sends_is_told_to_go_on_or_refused() {
+    let (provider, gateway) = serving().await;
+    let head =
+        format!("host: x\r\ncontent-length: {}\r\nexpect: 100-continue\r\nconnection: close\r\n", BODY.len());
+    let mut socket = TcpStream::connect(gateway.address()).await.unwrap();
+    socket.write_all(request(&head, "").as_bytes()).await.unwrap();
+    let mut go_on = [0; 25];
+    within("the word to go on", socket.read_exact(&mut go_on)).await.unwrap();
+    assert_eq!(&go_on, b"HTTP/1.1 100 Continue\r\n\r\n");
+    socket.write_all(BODY.as_bytes()).await.unwrap();
+    let (answer, _) = wait_for_close(socket).await;
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    assert_eq!(provider.next_request().await.body, BODY);
+
+    let stranger = request(&head, "").replace(CALLER_KEY, "nobody-knows-me");
+    let mut socket = TcpStream::connect(gateway.address()).await.unwrap();
+    socket.write_all(stranger.as_bytes()).await.unwrap();
+    let (answer, _) = wait_for_close(socket).await;
+    assert!(answer.starts_with("HTTP/1.1 401"), "nothing is asked for that is not wanted: {answer}");
 }

@@ -177,6 +177,7 @@ async fn the_provider_gets_its_own_credential_and_configured_headers_and_none_of
         .await;
     let answer = gateway
         .chat(&chat("x"))
+        .header("accept-encoding", "gzip, br")
         .header("cookie", "session=caller-secret")
         .header("proxy-authorization", "Basic caller-secret")
         .header("x-api-key", "caller-secret")
@@ -190,6 +191,7 @@ async fn the_provider_gets_its_own_credential_and_configured_headers_and_none_of
     assert_eq!(request.header("x-team"), Some("platform"));
     assert_eq!(request.header("content-type"), Some("application/json"));
     assert_eq!(request.header("host"), Some(provider.address().to_string().as_str()));
+    assert_eq!(request.header("accept-encoding").unwrap_or("identity"), "identity", "answers are read here");
     for (name, value) in &request.headers {
         let value = value.to_str().unwrap();
         assert!(!value.contains("caller-secret") && !value.contains(CALLER_KEY), "{name}: {value}");
@@ -244,4 +246,26 @@ async fn a_connection_serves_one_request_after_the_other() {
     }
     assert!(answer.then_connection().await.0.end == End::Clean);
     assert_eq!(provider.connections(), 1, "and the way to the provider is used again too");
+}
+
+#[tokio::test]
+async fn long_prompts_and_long_answers_pass_whole() {
+    let (provider, gateway) = serving().await;
+    let long = "x\u{e4}\u{1f600} ".repeat(1024 * 1024);
+    let request = json!({"model": "small", "messages": [{"role": "user", "content": long}]}).to_string();
+    assert!(request.len() > 8 * 1024 * 1024);
+    let choice =
+        json!({"index": 0, "message": {"role": "assistant", "content": long}, "finish_reason": "stop"});
+    let whole = json!({"choices": [choice]});
+    provider.push(Answer::json(200, &whole));
+    let answer = gateway.post("/v1/chat/completions", request.clone()).send().await.whole().await;
+    assert!(answer.body == whole.to_string(), "{} bytes", answer.body.len());
+    assert!(provider.next_request().await.body == request);
+
+    let piece = "x".repeat(200_000);
+    let events: Vec<String> = events_of(&[piece.as_str(); 20]);
+    let body: String = events.iter().map(|event| format!("data: {event}\n\n")).collect();
+    provider.push(Answer::events(events.iter().map(String::as_str)));
+    let stream = gateway.chat(&streamed_chat("x")).send().await.to_end().await;
+    assert!(stream.body == body, "{} of {} bytes", stream.body.len(), body.len());
 }
