@@ -142,8 +142,10 @@ impl<C: Graceful> Future for Connection<C> {
             };
             match waiting {
                 Waiting::Head if !C::TELLS_CLIENT => activity.expire_head(),
-                Waiting::Request | Waiting::LastRequest => this.http.as_mut().graceful_shutdown(),
-                Waiting::Application | Waiting::Head | Waiting::Reader | Waiting::Goodbye => {
+                Waiting::Head | Waiting::Request | Waiting::LastRequest => {
+                    this.http.as_mut().graceful_shutdown();
+                }
+                Waiting::Application | Waiting::Reader | Waiting::Goodbye => {
                     return dropped(this.info, waiting.name());
                 }
             }

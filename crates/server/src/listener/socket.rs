@@ -109,7 +109,15 @@ impl<T: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Socket<T> {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
+        // TLS takes bytes before the socket does, so it may be the flush that does not get on.
+        let outcome = Pin::new(&mut self.stream).poll_flush(cx);
+        let activity = self.info.activity();
+        match outcome {
+            Poll::Ready(_) if activity.is_write_blocked() => activity.wrote(),
+            Poll::Ready(_) => {}
+            Poll::Pending => activity.write_blocks(),
+        }
+        outcome
     }
 
     /// Closes the sending half. Where the client may still be sending, what it sends is read and thrown

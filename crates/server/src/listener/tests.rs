@@ -169,6 +169,18 @@ async fn a_body_that_stops_is_answered_with_408_and_the_connection_closed() {
 }
 
 #[tokio::test]
+async fn a_client_that_asks_before_it_sends_its_body_is_told_to_go_on() {
+    let (application, _asked) = echo();
+    let address = serve(options(), &quick_drain(), application);
+    let mut client = connect(address).await;
+    let head = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\nExpect: 100-continue\r\n\r\n";
+    client.write_all(head).await.unwrap();
+    read_until(&mut client, "HTTP/1.1 100 Continue\r\n\r\n").await;
+    client.write_all(b"body").await.unwrap();
+    read_until(&mut client, "POST / body").await;
+}
+
+#[tokio::test]
 async fn a_client_that_does_not_read_is_dropped() {
     let mut options = options();
     options.limits.write_stall_timeout = SHORT;
