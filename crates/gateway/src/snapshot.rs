@@ -99,6 +99,7 @@ fn destination(plan: &ProviderPlan, old: Option<&Arc<Provider>>) -> Result<Arc<D
             Http2::PriorKnowledge => gatewright_upstream::Http2::PriorKnowledge,
         },
         connections_max: plan.connections_max,
+        wait_max: plan.timeouts.connect,
         extra_roots_pem: plan.extra_roots_pem.as_ref().map(|pem| pem.as_bytes().to_vec()).unwrap_or_default(),
         ..DestinationSettings::new(Arc::new(origin))
     };
