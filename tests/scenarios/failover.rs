@@ -16,7 +16,7 @@ async fn with_two_targets() -> (SimulatedProvider, SimulatedProvider, Gateway) {
         {"provider": "first", "model": "one", "price": price},
         {"provider": "second", "model": "two", "price": price},
     ]);
-    let timeouts = json!({"first_byte": "500ms", "gap": "400ms"});
+    let timeouts = json!({"first_byte": "1200ms", "gap": "400ms"});
     let gateway = Gateway::builder()
         .provider("first", &first)
         .provider("second", &second)

@@ -9,14 +9,14 @@ use serde_json::{Value, json};
 
 use crate::support::{chat, delta, error_event_of, error_of, events_of, streamed_chat};
 
-const FIRST_BYTE: Duration = Duration::from_millis(600);
+const FIRST_BYTE: Duration = Duration::from_millis(1_200);
 const GAP: Duration = Duration::from_millis(400);
 /// What a machine that does much else may add to a deadline.
 const SLACK: Duration = Duration::from_secs(2);
 
 async fn impatient() -> (SimulatedProvider, Gateway) {
     let provider = SimulatedProvider::start().await;
-    let timeouts = json!({"connect": "500ms", "first_byte": "600ms", "gap": "400ms", "total": "30s"});
+    let timeouts = json!({"connect": "500ms", "first_byte": "1200ms", "gap": "400ms", "total": "30s"});
     let gateway = Gateway::in_front_of(&provider)
         .set("/providers/simulated/timeouts", timeouts)
         .extension(
@@ -316,7 +316,7 @@ async fn fault_u11_a_connection_on_which_a_stream_failed_is_not_used_again() {
     let (_, mut connection) = gateway.chat(&chat("x")).send().await.then_connection().await;
     assert_eq!(provider.connections(), 1);
     for fault in ["malformed_after=3", "error_event_after=3"] {
-        provider.push(Answer::model(format!("sim?{fault}&tokens=2000")));
+        provider.push(Answer::model(format!("sim?{fault}&tokens=200")));
         connection.ready().await;
         let answer = connection.send(gateway.chat(&streamed_chat("x"))).await;
         let (stream, next) = answer.then_connection().await;
@@ -350,7 +350,14 @@ async fn a_call_that_takes_longer_than_it_may_as_a_whole_is_ended() {
         .set("/providers/simulated/timeouts", json!({"total": "500ms"}))
         .start()
         .await;
-    provider.push(Answer::model("sim?tokens=2000&rate=50"));
+    let mut steps = vec![Step::event(&events_of(&[])[0])];
+    for _ in 0..100 {
+        steps.extend([
+            Step::Wait(Duration::from_millis(50)),
+            Step::event(&delta(0, &json!({"content": "x"}), None)),
+        ]);
+    }
+    provider.push(Answer::stream(steps));
     let answer = gateway.chat(&streamed_chat("x")).send().await;
     let id = answer.id();
     let start = Instant::now();
@@ -374,7 +381,7 @@ async fn a_stream_that_was_asked_for_and_comes_whole_is_answered_whole() {
 async fn the_gateway_serves_on_after_every_fault_at_once() {
     let (provider, gateway) = impatient().await;
     drop(gateway);
-    let timeouts = json!({"first_byte": "600ms", "gap": "400ms"});
+    let timeouts = json!({"first_byte": "1200ms", "gap": "400ms"});
     let gateway =
         Gateway::in_front_of(&provider).set("/providers/simulated/timeouts", timeouts).start().await;
     let faults = [

@@ -13,7 +13,7 @@ async fn over_http2() -> (SimulatedProvider, Gateway) {
     let provider = SimulatedProvider::start().await;
     let gateway = Gateway::in_front_of(&provider)
         .set("/providers/simulated/http2", json!("prior_knowledge"))
-        .set("/providers/simulated/timeouts", json!({"first_byte": "600ms", "gap": "400ms"}))
+        .set("/providers/simulated/timeouts", json!({"first_byte": "1200ms", "gap": "400ms"}))
         .start()
         .await;
     (provider, gateway)
