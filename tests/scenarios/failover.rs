@@ -167,6 +167,18 @@ async fn what_every_target_would_refuse_is_not_tried_again() {
 }
 
 #[tokio::test]
+async fn fault_u9_a_burst_of_failures_asks_each_target_once_for_each_request() {
+    let (first, second, gateway) = with_two_targets().await;
+    for _ in 0..30 {
+        first.push(Answer::model("sim?status=503"));
+        second.push(Answer::model("sim?status=529"));
+        error_of(&gateway.chat(&chat("x")).send().await.whole().await, 503);
+    }
+    assert_eq!((first.requests().len(), second.requests().len()), (30, 30));
+    assert_eq!(gateway.records().await.len(), 60, "one record for each attempt");
+}
+
+#[tokio::test]
 async fn after_the_first_byte_there_is_no_second_try() {
     let (first, second, gateway) = with_two_targets().await;
     for fault in

@@ -293,7 +293,7 @@ impl Gateway {
         self.log_line(&format!("the access line of {id}"), is_meant).await
     }
 
-    /// The usage records, oldest first.
+    /// All usage records, oldest first; beyond ten thousand the oldest are left out.
     ///
     /// # Panics
     /// If the ledger cannot be read.
@@ -301,7 +301,18 @@ impl Gateway {
     /// # Cancellation
     /// Nothing changes.
     pub async fn records(&self) -> Vec<UsageRow> {
-        let mut records = self.ledger().recent(RECORDS_MAX).await.expect("the ledger can be read");
+        self.newest_records(RECORDS_MAX).await
+    }
+
+    /// The newest usage records, oldest first.
+    ///
+    /// # Panics
+    /// If the ledger cannot be read.
+    ///
+    /// # Cancellation
+    /// Nothing changes.
+    pub async fn newest_records(&self, count: u32) -> Vec<UsageRow> {
+        let mut records = self.ledger().recent(count).await.expect("the ledger can be read");
         records.reverse();
         records
     }
