@@ -11,7 +11,7 @@ use gatewright::service::{Clock, SystemClock};
 use gatewright_config::{
     Inputs, LastGood, Loaded, ProcessEnvironment, Settings, Watch, load, load_sources, store_path,
 };
-use gatewright_pipeline::{CutSwitch, PathSettings};
+use gatewright_pipeline::{CutSwitch, PathSettings, with_causes};
 use gatewright_server::admin::{Admin, Pulse};
 use gatewright_server::drain::{Drain, DrainReport, DrainTimes, Phase};
 use gatewright_server::listener::{Limits as ListenerBounds, Listener, ListenerOptions};
@@ -394,17 +394,6 @@ fn announce(listeners: &[Listener], admin: SocketAddr, settings: &Settings) {
         tracing::info!(name = settings.name, url = format!("{scheme}://{address}"), "Listening");
     }
     tracing::info!(%admin, workers = settings.workers, "Ready");
-}
-
-fn with_causes(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    text
 }
 
 /// The signals that the process understands.

@@ -52,6 +52,19 @@ impl Refusal {
     }
 }
 
+/// An error with everything that caused it, on one line for the log.
+#[must_use]
+pub fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
+}
+
 /// The machine-readable code of a failure.
 pub(crate) fn code_of(failure: &Failure) -> std::borrow::Cow<'static, str> {
     failure.code.clone().unwrap_or_else(|| row(failure.kind).code.unwrap_or("invalid_request").into())

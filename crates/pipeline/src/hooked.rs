@@ -16,6 +16,7 @@ use gatewright::registry::Instance;
 use gatewright::{ExtError, Failure, FailureKind, HookResult, InstanceId, Side};
 use gatewright_policy::{InstancePlan, OnFailure, RunMode};
 
+use crate::failure::with_causes;
 use crate::observer::{HookEvent, HookOutcome};
 use crate::worker::Worker;
 
@@ -127,7 +128,9 @@ impl Hooked {
     /// What a fault means for the exchange: `None` when it goes on without this instance.
     pub(crate) fn judge(&self, point: Point, fault: &Fault) -> Option<Failure> {
         let (policy, cause) = match fault {
-            Fault::Error(error) => (self.on_error, format!("returned an error: {}", chain(error))),
+            Fault::Error(error) => {
+                (self.on_error, format!("returned an error: {}", with_causes(error.cause())))
+            }
             Fault::Timeout(after) => (self.on_timeout, format!("did not finish within {after:?}")),
             Fault::Panic(text) => (self.on_panic, format!("panicked: {text}")),
         };
@@ -164,17 +167,6 @@ const fn default_policy(point: Point) -> OnFailure {
         Point::UsageSink => OnFailure::Skip,
         _ => OnFailure::Deny,
     }
-}
-
-fn chain(error: &ExtError) -> String {
-    let mut text = error.to_string();
-    let mut source = error.cause().source();
-    while let Some(cause) = source {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    text
 }
 
 fn panic_text(payload: &(dyn std::any::Any + Send)) -> Box<str> {

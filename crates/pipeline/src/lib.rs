@@ -24,7 +24,7 @@ mod worker;
 pub use answer::AnswerBody;
 pub use course::Course;
 pub use cut::{CutSignal, CutSwitch};
-pub use failure::Refusal;
+pub use failure::{Refusal, with_causes};
 pub use hooked::Hooked;
 pub use ledger::{Ledger, NoLedger, Receipt};
 pub use models::{ModelAnswer, ModelView, models};

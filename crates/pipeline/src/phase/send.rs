@@ -13,6 +13,7 @@ use http::uri::PathAndQuery;
 use http_body::Body;
 
 use crate::course::Course;
+use crate::failure::with_causes;
 use crate::phase::encode::Encoded;
 use crate::state::Picked;
 
@@ -141,7 +142,7 @@ pub(crate) fn send_failure(picked: &Picked, error: &SendError) -> Failure {
         _ => (FailureKind::Unavailable, format!("the provider `{name}` cannot be reached")),
     };
     let retry = if error.is_retry_safe() { Retry::Safe } else { Retry::Unsafe };
-    Failure::new(Side::Upstream, kind, text).with_retry(retry).with_detail(chain(error))
+    Failure::new(Side::Upstream, kind, text).with_retry(retry).with_detail(with_causes(error))
 }
 
 /// What a break in the middle of an answer looks like to a client.
@@ -158,16 +159,5 @@ pub(crate) fn read_failure(error: &ReadError) -> Failure {
         }
         _ => (FailureKind::Unavailable, "the provider broke off its answer".to_owned()),
     };
-    Failure::new(Side::Upstream, kind, text).with_detail(chain(error))
-}
-
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    text
+    Failure::new(Side::Upstream, kind, text).with_detail(with_causes(error))
 }
