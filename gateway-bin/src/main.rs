@@ -11,11 +11,11 @@ use gatewright_provider_openai as _;
 
 /// The extension packages that this binary is to contain; the start checks that they registered.
 const EXPECTED: &[Expected] = &[
-    Expected { package: "gatewright-ext-enrich", listed_in: "gateway-bin/Cargo.toml" },
-    Expected { package: "gatewright-ext-mask", listed_in: "gateway-bin/Cargo.toml" },
-    Expected { package: "gatewright-ext-request-limits", listed_in: "gateway-bin/Cargo.toml" },
-    Expected { package: "gatewright-ext-static-keys", listed_in: "gateway-bin/Cargo.toml" },
-    Expected { package: "gatewright-provider-openai", listed_in: "gateway-bin/Cargo.toml" },
+    Expected { package: "gatewright-ext-enrich", listed_in: "gateway-bin/Cargo.toml", points: None },
+    Expected { package: "gatewright-ext-mask", listed_in: "gateway-bin/Cargo.toml", points: None },
+    Expected { package: "gatewright-ext-request-limits", listed_in: "gateway-bin/Cargo.toml", points: None },
+    Expected { package: "gatewright-ext-static-keys", listed_in: "gateway-bin/Cargo.toml", points: None },
+    Expected { package: "gatewright-provider-openai", listed_in: "gateway-bin/Cargo.toml", points: None },
 ];
 
 fn main() -> ExitCode {
@@ -23,5 +23,7 @@ fn main() -> ExitCode {
         name: "gatewright",
         version: env!("CARGO_PKG_VERSION"),
         expected: EXPECTED,
+        allow_unlisted: false,
+        info: option_env!("GATEWRIGHT_BUILD_INFO"),
     })
 }

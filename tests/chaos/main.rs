@@ -11,9 +11,15 @@ use std::process::ExitCode;
 use gatewright_gateway::{Build, Expected};
 
 const EXPECTED: &[Expected] =
-    &[Expected { package: env!("CARGO_PKG_NAME"), listed_in: "tests/chaos/main.rs" }];
+    &[Expected { package: env!("CARGO_PKG_NAME"), listed_in: "tests/chaos/main.rs", points: None }];
 
 fn main() -> ExitCode {
     let version = env!("CARGO_PKG_VERSION");
-    gatewright_gateway::run(&Build { name: "gatewright-chaos", version, expected: EXPECTED })
+    gatewright_gateway::run(&Build {
+        name: "gatewright-chaos",
+        version,
+        expected: EXPECTED,
+        allow_unlisted: false,
+        info: None,
+    })
 }

@@ -29,6 +29,7 @@ pub(crate) fn names(root: &Node, extensions: &dyn ExtensionCatalogue, problems: 
 pub(crate) fn sense(root: &Node, problems: &mut Problems) {
     network::listeners(root, problems);
     network::providers(root, problems);
+    network::egress(root, problems);
     route::routes(root, problems);
     route::models(root, problems);
 }

@@ -14,6 +14,18 @@ pub trait ExtensionCatalogue {
 
     /// The points that an extension implements; `None` where no extension has the name.
     fn points(&self, name: &str) -> Option<&[Point]>;
+
+    /// The values that an extension stores for others.
+    fn provides(&self, name: &str) -> &[&'static str] {
+        let _ = name;
+        &[]
+    }
+
+    /// The values of others that an extension reads.
+    fn needs(&self, name: &str) -> &[&'static str] {
+        let _ = name;
+        &[]
+    }
 }
 
 impl ExtensionCatalogue for Registry {
@@ -27,5 +39,13 @@ impl ExtensionCatalogue for Registry {
 
     fn points(&self, name: &str) -> Option<&[Point]> {
         self.get(name).map(|extension| extension.points)
+    }
+
+    fn provides(&self, name: &str) -> &[&'static str] {
+        self.get(name).map_or(&[], |extension| extension.provides)
+    }
+
+    fn needs(&self, name: &str) -> &[&'static str] {
+        self.get(name).map_or(&[], |extension| extension.needs)
     }
 }

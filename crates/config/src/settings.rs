@@ -120,6 +120,8 @@ pub struct TelemetrySettings {
     pub log_level: String,
     /// Whether every exchange writes one line.
     pub access_log: bool,
+    /// Whether answers say in a header which hooks ran.
+    pub trace_header: bool,
 }
 
 /// How log lines look.

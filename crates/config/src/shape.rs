@@ -72,6 +72,10 @@ pub(crate) struct Shape {
     #[serde(default)]
     pub(crate) authenticate: Vec<String>,
 
+    /// The ids of the instances that receive audit records: refusals, cuts, failures of extensions, reloads.
+    #[serde(default)]
+    pub(crate) audit: Vec<String>,
+
     /// The extension instances.
     #[serde(default)]
     pub(crate) extensions: Vec<Instance>,

@@ -11,11 +11,14 @@ use std::time::Instant;
 
 use http::HeaderMap;
 
+use crate::ask::{AskExchange, AskHost, Bill};
 use crate::dialect::{Dialect, Operation};
-use crate::{ModelName, Principal, ProviderName, RequestId, RouteName, Usage};
+use crate::{
+    BoxFuture, Failure, FailureKind, LlmRequest, LlmResponse, ModelName, Principal, ProviderName, RequestId,
+    RouteName, Side, Usage,
+};
 
 /// The context of one exchange. Owned, so that a hook can move it to another task.
-#[derive(Debug)]
 pub struct RequestCx {
     id: RequestId,
     principal: Arc<Principal>,
@@ -29,6 +32,8 @@ pub struct RequestCx {
     client_headers: Arc<HeaderMap>,
     instance: u32,
     slots: Slots,
+    model_access: Option<ModelAccess>,
+    bill: Option<Arc<Bill>>,
     /// Labels that flow into usage records.
     pub tags: Tags,
     /// Headers to add to the call that goes to the provider.
@@ -69,6 +74,13 @@ pub struct SideEffects {
     response_headers: HeaderMap,
 }
 
+/// How further questions reach a model.
+#[derive(Clone)]
+struct ModelAccess {
+    host: Arc<dyn AskHost>,
+    snapshot: Arc<dyn Any + Send + Sync>,
+}
+
 /// One try at one target.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AttemptInfo {
@@ -97,6 +109,8 @@ impl RequestCx {
             attempt: None,
             instance: 0,
             slots: Slots::default(),
+            model_access: None,
+            bill: None,
             tags: Tags::default(),
             upstream_headers: HeaderMap::new(),
             response_headers: HeaderMap::new(),
@@ -181,6 +195,53 @@ impl RequestCx {
         self.slots.get(None)
     }
 
+    /// Asks the model a further question on behalf of this exchange and its caller: the repair of an answer, a
+    /// judgement on it. The answer is whole, whatever `request` says, and comes from one of the model's targets
+    /// by the same rules as the exchange's own.
+    ///
+    /// It is recorded as an attempt of its own under the exchange's id, its tokens count into every reservation
+    /// of the exchange, and no transform and no filter sees it. An exchange has at most
+    /// [`ASKS_MAX`](crate::ASKS_MAX) such questions. The instance's deadline bounds the hook that waits for it.
+    ///
+    /// # Errors
+    ///
+    /// What the provider or the way to it says, as for any exchange, and that no question is left.
+    ///
+    /// # Cancellation
+    ///
+    /// The call is aborted and recorded as such.
+    pub fn ask(&mut self, request: LlmRequest) -> BoxFuture<'static, Result<LlmResponse, Failure>> {
+        let bill = Arc::clone(self.bill.get_or_insert_default());
+        match self.model_access.clone() {
+            Some(ModelAccess { host, snapshot }) if bill.take().is_some() => {
+                let exchange = AskExchange {
+                    id: self.id,
+                    principal: Arc::clone(&self.principal),
+                    route: self.route.clone(),
+                    model: self.model.clone(),
+                    snapshot,
+                    bill,
+                };
+                host.ask(exchange, request)
+            }
+            Some(_) => Box::pin(std::future::ready(Err(no_question("no further question is left")))),
+            None => Box::pin(std::future::ready(Err(no_question("no model can be asked here")))),
+        }
+    }
+
+    /// Lets hooks ask further questions. The host calls it.
+    #[doc(hidden)]
+    pub fn give_model_access(&mut self, host: Arc<dyn AskHost>, snapshot: Arc<dyn Any + Send + Sync>) {
+        self.model_access = Some(ModelAccess { host, snapshot });
+    }
+
+    /// What further questions consumed. The host reads it.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn asked_usage(&self) -> Usage {
+        self.bill.as_ref().map(|bill| bill.usage()).unwrap_or_default()
+    }
+
     /// What a hook can change outside of its own state. The host keeps it while an instance only
     /// watches.
     #[doc(hidden)]
@@ -211,6 +272,22 @@ impl RequestCx {
     #[doc(hidden)]
     pub fn begin_attempt(&mut self, attempt: AttemptInfo) {
         self.attempt = Some(attempt);
+    }
+}
+
+fn no_question(text: &'static str) -> Failure {
+    Failure::new(Side::Gateway, FailureKind::Extension, text)
+}
+
+impl std::fmt::Debug for RequestCx {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RequestCx")
+            .field("id", &self.id)
+            .field("route", &self.route)
+            .field("model", &self.model)
+            .field("attempt", &self.attempt)
+            .field("tags", &self.tags)
+            .finish_non_exhaustive()
     }
 }
 

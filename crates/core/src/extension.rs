@@ -1,5 +1,6 @@
 //! The static part of an extension: its name, its settings, its life.
 
+use std::any::Any;
 use std::borrow::Cow;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -8,7 +9,14 @@ use std::time::Duration;
 use serde::de::DeserializeOwned;
 
 use crate::InstanceId;
+use crate::service::cache::Cache;
+use crate::service::http::Http;
+use crate::service::key_value::KeyValue;
 use crate::service::limits::Limits;
+use crate::service::meter::Meter;
+use crate::service::secrets::Secrets;
+use crate::service::sql::Sql;
+use crate::service::task::TaskScope;
 use crate::service::{Clock, Random};
 
 /// Why an instance could not be built.
@@ -57,7 +65,16 @@ pub trait Extension: Sized + Send + Sync + 'static {
     /// The settings, usually a struct under [`#[gatewright::config]`](crate::config).
     type Config: DeserializeOwned + schemars::JsonSchema + Send + 'static;
 
+    /// Names of public values ([`RequestCx::put`](crate::RequestCx::put)) that this extension stores for others.
+    const PROVIDES: &'static [&'static str] = &[];
+
+    /// Names of public values that this extension reads. A route that runs it without one that provides them
+    /// earlier is refused when the configuration is checked.
+    const NEEDS: &'static [&'static str] = &[];
+
     /// Makes an instance. Compile patterns and check settings here, not per request.
+    ///
+    /// It runs for `check` as well, so leave what reaches outside to [`Extension::start`].
     ///
     /// # Errors
     ///
@@ -65,19 +82,34 @@ pub trait Extension: Sized + Send + Sync + 'static {
     /// keeps its previous configuration.
     fn create(config: Self::Config, env: ExtEnv) -> impl Future<Output = Result<Self, BuildError>> + Send;
 
+    /// Begins the work of an instance, once every instance of the configuration was created and before any
+    /// exchange sees it. Background work goes into `tasks`.
+    ///
+    /// # Errors
+    ///
+    /// A [`BuildError`]; the gateway then does not start, or keeps its previous configuration.
+    ///
+    /// # Cancellation
+    ///
+    /// Dropped when it takes longer than 30 seconds.
+    fn start(self: &Arc<Self>, tasks: &mut TaskScope) -> impl Future<Output = Result<(), BuildError>> + Send {
+        let _ = tasks;
+        async { Ok(()) }
+    }
+
     /// Whether the instance can do its work; joins `/readyz`.
     fn ready(&self) -> bool {
         true
     }
 
-    /// Called after the last exchange that used the instance.
+    /// Called after the last exchange that used the instance, and after its tasks were ended.
     fn stop(&self, within: Duration) -> impl Future<Output = ()> + Send {
         let _ = within;
         async {}
     }
 }
 
-/// What the host gives to an instance.
+/// What the host gives to an instance. Every service has a fake in the test kit.
 #[derive(Clone)]
 pub struct ExtEnv {
     /// The instance's id in the configuration.
@@ -88,8 +120,32 @@ pub struct ExtEnv {
     pub random: Arc<dyn Random>,
     /// Counters that outlive the instance.
     pub limits: Arc<dyn Limits>,
+    /// Calls to the origins under `egress` of the instance's configuration, within its deadline.
+    pub http: Arc<dyn Http>,
+    /// A cache of the instance's own.
+    pub cache: Arc<dyn Cache>,
+    /// Durable values of the instance's own.
+    pub kv: Arc<dyn KeyValue>,
+    /// A database of the instance's own.
+    pub sql: Arc<dyn Sql>,
+    /// The secrets under `secrets` of the instance's configuration.
+    pub secrets: Arc<dyn Secrets>,
+    /// Metrics under the extension's own name.
+    pub meter: Arc<dyn Meter>,
     /// A directory of the instance's own. Create it before use; nobody else writes there.
     pub data_dir: PathBuf,
+    /// The instance that this one replaces. The host sets it.
+    #[doc(hidden)]
+    pub predecessor: Option<Arc<dyn Any + Send + Sync>>,
+}
+
+impl ExtEnv {
+    /// The instance that this one replaces on a reload, for taking over its state. `None` at the first start, and
+    /// where the id belonged to another extension.
+    #[must_use]
+    pub fn previous<E: Extension>(&self) -> Option<Arc<E>> {
+        Arc::clone(self.predecessor.as_ref()?).downcast().ok()
+    }
 }
 
 impl std::fmt::Debug for ExtEnv {

@@ -13,6 +13,7 @@
 // this crate's own tests and doc tests use them as well.
 extern crate self as gatewright;
 
+mod ask;
 mod context;
 mod decision;
 pub mod dialect;
@@ -33,6 +34,9 @@ mod stream;
 pub mod text;
 mod usage;
 
+pub use ask::ASKS_MAX;
+#[doc(hidden)]
+pub use ask::{AskExchange, AskHost, Bill};
 pub use async_trait::async_trait;
 pub use context::{AttemptInfo, RequestCx, RequestFacts, SideEffects, Slots, StreamCx, Tags};
 pub use decision::{Denial, ExtError, Flow, HookResult};
@@ -41,9 +45,13 @@ pub use failure::{Failure, FailureKind, Retry, Side};
 pub use gatewright_macros::config;
 pub use id::{InstanceId, ModelName, ProviderName, RequestId, RouteName, TenantId};
 pub use money::Money;
+pub use point::audit::{AuditAction, AuditRecord, AuditSink};
 pub use point::auth::{AuthVerdict, Authenticator, RequestHead};
+pub use point::credential::{CredentialProvider, CredentialQuery, CredentialScope, Found, Shown};
+pub use point::estimator::TokenEstimator;
 pub use point::filter::{FilterPlan, ResponseFilter, StreamFilter, StreamFlow};
 pub use point::limiter::{Admission, Estimate, LimitHint, LimitPhase, Limiter, Progress, Reservation, TopUp};
+pub use point::picker::{Candidate, TargetPicker, Try, TryResult};
 pub use point::provider::{ProviderAdapter, ProviderTarget, UpstreamCall};
 pub use point::sink::UsageSink;
 pub use point::transform::{RequestTransform, TransformPhase};
@@ -56,7 +64,7 @@ pub use text::{HoldBack, Lane, LaneKind, LaneMask, Overflow, TextPatterns, TextW
 pub use usage::{Usage, UsageSource};
 
 // What the macros of this crate expand to; an extension needs no dependency but this one.
-pub use {bytes, http, inventory, schemars, serde, serde_json};
+pub use {bytes, http, inventory, schemars, serde, serde_json, tracing};
 
 /// A boxed, sendable future, as object-safe hooks return it.
 pub type BoxFuture<'a, T> = std::pin::Pin<Box<dyn Future<Output = T> + Send + 'a>>;

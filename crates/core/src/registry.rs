@@ -6,15 +6,19 @@
 //! [`Registry::check`] refuses to start when one of them did not register, when a name stands
 //! twice, or when a package that is not listed registered.
 
+use std::any::Any;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+mod needs;
+
 use crate::point::Point;
+use crate::service::task::{Task, TaskScope};
 use crate::{
-    Authenticator, BoxFuture, BuildError, ExtEnv, Extension, Limiter, ProviderAdapter, RequestTransform,
-    ResponseFilter, Settings, UsageSink,
+    AuditSink, Authenticator, BoxFuture, BuildError, CredentialProvider, ExtEnv, Extension, Limiter,
+    ProviderAdapter, RequestTransform, ResponseFilter, Settings, TargetPicker, TokenEstimator, UsageSink,
 };
 
 /// An instance in the making.
@@ -33,6 +37,10 @@ pub struct Registration {
     pub module: &'static str,
     /// The points that it implements.
     pub points: &'static [Point],
+    /// The public values that it stores for others, see [`Extension::PROVIDES`].
+    pub provides: &'static [&'static str],
+    /// The public values of others that it reads, see [`Extension::NEEDS`].
+    pub needs: &'static [&'static str],
     /// The JSON Schema of its settings.
     pub schema: fn() -> serde_json::Value,
     /// Makes an instance.
@@ -62,10 +70,18 @@ pub struct Instance {
     pub limiter: Option<Arc<dyn Limiter>>,
     /// As a response filter.
     pub response: Option<Arc<dyn ResponseFilter>>,
+    /// As a credential provider.
+    pub credential: Option<Arc<dyn CredentialProvider>>,
+    /// As a target picker.
+    pub picker: Option<Arc<dyn TargetPicker>>,
     /// As a provider adapter.
     pub provider: Option<Arc<dyn ProviderAdapter>>,
+    /// As a token estimator.
+    pub estimator: Option<Arc<dyn TokenEstimator>>,
     /// As a usage sink.
     pub sink: Option<Arc<dyn UsageSink>>,
+    /// As an audit sink.
+    pub audit: Option<Arc<dyn AuditSink>>,
 }
 
 impl Instance {
@@ -79,8 +95,12 @@ impl Instance {
             request: None,
             limiter: None,
             response: None,
+            credential: None,
+            picker: None,
             provider: None,
+            estimator: None,
             sink: None,
+            audit: None,
         }
     }
 }
@@ -93,19 +113,35 @@ impl fmt::Debug for Instance {
 
 /// The object-safe part of [`Extension`].
 pub trait Life: Send + Sync {
+    /// See [`Extension::start`]. Returns the tasks that the instance wants to have run.
+    fn begin(self: Arc<Self>) -> BoxFuture<'static, Result<Vec<Task>, BuildError>>;
     /// See [`Extension::ready`].
     fn is_ready(&self) -> bool;
     /// See [`Extension::stop`].
     fn shut_down(&self, within: Duration) -> BoxFuture<'_, ()>;
+    /// The instance itself, for its successor.
+    fn as_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync>;
 }
 
 impl<E: Extension> Life for E {
+    fn begin(self: Arc<Self>) -> BoxFuture<'static, Result<Vec<Task>, BuildError>> {
+        Box::pin(async move {
+            let mut tasks = TaskScope::default();
+            self.start(&mut tasks).await?;
+            Ok(tasks.into_tasks())
+        })
+    }
+
     fn is_ready(&self) -> bool {
         self.ready()
     }
 
     fn shut_down(&self, within: Duration) -> BoxFuture<'_, ()> {
         Box::pin(self.stop(within))
+    }
+
+    fn as_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync> {
+        self
     }
 }
 
@@ -114,8 +150,10 @@ impl<E: Extension> Life for E {
 pub struct Expected {
     /// The Cargo package.
     pub package: &'static str,
-    /// Where the build names it, for the error message.
+    /// Where the build names it, as file, line and key, for the error message.
     pub listed_in: &'static str,
+    /// The points that it may register for; `None` is all.
+    pub points: Option<&'static [Point]>,
 }
 
 /// The registered extensions by name.
@@ -160,6 +198,30 @@ pub enum RegistryError {
         /// What it registered.
         name: &'static str,
     },
+    /// A package registered for a point that the build does not allow it.
+    #[error(
+        "package `{package}` registered the extension `{name}` for the point `{point}`, which {listed_in} does \
+         not allow; add `{point}` to its `allow` list, or take the point out of `gatewright::register!(…)`"
+    )]
+    Point {
+        /// The package.
+        package: &'static str,
+        /// What it registered.
+        name: &'static str,
+        /// For which point.
+        point: &'static str,
+        /// Where the package is listed.
+        listed_in: &'static str,
+    },
+    /// Extensions wait for each other's values.
+    #[error(
+        "the extensions {cycle} need each other's values in a circle, so that no order can serve them; take one \
+         name out of `NEEDS`, or move what both need into a third extension"
+    )]
+    Cycle {
+        /// The names along the circle.
+        cycle: String,
+    },
 }
 
 impl Registry {
@@ -198,19 +260,36 @@ impl Registry {
     ///
     /// # Errors
     ///
-    /// Every listed package without a registration, and every registration of a package that is
-    /// not listed.
-    pub fn check(&self, expected: &[Expected]) -> Result<(), Vec<RegistryError>> {
+    /// Every listed package without a registration, every registration of a package that is not listed
+    /// (unless `allow_unlisted`), every point that is not allowed, and a circle of needs.
+    pub fn check(&self, expected: &[Expected], allow_unlisted: bool) -> Result<(), Vec<RegistryError>> {
         let missing = expected
             .iter()
             .filter(|entry| self.iter().all(|known| known.package != entry.package))
             .map(|entry| RegistryError::Missing { package: entry.package, listed_in: entry.listed_in });
         let unlisted = self
             .iter()
-            .filter(|known| expected.iter().all(|entry| entry.package != known.package))
+            .filter(|known| !allow_unlisted && expected.iter().all(|entry| entry.package != known.package))
             .map(|known| RegistryError::Unlisted { package: known.package, name: known.name });
-        let errors: Vec<_> = missing.chain(unlisted).collect();
+        let points = expected.iter().flat_map(|entry| self.forbidden_points(entry));
+        let cycle = needs::cycle(self).map(|cycle| RegistryError::Cycle { cycle });
+        let errors: Vec<_> = missing.chain(unlisted).chain(points).chain(cycle).collect();
         if errors.is_empty() { Ok(()) } else { Err(errors) }
+    }
+
+    fn forbidden_points(&self, entry: &Expected) -> Vec<RegistryError> {
+        let Some(allowed) = entry.points else { return Vec::new() };
+        let registered = self.iter().filter(|known| known.package == entry.package);
+        registered
+            .flat_map(|known| known.points.iter().map(move |point| (known, point)))
+            .filter(|(_, point)| !allowed.contains(point))
+            .map(|(known, point)| RegistryError::Point {
+                package: known.package,
+                name: known.name,
+                point: point.as_str(),
+                listed_in: entry.listed_in,
+            })
+            .collect()
     }
 
     /// The extension of a name.
@@ -223,6 +302,18 @@ impl Registry {
     pub fn iter(&self) -> impl Iterator<Item = &'static Registration> + '_ {
         self.by_name.values().copied()
     }
+}
+
+/// The registration of an extension that is registered in this crate or one that it depends on, for tests and
+/// for hosts that name their extensions one by one.
+///
+/// # Errors
+///
+/// When the type was not registered with [`register!`](crate::register!).
+pub fn registration_of<E: Extension>() -> Result<&'static Registration, BuildError> {
+    inventory::iter::<Registration>().find(|known| known.name == E::NAME).ok_or_else(|| {
+        BuildError::new(format!("`{}` is not registered; add `gatewright::register!(…)` beside it", E::NAME))
+    })
 }
 
 /// Registers an extension with the points that it implements.
@@ -289,6 +380,8 @@ macro_rules! register {
                     version: ::core::env!("CARGO_PKG_VERSION"),
                     module: ::core::module_path!(),
                     points: &[$( $crate::point::Point::$point ),+],
+                    provides: <$extension as $crate::Extension>::PROVIDES,
+                    needs: <$extension as $crate::Extension>::NEEDS,
                     schema,
                     create,
                 }
@@ -312,6 +405,18 @@ macro_rules! attach_point {
     };
     ($instance:ident, $shared:ident, ResponseFilter) => {
         $instance.response = ::core::option::Option::Some($shared.clone());
+    };
+    ($instance:ident, $shared:ident, CredentialProvider) => {
+        $instance.credential = ::core::option::Option::Some($shared.clone());
+    };
+    ($instance:ident, $shared:ident, TargetPicker) => {
+        $instance.picker = ::core::option::Option::Some($shared.clone());
+    };
+    ($instance:ident, $shared:ident, TokenEstimator) => {
+        $instance.estimator = ::core::option::Option::Some($shared.clone());
+    };
+    ($instance:ident, $shared:ident, AuditSink) => {
+        $instance.audit = ::core::option::Option::Some($shared.clone());
     };
     ($instance:ident, $shared:ident, ProviderAdapter) => {
         $instance.provider = ::core::option::Option::Some($shared.clone());

@@ -91,13 +91,14 @@ pub enum EditError {
 #[derive(Debug)]
 pub struct LlmRequest {
     document: Box<dyn RequestDocument>,
+    edits: u32,
 }
 
 impl LlmRequest {
     /// Wraps a decoded request.
     #[must_use]
     pub fn new(document: Box<dyn RequestDocument>) -> Self {
-        Self { document }
+        Self { document, edits: 0 }
     }
 
     /// The dialect that the caller speaks.
@@ -152,7 +153,9 @@ impl LlmRequest {
         &mut self,
         visit: &mut dyn FnMut(TextPart<'_>) -> Option<String>,
     ) -> Result<usize, EditError> {
-        self.document.edit_texts(visit)
+        let replaced = self.document.edit_texts(visit)?;
+        self.edits = self.edits.saturating_add(u32::try_from(replaced).unwrap_or(u32::MAX));
+        Ok(replaced)
     }
 
     /// Visits every piece of text in order, without editing.
@@ -179,7 +182,9 @@ impl LlmRequest {
     ///
     /// When a request of this kind has no place for it.
     pub fn insert_text(&mut self, role: Role, at: Placement, text: &str) -> Result<(), EditError> {
-        self.document.insert_text(role, at, text)
+        self.document.insert_text(role, at, text)?;
+        self.edits = self.edits.saturating_add(1);
+        Ok(())
     }
 
     /// The JSON source text of the field at an RFC 6901 pointer, for example `/temperature`.
@@ -194,12 +199,21 @@ impl LlmRequest {
     ///
     /// When the pointer leads nowhere, or `json` is not JSON.
     pub fn set_field(&mut self, pointer: &str, json: &str) -> Result<(), EditError> {
-        self.document.set_field(pointer, json)
+        self.document.set_field(pointer, json)?;
+        self.edits = self.edits.saturating_add(1);
+        Ok(())
     }
 
     /// Sends the request under another model name.
     pub fn set_model(&mut self, model: &str) {
+        self.edits = self.edits.saturating_add(u32::from(model != self.document.model()));
         self.document.set_model(model);
+    }
+
+    /// How many edits extensions made so far: texts replaced or inserted, fields and the model name set.
+    #[must_use]
+    pub fn edits(&self) -> u32 {
+        self.edits
     }
 
     /// The request as it goes over the wire: the client's own buffer when nothing was edited.
@@ -224,6 +238,6 @@ impl LlmRequest {
 /// A cheap copy: the bytes are shared, the patches are copied.
 impl Clone for LlmRequest {
     fn clone(&self) -> Self {
-        Self { document: self.document.clone_document() }
+        Self { document: self.document.clone_document(), edits: self.edits }
     }
 }

@@ -1,9 +1,18 @@
 //! What the host gives to an extension: traits here, implementations in the host, fakes in the
 //! test kit.
 
+pub mod cache;
+pub mod http;
+pub mod key_value;
 pub mod limits;
+pub mod meter;
+pub mod secrets;
+pub mod sql;
+pub mod task;
 
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
+
+use crate::BoxFuture;
 
 /// The time. Extensions and the gateway read it only here, so that tests can set it.
 pub trait Clock: Send + Sync + 'static {
@@ -11,24 +20,12 @@ pub trait Clock: Send + Sync + 'static {
     fn now(&self) -> Instant;
     /// Wall time, for records and expiry dates.
     fn wall(&self) -> SystemTime;
+    /// Ends when `after` has passed on this clock.
+    fn sleep(&self, after: Duration) -> BoxFuture<'static, ()>;
 }
 
 /// Randomness that is good enough for balancing, jitter and identifiers, not for keys.
 pub trait Random: Send + Sync + 'static {
     /// The next 64 random bits.
     fn next_u64(&self) -> u64;
-}
-
-/// The real clock of the machine.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct SystemClock;
-
-impl Clock for SystemClock {
-    fn now(&self) -> Instant {
-        Instant::now()
-    }
-
-    fn wall(&self) -> SystemTime {
-        SystemTime::now()
-    }
 }

@@ -80,7 +80,7 @@ pub(crate) fn run(build: &Build) -> Exit {
 /// Finds the extensions that registered and compares them with what the build lists.
 fn find_linked(build: &Build) -> Result<Registry, Vec<RegistryError>> {
     let linked = Registry::linked()?;
-    linked.check(build.expected)?;
+    linked.check(build.expected, build.allow_unlisted)?;
     Ok(linked)
 }
 

@@ -20,6 +20,7 @@ mod workers;
 use std::process::ExitCode;
 
 pub use exit::Exit;
+pub use gatewright::point::Point;
 pub use gatewright::registry::Expected;
 
 /// What a build says of itself.
@@ -31,6 +32,11 @@ pub struct Build {
     pub version: &'static str,
     /// The extension packages that the binary is to contain.
     pub expected: &'static [Expected],
+    /// Whether packages that are not listed may register extensions.
+    pub allow_unlisted: bool,
+    /// Where everything inside comes from, as the build tool's one line of JSON: versions, sources and digests of
+    /// the core and of each extension. `None` for a plain `cargo build`.
+    pub info: Option<&'static str>,
 }
 
 /// Runs the command line of a gateway.

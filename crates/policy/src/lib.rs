@@ -6,6 +6,7 @@
 #![warn(missing_docs)]
 #![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
 
+mod circuit;
 mod concurrency;
 mod multi;
 mod pattern;
@@ -14,6 +15,7 @@ mod plan;
 mod price;
 mod window;
 
+pub use circuit::{Circuit, CircuitState, Tripped};
 pub use concurrency::Concurrency;
 pub use multi::{Bucket, Claim, Refusal, Tightest, acquire_all};
 pub use pattern::Pattern;

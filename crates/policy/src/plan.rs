@@ -36,6 +36,8 @@ pub struct Plan {
     pub routes: Vec<Arc<RoutePlan>>,
     /// The instances that may accept a caller, asked in order.
     pub authenticate: Vec<InstanceId>,
+    /// The instances that receive audit records.
+    pub audit: Vec<InstanceId>,
     /// The extension instances in the order written.
     pub instances: Vec<InstancePlan>,
     /// The tenants that have settings of their own.

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use gatewright::{InstanceId, ModelName, ProviderName, RouteName, TenantId};
 use gatewright_policy::{
-    AnswerModel, InstancePlan, ModelPlan, OnFailure, Pattern, Plan, PriceBook, Rates, RouteMatch, RoutePlan,
-    RunMode, Strategy, TargetPlan, TenantPlan,
+    AnswerModel, Circuit, InstancePlan, ModelPlan, OnFailure, Pattern, Plan, PriceBook, Rates, RouteMatch,
+    RoutePlan, RunMode, Strategy, TargetPlan, TenantPlan,
 };
 
 use super::Builder;
@@ -31,6 +31,7 @@ impl Builder<'_> {
         let mut plan = Plan {
             generation,
             authenticate: ids(&shape.authenticate),
+            audit: ids(&shape.audit),
             tenants: shape.tenants.iter().map(|(id, plan)| (TenantId::new(id), tenant(plan))).collect(),
             ..Plan::default()
         };
@@ -66,6 +67,8 @@ impl Builder<'_> {
                 model::Strategy::RoundRobin => Strategy::RoundRobin,
                 model::Strategy::Weighted => Strategy::Weighted,
             },
+            picker: model.picker.as_deref().map(InstanceId::new),
+            estimator: model.estimator.as_deref().map(InstanceId::new),
             answer_model: match model.answer_model {
                 model::AnswerModel::Served => AnswerModel::Served,
                 model::AnswerModel::Asked => AnswerModel::Asked,
@@ -118,6 +121,18 @@ impl Builder<'_> {
             on_timeout: instance.on_timeout.map(on_failure),
             on_panic: instance.on_panic.map(on_failure),
             deadline: instance.deadline.0,
+            in_flight_max: instance.max_in_flight,
+            circuit: Circuit {
+                failures: instance.circuit.failures,
+                within: instance.circuit.within.0,
+                pause: instance.circuit.pause.0,
+            },
+            stall: instance.stall.0,
+            isolate: instance.isolate,
+            egress: instance.egress.iter().map(|origin| Arc::from(origin.trim_end_matches('/'))).collect(),
+            egress_private: instance.egress_private,
+            cache_bytes: instance.cache_bytes.0,
+            secrets: instance.secrets,
             mode: match instance.mode {
                 extension::Mode::Enforce => RunMode::Enforce,
                 extension::Mode::Shadow => RunMode::Shadow,

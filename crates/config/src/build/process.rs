@@ -46,6 +46,7 @@ impl Builder<'_> {
                 },
                 log_level: shape.telemetry.log.level.clone(),
                 access_log: shape.telemetry.access_log,
+                trace_header: shape.telemetry.trace_header,
             },
         }
     }

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use gatewright::ProviderName;
 use gatewright::http::HeaderMap;
+use gatewright::{InstanceId, ProviderName};
 use gatewright_policy::{Http2, ProviderPlan, Timeouts};
 
 use super::Builder;
@@ -44,6 +44,7 @@ impl Builder<'_> {
             settings: provider.with.unwrap_or_default(),
             base_url,
             api_key: provider.api_key,
+            credential: provider.credential.as_deref().map(InstanceId::new),
             headers: self.headers(&provider.headers, &path.key("headers")),
             allow_private: provider.allow_private,
             http2,

@@ -1,10 +1,14 @@
 //! The part `extensions`.
 
+use std::collections::BTreeMap;
+
+use gatewright::Secret;
+use gatewright_policy::InstancePlan;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::unit::Span;
+use crate::unit::{Size, Span};
 
 /// One extension with its settings.
 #[derive(Deserialize, JsonSchema)]
@@ -37,9 +41,67 @@ pub(crate) struct Instance {
     #[serde(default = "default_deadline")]
     pub(crate) deadline: Span,
 
+    /// How many calls of its asynchronous hooks may run at the same time; one beyond is an error of the
+    /// instance.
+    #[serde(default = "default_max_in_flight")]
+    #[schemars(range(min = 1))]
+    pub(crate) max_in_flight: u32,
+
+    /// When repeated failures take the instance out of service.
+    #[serde(default)]
+    pub(crate) circuit: CircuitShape,
+
+    /// How long a synchronous hook, or a stretch of an asynchronous one without an await, may run. One that runs
+    /// longer cannot be stopped: it is named in the log and in `/readyz`, and the instance is out of service until
+    /// it returns.
+    #[serde(default = "default_stall")]
+    pub(crate) stall: Span,
+
+    /// Whether its asynchronous hooks run on the threads of extensions instead of the worker's own, so that one
+    /// that blocks delays no other exchange. It costs two changes of thread for each call.
+    #[serde(default)]
+    pub(crate) isolate: bool,
+
+    /// The origins that it may call, such as `https://hooks.acme.example`. Without any it can call nobody.
+    #[serde(default)]
+    pub(crate) egress: Vec<String>,
+
+    /// Whether those origins may be private, loopback or link-local addresses.
+    #[serde(default)]
+    pub(crate) egress_private: bool,
+
+    /// The bound of its cache.
+    #[serde(default = "default_cache_bytes")]
+    pub(crate) cache_bytes: Size,
+
+    /// Named secrets, each written as a reference: `${env:NAME}` or `${file:PATH}`. A change of one reaches the
+    /// running instance; one inside `with` makes a new instance instead.
+    #[serde(default)]
+    pub(crate) secrets: BTreeMap<String, Secret>,
+
     /// Whether the instance acts.
     #[serde(default)]
     pub(crate) mode: Mode,
+}
+
+/// When repeated failures take an instance out of service.
+#[derive(Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct CircuitShape {
+    /// How many failures it takes, if they are at least half of the calls. 0 never takes it out.
+    pub(crate) failures: u32,
+
+    /// The time over which failures and calls are counted.
+    pub(crate) within: Span,
+
+    /// How long the instance stays out before one call is let through to try.
+    pub(crate) pause: Span,
+}
+
+impl Default for CircuitShape {
+    fn default() -> Self {
+        Self { failures: 20, within: Span::secs(10), pause: Span::secs(10) }
+    }
 }
 
 /// The settings are left out, because they may hold secrets.
@@ -53,7 +115,19 @@ impl std::fmt::Debug for Instance {
 }
 
 const fn default_deadline() -> Span {
-    Span::secs(1)
+    Span(InstancePlan::DEADLINE)
+}
+
+const fn default_max_in_flight() -> u32 {
+    InstancePlan::IN_FLIGHT_MAX
+}
+
+const fn default_stall() -> Span {
+    Span(InstancePlan::STALL)
+}
+
+const fn default_cache_bytes() -> Size {
+    Size(InstancePlan::CACHE_BYTES)
 }
 
 /// What a failure does to the exchange.

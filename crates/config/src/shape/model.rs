@@ -17,6 +17,13 @@ pub(crate) struct Model {
     #[serde(default)]
     pub(crate) strategy: Strategy,
 
+    /// The id of an instance that picks the target of each try. Where it picks none, `strategy` does.
+    pub(crate) picker: Option<String>,
+
+    /// The id of an instance that counts prompt tokens, for reservations and for answers that report no
+    /// usage. Where it counts none, the gateway estimates.
+    pub(crate) estimator: Option<String>,
+
     /// Which name the answer's `model` field carries.
     #[serde(default)]
     pub(crate) answer_model: AnswerModel,

@@ -71,11 +71,15 @@ pub(crate) struct Telemetry {
     /// Whether every exchange writes one structured line: who asked for what, who served it, how
     /// long it took and what it cost.
     pub(crate) access_log: bool,
+
+    /// Whether answers carry the header `x-gatewright-trace`: which hook of which instance ran before the answer
+    /// began, how long it took and what it did. For development: it tells callers about your rules.
+    pub(crate) trace_header: bool,
 }
 
 impl Default for Telemetry {
     fn default() -> Self {
-        Self { log: Log::default(), access_log: true }
+        Self { log: Log::default(), access_log: true, trace_header: false }
     }
 }
 

@@ -29,6 +29,10 @@ pub(crate) struct Provider {
     /// The credential. Write it as a reference: `${env:NAME}` or `${file:PATH}`.
     pub(crate) api_key: Option<Secret>,
 
+    /// The id of an instance that finds the credential of each call, for example one per tenant. Where it finds
+    /// none, `api_key` serves.
+    pub(crate) credential: Option<String>,
+
     /// Further request headers, for example for an account or project of the provider.
     #[serde(default)]
     pub(crate) headers: BTreeMap<String, String>,

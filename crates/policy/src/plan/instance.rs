@@ -1,10 +1,13 @@
 //! Extension instances: one extension with its settings and its policy for failures.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use gatewright::{InstanceId, serde_json};
+use gatewright::{InstanceId, Secret, serde_json};
+
+use crate::Circuit;
 
 /// One configured instance of an extension.
 #[derive(Clone)]
@@ -23,6 +26,23 @@ pub struct InstancePlan {
     pub on_panic: Option<OnFailure>,
     /// How long one call of an asynchronous hook may take.
     pub deadline: Duration,
+    /// The most calls of its asynchronous hooks that run at the same time.
+    pub in_flight_max: u32,
+    /// When repeated failures take it out of service.
+    pub circuit: Circuit,
+    /// How long a synchronous hook, or one poll of an asynchronous one, may run before the instance is named and
+    /// taken out of service.
+    pub stall: Duration,
+    /// Whether its asynchronous hooks run on the runtime of extensions instead of the worker's own thread.
+    pub isolate: bool,
+    /// The origins that it may call, for example `https://hooks.acme.example`.
+    pub egress: Vec<Arc<str>>,
+    /// Whether it may call private addresses.
+    pub egress_private: bool,
+    /// The bound of its cache, in bytes.
+    pub cache_bytes: u64,
+    /// Its named secrets. A change of them alone keeps the instance.
+    pub secrets: BTreeMap<String, Secret>,
     /// Whether its decisions count.
     pub mode: RunMode,
     /// Where it is written, as `file:line:column`, for error messages.
@@ -31,11 +51,49 @@ pub struct InstancePlan {
 
 impl InstancePlan {
     /// Whether a running instance of `other` serves this plan as well, so that a reload keeps it:
-    /// same id, extension and settings. The policies around it may differ.
+    /// same id, extension, settings and reach. The policies around it and its named secrets may differ.
     #[must_use]
     pub fn same_instance(&self, other: &Self) -> bool {
-        self.id == other.id && self.extension == other.extension && self.settings == other.settings
+        self.id == other.id
+            && self.extension == other.extension
+            && self.settings == other.settings
+            && self.egress == other.egress
+            && self.egress_private == other.egress_private
+            && self.cache_bytes == other.cache_bytes
     }
+
+    /// An instance with the policies that hold where the configuration says nothing.
+    #[must_use]
+    pub fn new(id: InstanceId, extension: &str, settings: serde_json::Value) -> Self {
+        Self {
+            id,
+            extension: Arc::from(extension),
+            settings,
+            on_error: None,
+            on_timeout: None,
+            on_panic: None,
+            deadline: Self::DEADLINE,
+            in_flight_max: Self::IN_FLIGHT_MAX,
+            circuit: Circuit::default(),
+            stall: Self::STALL,
+            isolate: false,
+            egress: Vec::new(),
+            egress_private: false,
+            cache_bytes: Self::CACHE_BYTES,
+            secrets: BTreeMap::new(),
+            mode: RunMode::Enforce,
+            source: Arc::from(""),
+        }
+    }
+
+    /// How long one call of an asynchronous hook may take where nothing is said.
+    pub const DEADLINE: Duration = Duration::from_secs(1);
+    /// How many calls may run at the same time where nothing is said.
+    pub const IN_FLIGHT_MAX: u32 = 4_096;
+    /// How long a synchronous hook may run where nothing is said.
+    pub const STALL: Duration = Duration::from_secs(1);
+    /// The bound of a cache where nothing is said.
+    pub const CACHE_BYTES: u64 = 16 * 1024 * 1024;
 }
 
 /// Settings are left out, because they may hold secrets.
@@ -48,6 +106,10 @@ impl fmt::Debug for InstancePlan {
             .field("on_timeout", &self.on_timeout)
             .field("on_panic", &self.on_panic)
             .field("deadline", &self.deadline)
+            .field("in_flight_max", &self.in_flight_max)
+            .field("circuit", &self.circuit)
+            .field("isolate", &self.isolate)
+            .field("egress", &self.egress)
             .field("mode", &self.mode)
             .field("source", &self.source)
             .finish_non_exhaustive()

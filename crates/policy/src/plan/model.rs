@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use gatewright::{ModelName, ProviderName};
+use gatewright::{InstanceId, ModelName, ProviderName};
 
 use crate::PriceBook;
 
@@ -15,6 +15,10 @@ pub struct ModelPlan {
     pub targets: Vec<TargetPlan>,
     /// How the first target is chosen.
     pub strategy: Strategy,
+    /// The instance that picks targets before the strategy is asked.
+    pub picker: Option<InstanceId>,
+    /// The instance that counts prompt tokens.
+    pub estimator: Option<InstanceId>,
     /// Which name the answer's `model` field carries.
     pub answer_model: AnswerModel,
     /// What the operator says about the model.

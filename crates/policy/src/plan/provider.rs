@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gatewright::http::{HeaderMap, Uri};
-use gatewright::{ProviderName, Secret, serde_json};
+use gatewright::{InstanceId, ProviderName, Secret, serde_json};
 
 /// One configured provider.
 #[derive(Clone)]
@@ -21,6 +21,8 @@ pub struct ProviderPlan {
     pub base_url: Uri,
     /// The credential; absent where the provider needs none.
     pub api_key: Option<Secret>,
+    /// The instance that finds credentials; `api_key` serves where it finds none.
+    pub credential: Option<InstanceId>,
     /// Further request headers. Values that came from a reference are marked sensitive.
     pub headers: HeaderMap,
     /// Whether private, loopback and link-local addresses may be connected to.
@@ -48,6 +50,7 @@ impl ProviderPlan {
             settings,
             base_url,
             api_key,
+            credential,
             headers,
             allow_private,
             http2,
@@ -60,6 +63,7 @@ impl ProviderPlan {
             && *adapter == other.adapter
             && *settings == other.settings
             && *base_url == other.base_url
+            && *credential == other.credential
             && *api_key == other.api_key
             && *headers == other.headers
             && *allow_private == other.allow_private

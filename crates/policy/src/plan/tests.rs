@@ -25,6 +25,8 @@ fn plan_with_models(names: &[&str]) -> Plan {
             name: name.clone(),
             targets: Vec::new(),
             strategy: Strategy::First,
+            picker: None,
+            estimator: None,
             answer_model: AnswerModel::Served,
             description: None,
         };

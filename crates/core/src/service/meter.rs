@@ -1,0 +1,51 @@
+//! Metrics of an extension, under its own name.
+//!
+//! A metric `retries` of the extension `acme.export` is exported as `gatewright_ext_acme_export_retries` with the
+//! label `instance`, beside what the host measures of every hook by itself.
+
+use std::sync::Arc;
+
+/// Makes metrics. Ask once, in `create`, and keep the handle.
+///
+/// # Example
+///
+/// ```
+/// use gatewright::prelude::*;
+/// use gatewright::service::meter::Counter;
+/// use std::sync::Arc;
+///
+/// struct Export { retries: Arc<dyn Counter> }
+///
+/// fn make(env: &ExtEnv) -> Export {
+///     Export { retries: env.meter.counter("retries", "Deliveries that were tried again") }
+/// }
+/// ```
+pub trait Meter: Send + Sync + 'static {
+    /// A figure that only grows. The same name gives the same counter.
+    fn counter(&self, name: &str, help: &str) -> Arc<dyn Counter>;
+    /// A figure that goes up and down.
+    fn gauge(&self, name: &str, help: &str) -> Arc<dyn Gauge>;
+    /// A distribution over the given upper bounds.
+    fn histogram(&self, name: &str, help: &str, bounds: &[f64]) -> Arc<dyn Histogram>;
+}
+
+/// The most metrics of one extension; what is asked for beyond is counted nowhere.
+pub const METRICS_MAX: usize = 64;
+
+/// A figure that only grows.
+pub trait Counter: Send + Sync + 'static {
+    /// Adds.
+    fn add(&self, count: u64);
+}
+
+/// A figure that goes up and down.
+pub trait Gauge: Send + Sync + 'static {
+    /// Sets.
+    fn set(&self, value: i64);
+}
+
+/// A distribution.
+pub trait Histogram: Send + Sync + 'static {
+    /// Adds one observation.
+    fn observe(&self, value: f64);
+}
