@@ -14,7 +14,7 @@ pub const ASKS_MAX: u32 = 4;
 pub trait AskHost: Send + Sync + 'static {
     /// Asks, on behalf of an exchange.
     fn ask(
-        &self,
+        self: Arc<Self>,
         exchange: AskExchange,
         request: LlmRequest,
     ) -> BoxFuture<'static, Result<LlmResponse, Failure>>;
@@ -34,6 +34,8 @@ pub struct AskExchange {
     pub model: ModelName,
     /// The configuration that the exchange runs under.
     pub snapshot: Arc<dyn Any + Send + Sync>,
+    /// Which question of the exchange it is, from 1.
+    pub number: u32,
     /// What the questions of the exchange consumed.
     pub bill: Arc<Bill>,
 }

@@ -212,9 +212,10 @@ impl RequestCx {
     /// The call is aborted and recorded as such.
     pub fn ask(&mut self, request: LlmRequest) -> BoxFuture<'static, Result<LlmResponse, Failure>> {
         let bill = Arc::clone(self.bill.get_or_insert_default());
-        match self.model_access.clone() {
-            Some(ModelAccess { host, snapshot }) if bill.take().is_some() => {
+        match (self.model_access.clone(), bill.take()) {
+            (Some(ModelAccess { host, snapshot }), Some(number)) => {
                 let exchange = AskExchange {
+                    number,
                     id: self.id,
                     principal: Arc::clone(&self.principal),
                     route: self.route.clone(),
@@ -224,8 +225,8 @@ impl RequestCx {
                 };
                 host.ask(exchange, request)
             }
-            Some(_) => Box::pin(std::future::ready(Err(no_question("no further question is left")))),
-            None => Box::pin(std::future::ready(Err(no_question("no model can be asked here")))),
+            (Some(_), None) => Box::pin(std::future::ready(Err(no_question("no further question is left")))),
+            (None, _) => Box::pin(std::future::ready(Err(no_question("no model can be asked here")))),
         }
     }
 

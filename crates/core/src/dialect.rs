@@ -164,6 +164,8 @@ pub trait RequestDocument: Send + Sync + fmt::Debug {
     fn wants_stream_usage(&self) -> bool;
     /// Makes the provider report usage in the stream. Does not count as an edit.
     fn require_stream_usage(&mut self);
+    /// Asks for the answer in one piece instead of a stream.
+    fn set_whole(&mut self);
     /// Replaces the model name. Does not count as an edit: routing does it to every request.
     fn set_model(&mut self, model: &str);
     /// See [`LlmRequest::edit_texts`](crate::LlmRequest::edit_texts).

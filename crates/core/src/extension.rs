@@ -3,7 +3,7 @@
 use std::any::Any;
 use std::borrow::Cow;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use serde::de::DeserializeOwned;
@@ -136,15 +136,16 @@ pub struct ExtEnv {
     pub data_dir: PathBuf,
     /// The instance that this one replaces. The host sets it.
     #[doc(hidden)]
-    pub predecessor: Option<Arc<dyn Any + Send + Sync>>,
+    pub predecessor: Option<Weak<dyn Any + Send + Sync>>,
 }
 
 impl ExtEnv {
     /// The instance that this one replaces on a reload, for taking over its state. `None` at the first start, and
-    /// where the id belonged to another extension.
+    /// where the id belonged to another extension. It is there while the instance is created; an environment that
+    /// is kept does not keep it alive.
     #[must_use]
     pub fn previous<E: Extension>(&self) -> Option<Arc<E>> {
-        Arc::clone(self.predecessor.as_ref()?).downcast().ok()
+        self.predecessor.as_ref()?.upgrade()?.downcast().ok()
     }
 }
 

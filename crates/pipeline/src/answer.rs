@@ -8,6 +8,6 @@ pub(crate) mod opening;
 mod pump;
 pub(crate) mod respond;
 pub(crate) mod stage;
-mod whole;
+pub(crate) mod whole;
 
 pub use body::AnswerBody;

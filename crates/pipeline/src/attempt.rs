@@ -1,13 +1,13 @@
 //! The tries of one exchange: pick, encode, send, until a provider's answer begins or policy says
 //! stop. Once a byte of an answer has gone to the client there is no other try.
 
-use gatewright::{Failure, FailureKind, Retry};
+use gatewright::{Failure, FailureKind, Retry, TryResult};
 
 use crate::answer::opening;
 use crate::course::Course;
 use crate::failure::{Refusal, code_of};
-use crate::phase::{encode, pick, record, send};
-use crate::state::{Answering, Reserved};
+use crate::phase::{credential, encode, pick, record, send};
+use crate::state::{Answering, Picked, Reserved};
 
 /// Calls targets until one answers.
 pub(crate) async fn answer(course: &mut Course, reserved: Reserved) -> Result<Answering, Refusal> {
@@ -21,14 +21,19 @@ pub(crate) async fn answer(course: &mut Course, reserved: Reserved) -> Result<An
         }
         tried.push(picked.index);
         let encoded = encode::encode(course, &reserved, &picked).await?;
+        let credential = credential::find(course, &picked).await?;
         let codec = encoded.codec;
-        let failure = match send::send(course, &picked, encoded).await {
+        let failure = match send::send(course, &picked, encoded, credential).await {
             Ok(answer) => match opening::open(course, codec, &reserved, answer).await {
-                Ok(opened) => return Ok(Answering { opened, load: reserved.0, picked }),
+                Ok(opened) => {
+                    pick::tell(course, &reserved.0.model, &picked, TryResult::Answered);
+                    return Ok(Answering { opened, load: reserved.0, picked });
+                }
                 Err(failure) => failure,
             },
             Err(failure) => failure,
         };
+        learn(course, &reserved, &picked, &failure);
         let has_more = tried.len() < reserved.0.model.targets.len().min(attempts_max);
         if !(has_more && may_try_elsewhere(&failure)) {
             return Err(failure.into());
@@ -37,6 +42,16 @@ pub(crate) async fn answer(course: &mut Course, reserved: Reserved) -> Result<An
         last = Some(failure);
     }
     Err(last.unwrap_or_else(|| Failure::internal("the model has no target")).into())
+}
+
+/// Tells those who choose what the try showed: the picker its failure, the source of credentials their refusal.
+fn learn(course: &Course, reserved: &Reserved, picked: &Picked, failure: &Failure) {
+    pick::tell(course, &reserved.0.model, picked, TryResult::Failed(failure.kind));
+    if failure.kind == FailureKind::UpstreamAuth
+        && let (Some(credentials), Some(principal)) = (&picked.provider.credentials, &course.facts.principal)
+    {
+        credentials.refused(principal, picked);
+    }
 }
 
 /// Whether another target may do better, and no harm comes from asking it.

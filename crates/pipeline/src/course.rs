@@ -8,17 +8,22 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use gatewright::dialect::Codec;
+use gatewright::service::Clock;
 use gatewright::{
-    CancelledBy, Failure, ModelName, Outcome, Principal, RequestCx, RequestId, Reservation, Retry, RouteName,
-    Usage, UsageSource,
+    CancelledBy, Estimate, Failure, FailureKind, ModelName, Outcome, Principal, RequestCx, RequestId,
+    Reservation, Retry, RouteName, Side, Usage, UsageSource,
 };
 use gatewright_policy::PriceBook;
 
-use crate::hooked::Hooked;
+use crate::failure::Refusal;
+use crate::hook::Hook;
+use crate::hooked::{Called, Hooked};
 use crate::meter::Meter;
 use crate::phase::settle;
 use crate::snapshot::{Provider, Snapshot};
 use crate::state::Settled;
+use crate::trace::Trace;
+use crate::verdict::Verdict;
 use crate::worker::Worker;
 
 /// One exchange under way.
@@ -35,6 +40,12 @@ pub struct Course {
     pub(crate) claims: Vec<HeldClaim>,
     pub(crate) attempt: Option<Attempt>,
     pub(crate) attempts: u32,
+    /// What it is expected to consume, once somebody asked.
+    pub(crate) estimate: Option<Estimate>,
+    /// There where answers say in a header which hooks ran.
+    pub(crate) trace: Option<Trace>,
+    /// Whether this is a further question of another exchange, which is recorded and nothing else.
+    pub(crate) is_further: bool,
     is_settled: bool,
 }
 
@@ -81,13 +92,41 @@ impl Course {
     /// Begins an exchange in the caller's dialect.
     #[must_use]
     pub fn begin(worker: &Arc<Worker>, codec: &'static dyn Codec) -> Box<Self> {
-        let wall = worker.clock.wall().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let started_unix_ms = u64::try_from(wall.as_millis()).unwrap_or(u64::MAX);
         let random = u128::from(worker.random.next_u64()) << 64 | u128::from(worker.random.next_u64());
+        let id = RequestId::new(unix_ms(&*worker.clock), random);
         worker.observer.exchange_began();
+        Self::new(worker, worker.snapshots.load_full(), codec, id)
+    }
+
+    /// Begins a further question of the exchange whose context this is, the `number`th of it. Its attempts are
+    /// counted from a hundred times that number, so that no two records of the exchange have one identity.
+    pub(crate) fn further(
+        worker: &Arc<Worker>,
+        snapshot: Arc<Snapshot>,
+        codec: &'static dyn Codec,
+        (number, cx): (u32, RequestCx),
+    ) -> Box<Self> {
+        let mut course = Self::new(worker, snapshot, codec, cx.id());
+        course.facts.principal = Some(Arc::clone(cx.principal()));
+        course.facts.route = Some(cx.route().clone());
+        course.facts.model_asked = Some(cx.model().clone());
+        course.facts.read = Some(course.received);
+        course.attempts = number.saturating_mul(100);
+        course.is_further = true;
+        course.cx = Some(cx);
+        course
+    }
+
+    fn new(
+        worker: &Arc<Worker>,
+        snapshot: Arc<Snapshot>,
+        codec: &'static dyn Codec,
+        id: RequestId,
+    ) -> Box<Self> {
+        let started_unix_ms = unix_ms(&*worker.clock);
         Box::new(Self {
-            snapshot: worker.snapshots.load_full(),
-            id: RequestId::new(started_unix_ms, random),
+            snapshot,
+            id,
             codec,
             received: worker.clock.now(),
             started_unix_ms,
@@ -107,6 +146,9 @@ impl Course {
             claims: Vec::new(),
             attempt: None,
             attempts: 0,
+            estimate: None,
+            trace: worker.settings.trace_header.then(Trace::default),
+            is_further: false,
             is_settled: false,
             worker: Arc::clone(worker),
         })
@@ -121,6 +163,38 @@ impl Course {
     /// The context that hooks share. It exists from the identify phase on.
     pub(crate) fn cx(&mut self) -> &mut RequestCx {
         self.cx.as_mut().expect("the identify phase makes the context, and no hook runs before it")
+    }
+
+    /// Wall time, in milliseconds of Unix time.
+    pub(crate) fn now_unix_ms(&self) -> u64 {
+        unix_ms(&*self.worker.clock)
+    }
+
+    /// An isolated hook did not give the exchange's state back, so that the exchange fails whatever the policy.
+    pub(crate) fn lost<T: Verdict>(
+        &mut self,
+        hooked: &Arc<Hooked>,
+        hook: Hook,
+        called: Called<T>,
+    ) -> Refusal {
+        match self.heed(hooked, hook, called) {
+            Err(refusal) => refusal,
+            Ok(_) => {
+                let text = format!(
+                    "the extension instance `{}` did not return from its {} hook",
+                    hooked.id,
+                    hook.as_str()
+                );
+                Failure::new(Side::Gateway, FailureKind::Extension, text).into()
+            }
+        }
+    }
+
+    /// Adds a remark to the last step of the trace.
+    pub(crate) fn remark(&mut self, remark: &str) {
+        if let Some(trace) = &mut self.trace {
+            trace.remark(remark);
+        }
     }
 
     /// The time since the head of the request was complete.
@@ -169,6 +243,11 @@ impl Course {
             _ => Outcome::NotSent,
         }
     }
+}
+
+fn unix_ms(clock: &dyn Clock) -> u64 {
+    let wall = clock.wall().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(wall.as_millis()).unwrap_or(u64::MAX)
 }
 
 impl Drop for Course {

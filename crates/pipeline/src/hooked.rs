@@ -1,23 +1,22 @@
-//! An instance of an extension as the data path holds it: the live object, its policy for
-//! failures, and the fence around every call.
+//! An instance of an extension as the data path holds it: the live object, its policy for failures, and the fence
+//! around every call.
 //!
-//! The fence catches panics, ends asynchronous hooks at the deadline, measures, and turns a fault
-//! into what the instance's policy says. A decision passes through it untouched.
+//! The fence catches panics, ends asynchronous hooks at the deadline, says where the thread is, keeps calls away
+//! from an instance that is out of service, and measures. A decision passes through it untouched.
 
 use std::future::poll_fn;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::pin;
 use std::sync::Arc;
-use std::task::Poll;
-use std::time::Duration;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
 
-use gatewright::point::Point;
 use gatewright::registry::Instance;
-use gatewright::{ExtError, Failure, FailureKind, HookResult, InstanceId, Side};
+use gatewright::{BoxFuture, ExtError, Failure, FailureKind, InstanceId, Side};
 use gatewright_policy::{InstancePlan, OnFailure, RunMode};
 
 use crate::failure::with_causes;
-use crate::observer::{HookEvent, HookOutcome};
+use crate::gate::{Closed, Gate};
+use crate::hook::Hook;
+use crate::observer::HookResult;
 use crate::worker::Worker;
 
 /// A live instance with its policy.
@@ -31,7 +30,11 @@ pub struct Hooked {
     pub instance: Instance,
     /// Whether it acts or only watches.
     pub is_shadow: bool,
+    /// What it shares between exchanges and reloads.
+    pub gate: Arc<Gate>,
     deadline: Duration,
+    in_flight_max: u32,
+    is_isolated: bool,
     on_error: Option<OnFailure>,
     on_timeout: Option<OnFailure>,
     on_panic: Option<OnFailure>,
@@ -41,10 +44,24 @@ pub struct Hooked {
 
 /// How a hook failed.
 #[derive(Debug)]
-pub(crate) enum Fault {
+pub enum Fault {
+    /// It returned an error.
     Error(ExtError),
+    /// It passed its deadline.
     Timeout(Duration),
+    /// It panicked with this text.
     Panic(Box<str>),
+    /// It was not called: the instance is out of service.
+    Quarantined,
+    /// It was not called: this many of its calls run already.
+    Busy(u32),
+}
+
+/// What a call returned, and how long it took.
+#[derive(Debug)]
+pub(crate) struct Called<T> {
+    pub(crate) result: Result<T, Fault>,
+    pub(crate) took: Duration,
 }
 
 impl Hooked {
@@ -56,6 +73,7 @@ impl Hooked {
         plan: &InstancePlan,
         index: u32,
         instance: Instance,
+        gate: Arc<Gate>,
         owner: Arc<dyn std::any::Any + Send + Sync>,
     ) -> Option<Arc<Self>> {
         let is_shadow = match plan.mode {
@@ -68,7 +86,10 @@ impl Hooked {
             index,
             instance,
             is_shadow,
+            gate,
             deadline: plan.deadline,
+            in_flight_max: plan.in_flight_max,
+            is_isolated: plan.isolate,
             on_error: plan.on_error,
             on_timeout: plan.on_timeout,
             on_panic: plan.on_panic,
@@ -82,20 +103,74 @@ impl Hooked {
         self.deadline
     }
 
-    /// Runs an asynchronous hook inside the fence.
+    /// Whether asynchronous hooks run on the runtime of extensions.
+    pub(crate) fn is_isolated(&self) -> bool {
+        self.is_isolated
+    }
+
+    /// Runs an asynchronous hook inside the fence, on the current thread.
     pub(crate) async fn call<T>(
         &self,
         worker: &Worker,
-        point: Point,
-        hook: impl Future<Output = HookResult<T>> + Send,
-        is_denial: impl FnOnce(&T) -> bool,
-    ) -> Result<T, Fault> {
+        hook: Hook,
+        future: BoxFuture<'_, Result<T, ExtError>>,
+    ) -> Called<T> {
         let began = worker.clock.now();
-        let mut hook = pin!(hook);
+        let result = match self.gate.take_off(began, self.in_flight_max) {
+            Ok(_flight) => self.fenced(hook, future).await,
+            Err(closed) => Err(closed.into()),
+        };
+        Called { result, took: worker.clock.now().saturating_duration_since(began) }
+    }
+
+    /// Runs an asynchronous hook inside the fence on the runtime of extensions, with the state that it works on.
+    /// The state comes back unless the hook blocked its thread beyond deadline and stall; then it is lost.
+    pub(crate) async fn call_isolated<S, T, F>(
+        self: &Arc<Self>,
+        worker: &Worker,
+        hook: Hook,
+        mut state: S,
+        run: F,
+    ) -> (Option<S>, Called<T>)
+    where
+        S: Send + 'static,
+        T: Send + 'static,
+        F: for<'s> FnOnce(&'s mut S) -> BoxFuture<'s, Result<T, ExtError>> + Send + 'static,
+    {
+        let began = worker.clock.now();
+        let this = Arc::clone(self);
+        let running = worker.isolation.spawn(async move {
+            let result = match this.gate.take_off(began, this.in_flight_max) {
+                Ok(_flight) => {
+                    // Making the future is the hook's code as well.
+                    let future = Box::pin(async { run(&mut state).await });
+                    this.fenced(hook, future).await
+                }
+                Err(closed) => Err(closed.into()),
+            };
+            (state, result)
+        });
+        let mut running = AbortOnDrop(running);
+        let patience = self.deadline + self.gate.stall();
+        let (state, result) = match tokio::time::timeout(patience, &mut running.0).await {
+            Ok(Ok((state, result))) => (Some(state), result),
+            Ok(Err(_)) => (None, Err(Fault::Panic("and took the exchange's state with it".into()))),
+            Err(_) => (None, Err(Fault::Timeout(self.deadline))),
+        };
+        (state, Called { result, took: worker.clock.now().saturating_duration_since(began) })
+    }
+
+    /// The fence around the polls of a future.
+    pub(crate) async fn fenced<T>(
+        &self,
+        hook: Hook,
+        future: BoxFuture<'_, Result<T, ExtError>>,
+    ) -> Result<T, Fault> {
+        let mut call = Guarded { hooked: self, future: Some(future) };
         // Most hooks are ready at once; the timer exists only for those that are not.
         let mut timer = None;
-        let result = poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| hook.as_mut().poll(cx))) {
-            Err(payload) => Poll::Ready(Err(Fault::Panic(panic_text(&*payload)))),
+        poll_fn(|cx| match self.run(hook, || Ok(call.poll(cx))) {
+            Err(fault) => Poll::Ready(Err(fault)),
             Ok(Poll::Ready(result)) => Poll::Ready(result.map_err(Fault::Error)),
             Ok(Poll::Pending) => timer
                 .get_or_insert_with(|| Box::pin(tokio::time::sleep(self.deadline)))
@@ -103,73 +178,232 @@ impl Hooked {
                 .poll(cx)
                 .map(|()| Err(Fault::Timeout(self.deadline))),
         })
-        .await;
-        let outcome = match &result {
-            Ok(value) if is_denial(value) => HookOutcome::Denied,
-            Ok(_) => HookOutcome::Passed,
-            Err(fault) => fault.outcome(),
-        };
-        self.report(worker, point, worker.clock.now() - began, outcome);
-        result
+        .await
     }
 
-    /// Runs a synchronous hook inside the fence. Time is measured by the caller, per answer.
-    pub(crate) fn call_sync<T>(hook: impl FnOnce() -> HookResult<T>) -> Result<T, Fault> {
-        match catch_unwind(AssertUnwindSafe(hook)) {
-            Err(payload) => Err(Fault::Panic(panic_text(&*payload))),
-            Ok(result) => result.map_err(Fault::Error),
+    /// Runs a synchronous hook, or a stretch of an asynchronous one, inside the fence. Time is measured by the
+    /// caller, per answer, because a clock costs more than most hooks.
+    pub(crate) fn run<T>(&self, hook: Hook, run: impl FnOnce() -> Result<T, ExtError>) -> Result<T, Fault> {
+        self.gate.run(hook, run)
+    }
+
+    /// Runs an asynchronous hook off the data path: a delivery to a sink. Counts and logs what came of it.
+    ///
+    /// # Errors
+    ///
+    /// The fault, which is judged already.
+    ///
+    /// # Cancellation
+    ///
+    /// The hook's future is dropped.
+    pub async fn deliver(
+        &self,
+        hook: Hook,
+        future: BoxFuture<'_, Result<(), ExtError>>,
+    ) -> Result<(), Fault> {
+        let began = Instant::now();
+        let result = match self.gate.take_off(began, self.in_flight_max) {
+            Ok(_flight) => self.fenced(hook, future).await,
+            Err(closed) => Err(closed.into()),
+        };
+        let came_of_it = result.as_ref().map_or_else(Fault::result, |()| HookResult::Passed);
+        self.gate.observer().called(hook, came_of_it, 1, began.elapsed());
+        match result {
+            Ok(()) => {
+                self.gate.passed();
+                Ok(())
+            }
+            Err(fault) => {
+                // Nobody waits for a delivery; it is made again.
+                let _fate = self.judge(hook, &fault, None, Instant::now());
+                Err(fault)
+            }
         }
     }
 
-    pub(crate) fn report(&self, worker: &Worker, point: Point, took: Duration, result: HookOutcome) {
-        worker.observer.hook(&HookEvent { instance: &self.id, point, calls: 1, took, result });
+    /// Runs a synchronous hook that is called once per exchange or try, unless the instance is out of service.
+    pub(crate) fn call_sync<T>(
+        &self,
+        worker: &Worker,
+        hook: Hook,
+        run: impl FnOnce() -> Result<T, ExtError>,
+    ) -> Called<T> {
+        let began = worker.clock.now();
+        let result = match self.gate.admit(began) {
+            Ok(()) => self.run(hook, run),
+            Err(closed) => Err(closed.into()),
+        };
+        Called { result, took: worker.clock.now().saturating_duration_since(began) }
     }
 
-    /// What a fault means for the exchange: `None` when it goes on without this instance.
-    pub(crate) fn judge(&self, point: Point, fault: &Fault) -> Option<Failure> {
-        let (policy, cause) = match fault {
-            Fault::Error(error) => {
-                (self.on_error, format!("returned an error: {}", with_causes(error.cause())))
-            }
-            Fault::Timeout(after) => (self.on_timeout, format!("did not finish within {after:?}")),
-            Fault::Panic(text) => (self.on_panic, format!("panicked: {text}")),
-        };
-        let denies = !self.is_shadow && policy.unwrap_or(default_policy(point)) == OnFailure::Deny;
-        tracing::warn!(
-            instance = %self.id,
-            extension = self.instance.extension,
-            point = point.as_str(),
-            outcome = fault.outcome().as_str(),
-            denied = denies,
-            cause,
-            "Extension failed"
-        );
+    /// Drops what the instance made. A panic in it is caught as in any hook.
+    pub(crate) fn discard<T>(&self, value: T) {
+        let dropped = self.run(Hook::Drop, || {
+            drop(value);
+            Ok(())
+        });
+        if let Err(fault) = dropped {
+            // What is dropped has no say any more; the log names the instance.
+            let _fate = self.judge(Hook::Drop, &fault, None, Instant::now());
+        }
+    }
+
+    /// Counts a fault and says what it means for the exchange: `None` when it goes on without this instance.
+    pub(crate) fn judge(
+        &self,
+        hook: Hook,
+        fault: &Fault,
+        tenant: Option<&gatewright::TenantId>,
+        now: Instant,
+    ) -> Option<Failure> {
+        let (policy, cause) = self.policy_for(fault);
+        let denies = !self.is_shadow && policy.unwrap_or(default_policy(hook)) == OnFailure::Deny;
+        self.gate.observer().failed(hook, fault.result(), tenant);
+        if !matches!(fault, Fault::Quarantined | Fault::Busy(_)) {
+            self.gate.failed(now);
+            tracing::warn!(
+                instance = %self.id,
+                extension = self.instance.extension,
+                hook = hook.as_str(),
+                outcome = fault.result().as_str(),
+                denied = denies,
+                cause,
+                "Extension failed"
+            );
+        }
         denies.then(|| {
-            let text = format!("the extension instance `{}` failed in its {} hook", self.id, point.as_str());
+            let text = format!("the extension instance `{}` failed in its {} hook", self.id, hook.as_str());
             Failure::new(Side::Gateway, FailureKind::Extension, text).with_detail(cause)
         })
+    }
+
+    fn policy_for(&self, fault: &Fault) -> (Option<OnFailure>, String) {
+        match fault {
+            Fault::Error(_) | Fault::Busy(_) => (self.on_error, fault.to_string()),
+            Fault::Timeout(_) => (self.on_timeout, fault.to_string()),
+            Fault::Panic(_) => (self.on_panic, fault.to_string()),
+            Fault::Quarantined => {
+                let why = self.gate.out_of_service().unwrap_or("it is tried again at this moment");
+                (self.on_error, format!("{fault}: {why}"))
+            }
+        }
+    }
+}
+
+impl std::fmt::Display for Fault {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Error(error) => write!(f, "returned an error: {}", with_causes(error.cause())),
+            Self::Timeout(after) => write!(f, "did not finish within {after:?}"),
+            Self::Panic(text) => write!(f, "panicked: {text}"),
+            Self::Quarantined => f.write_str("is out of service"),
+            Self::Busy(most) => write!(f, "has {most} calls under way already"),
+        }
     }
 }
 
 impl Fault {
-    pub(crate) fn outcome(&self) -> HookOutcome {
+    /// The fault as metrics call it.
+    #[must_use]
+    pub fn result(&self) -> HookResult {
         match self {
-            Self::Error(_) => HookOutcome::Error,
-            Self::Timeout(_) => HookOutcome::Timeout,
-            Self::Panic(_) => HookOutcome::Panic,
+            Self::Error(_) => HookResult::Error,
+            Self::Timeout(_) => HookResult::Timeout,
+            Self::Panic(_) => HookResult::Panic,
+            Self::Quarantined => HookResult::Quarantined,
+            Self::Busy(_) => HookResult::Busy,
         }
     }
 }
 
-/// Points that guard something deny when they fail; exports do not stop an answer.
-const fn default_policy(point: Point) -> OnFailure {
-    match point {
-        Point::UsageSink => OnFailure::Skip,
+impl From<Closed> for Fault {
+    fn from(closed: Closed) -> Self {
+        match closed {
+            Closed::Quarantined => Self::Quarantined,
+            Closed::Busy(most) => Self::Busy(most),
+        }
+    }
+}
+
+/// A hook's future, whose drop is the hook's code as well and stays inside the fence.
+struct Guarded<'h, 'f, T> {
+    hooked: &'h Hooked,
+    future: Option<BoxFuture<'f, Result<T, ExtError>>>,
+}
+
+impl<T> Guarded<'_, '_, T> {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<T, ExtError>> {
+        match &mut self.future {
+            Some(future) => future.as_mut().poll(cx),
+            None => Poll::Pending,
+        }
+    }
+}
+
+impl<T> Drop for Guarded<'_, '_, T> {
+    fn drop(&mut self) {
+        if let Some(future) = self.future.take() {
+            self.hooked.discard(future);
+        }
+    }
+}
+
+/// Something that a synchronous hook asked to be awaited, under the instance's deadline and inside the fence.
+pub(crate) struct Waiting<T> {
+    hooked: Arc<Hooked>,
+    hook: Hook,
+    future: Option<BoxFuture<'static, T>>,
+    deadline: std::pin::Pin<Box<tokio::time::Sleep>>,
+}
+
+impl<T> Waiting<T> {
+    pub(crate) fn new(hooked: &Arc<Hooked>, hook: Hook, future: BoxFuture<'static, T>) -> Self {
+        let deadline = Box::pin(tokio::time::sleep(hooked.deadline));
+        Self { hooked: Arc::clone(hooked), hook, future: Some(future), deadline }
+    }
+
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<T, Fault>> {
+        let Some(future) = &mut self.future else { return Poll::Pending };
+        match self.hooked.run(self.hook, || Ok(future.as_mut().poll(cx))) {
+            Err(fault) => Poll::Ready(Err(fault)),
+            Ok(Poll::Ready(answer)) => Poll::Ready(Ok(answer)),
+            Ok(Poll::Pending) => {
+                self.deadline.as_mut().poll(cx).map(|()| Err(Fault::Timeout(self.hooked.deadline)))
+            }
+        }
+    }
+}
+
+impl<T> Drop for Waiting<T> {
+    fn drop(&mut self) {
+        if let Some(future) = self.future.take() {
+            self.hooked.discard(future);
+        }
+    }
+}
+
+/// A task that ends with whoever waits for it.
+struct AbortOnDrop<T>(tokio::task::JoinHandle<T>);
+
+impl<T> Drop for AbortOnDrop<T> {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// Points that guard something deny when they fail; exports, and what only advises, do not stop an answer.
+const fn default_policy(hook: Hook) -> OnFailure {
+    match hook {
+        Hook::Deliver | Hook::Audit | Hook::Pick | Hook::Tried | Hook::Estimate | Hook::Drop => {
+            OnFailure::Skip
+        }
         _ => OnFailure::Deny,
     }
 }
 
-fn panic_text(payload: &(dyn std::any::Any + Send)) -> Box<str> {
+/// What a panic said.
+#[must_use]
+pub fn panic_text(payload: &(dyn std::any::Any + Send)) -> Box<str> {
     let text = payload
         .downcast_ref::<&'static str>()
         .copied()

@@ -6,11 +6,14 @@
 //! `gatewright-upstream`. It knows no HTTP server, no database, no configuration file.
 
 mod answer;
+mod ask;
 mod attempt;
 mod course;
 mod cut;
 pub mod exchange;
 mod failure;
+mod gate;
+mod hook;
 mod hooked;
 mod ledger;
 mod meter;
@@ -19,15 +22,21 @@ mod observer;
 pub mod phase;
 mod snapshot;
 pub mod state;
+mod trace;
+mod verdict;
+pub mod watchdog;
 mod worker;
 
 pub use answer::AnswerBody;
 pub use course::Course;
 pub use cut::{CutSignal, CutSwitch};
 pub use failure::{Refusal, with_causes};
-pub use hooked::Hooked;
+pub use gate::Gate;
+pub use hook::Hook;
+pub use hooked::{Fault, Hooked, panic_text};
 pub use ledger::{Ledger, NoLedger, Receipt};
 pub use models::{ModelAnswer, ModelView, models};
-pub use observer::{HookEvent, HookOutcome, Observer, Silent};
+pub use observer::{HookResult, InstanceObserver, Observer, Silent};
 pub use snapshot::{Chains, Provider, Snapshot};
+pub use watchdog::Watchdog;
 pub use worker::{PathSettings, Worker};

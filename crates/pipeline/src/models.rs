@@ -63,8 +63,8 @@ async fn list(
     connection: (std::net::SocketAddr, bool),
     wanted: Option<&str>,
 ) -> Result<Vec<ModelView>, Refusal> {
-    let (worker, snapshot) = (Arc::clone(&course.worker), Arc::clone(&course.snapshot));
-    let principal = authenticate::identify_caller(&worker, &snapshot, head, connection).await?;
+    let snapshot = Arc::clone(&course.snapshot);
+    let principal = authenticate::identify_caller(course, head, connection).await?;
     course.facts.principal = Some(Arc::clone(&principal));
     let plan = &snapshot.plan;
     let allowed = plan.allowed_models(&principal);

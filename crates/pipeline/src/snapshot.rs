@@ -6,17 +6,22 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use gatewright::{ProviderAdapter, ProviderName, RouteName};
+use gatewright::{InstanceId, ProviderAdapter, ProviderName, RouteName};
 use gatewright_policy::Plan;
 use gatewright_upstream::{Credential, Deadlines, Destination};
 
 use crate::hooked::Hooked;
+use crate::phase::credential::Credentials;
 
 /// A plan and its live parts.
 #[derive(Debug, Default)]
 pub struct Snapshot {
     /// The data.
     pub plan: Plan,
+    /// Every instance that is not switched off, for what providers and models name.
+    pub hooks: HashMap<InstanceId, Arc<Hooked>>,
+    /// Who receives audit records.
+    pub audit: Vec<Arc<Hooked>>,
     /// Who may accept callers, in order.
     pub authenticate: Vec<Arc<Hooked>>,
     /// The chains of each route.
@@ -44,6 +49,10 @@ pub struct Provider {
     pub name: ProviderName,
     /// How it is spoken to.
     pub adapter: Arc<dyn ProviderAdapter>,
+    /// The adapter's instance, for the fence around it.
+    pub hooked: Arc<Hooked>,
+    /// What finds credentials, with those that were found.
+    pub credentials: Option<Credentials>,
     /// Where it is.
     pub destination: Arc<Destination>,
     /// What it is shown, bound to its origin.

@@ -31,6 +31,8 @@ pub struct Worker {
     pub ledger: Arc<dyn Ledger>,
     /// The end of all exchanges at the drain deadline.
     pub cut: CutSwitch,
+    /// Where isolated hooks run.
+    pub isolation: tokio::runtime::Handle,
     /// Bounds and switches.
     pub settings: PathSettings,
 }
@@ -53,6 +55,8 @@ pub struct PathSettings {
     pub admission_wait_max: Duration,
     /// Whether each exchange writes a line into the log.
     pub access_log: bool,
+    /// Whether answers say in a header which hooks ran.
+    pub trace_header: bool,
 }
 
 impl Default for PathSettings {
@@ -65,6 +69,7 @@ impl Default for PathSettings {
             commit_after: Duration::from_secs(20),
             admission_wait_max: Duration::from_secs(30),
             access_log: true,
+            trace_header: false,
         }
     }
 }

@@ -67,7 +67,7 @@ impl CircuitState {
             State::Closed => true,
             State::Open { until } | State::Trying { until } if now < until => false,
             State::Open { .. } | State::Trying { .. } => {
-                self.state = State::Trying { until: now + settings.pause };
+                self.state = State::Trying { until: after(now, settings.pause) };
                 true
             }
         }
@@ -83,7 +83,7 @@ impl CircuitState {
     /// A call failed. `calls` is the number of all calls so far, this one included.
     pub fn failed(&mut self, settings: &Circuit, now: Instant, calls: u64) -> Tripped {
         if matches!(self.state, State::Trying { .. }) {
-            self.state = State::Open { until: now + settings.pause };
+            self.state = State::Open { until: after(now, settings.pause) };
             return Tripped::Opened;
         }
         let is_over = self.began.is_none_or(|began| now.saturating_duration_since(began) > settings.within);
@@ -96,7 +96,7 @@ impl CircuitState {
         let many = settings.failures > 0 && self.failures >= settings.failures;
         let calls_here = calls.saturating_sub(self.calls_at_begin);
         if self.is_closed() && many && u64::from(self.failures) * 2 >= calls_here {
-            self.state = State::Open { until: now + settings.pause };
+            self.state = State::Open { until: after(now, settings.pause) };
             return Tripped::Opened;
         }
         Tripped::No
@@ -104,8 +104,13 @@ impl CircuitState {
 
     /// Opens the circuit whatever was counted.
     pub fn open(&mut self, settings: &Circuit, now: Instant) {
-        self.state = State::Open { until: now + settings.pause };
+        self.state = State::Open { until: after(now, settings.pause) };
     }
+}
+
+/// A time that cannot be told is now: the pause is over.
+fn after(now: Instant, pause: Duration) -> Instant {
+    now.checked_add(pause).unwrap_or(now)
 }
 
 #[cfg(test)]

@@ -14,8 +14,8 @@ pub struct CredentialQuery<'a> {
     pub principal: &'a Principal,
     /// The provider that will see it.
     pub provider: &'a ProviderName,
-    /// The provider's origin, for example `https://api.example.com`.
-    pub origin: &'a str,
+    /// The provider's base URL, for example `https://api.example.com/v1`.
+    pub base_url: &'a str,
     /// The model name that the provider is asked for.
     pub model: &'a str,
 }

@@ -5,13 +5,18 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use gatewright::dialect::{Dialect, Frame};
-use gatewright::{BoxFuture, Denial, EventKind, Flow, Outcome, RequestCx, StreamCx, StreamEvent, Usage};
+use gatewright::{
+    BoxFuture, Denial, EventKind, Failure, FailureKind, Flow, Outcome, RequestCx, Side, StreamCx,
+    StreamEvent, Usage,
+};
 use http::StatusCode;
 
 use super::lanes::LaneTexts;
 use super::stage::{Awaited, Fed, Judged, Stage};
 use crate::failure::Refusal;
-use crate::hooked::Fault;
+use crate::hook::Hook;
+use crate::hooked::{Called, Fault};
+use crate::observer::HookResult;
 use crate::worker::Worker;
 
 /// Events that belong together: those of one frame of the provider, or inserted ones.
@@ -24,6 +29,15 @@ pub(crate) struct Parcel {
 }
 
 impl Parcel {
+    /// Puts events before the one at a place; returns how many.
+    fn insert(&mut self, at: usize, before: &mut Vec<StreamEvent>) -> usize {
+        let count = before.len();
+        if count > 0 {
+            self.events.splice(at..at, before.drain(..));
+        }
+        count
+    }
+
     /// Whether the client may get the frame's own bytes.
     pub(crate) fn is_untouched(&self) -> bool {
         self.frame.is_some()
@@ -47,13 +61,9 @@ struct Collected {
     texts: LaneTexts,
 }
 
-#[expect(
-    clippy::large_enum_variant,
-    reason = "nearly every task is a parcel, and boxing it costs each frame"
-)]
 enum Task {
-    /// Take a parcel through the stages from `at` on.
-    Parcel { at: usize, parcel: Parcel, done: Vec<StreamEvent>, rest: VecDeque<StreamEvent> },
+    /// Take a parcel through the stages from `at` on, where the events before `next` are decided.
+    Parcel { at: usize, parcel: Parcel, next: usize },
     /// Tell the stages from `at` on that no parcel follows.
     Finish { at: usize },
 }
@@ -72,8 +82,8 @@ pub(crate) enum Turn {
 
 /// What the chain waits for.
 pub(crate) enum Wait {
-    /// A filter's own future; its instance's deadline applies.
-    Event { stage: usize, future: Awaited },
+    /// What a filter waits for, under its instance's deadline.
+    Event { stage: usize, waiting: Awaited },
     /// A filter's judgement of the whole answer; it has the context until then.
     Whole { stage: usize, future: BoxFuture<'static, Judged> },
 }
@@ -95,15 +105,9 @@ impl Chain {
         self.stages.is_empty()
     }
 
-    /// One of the filters.
-    pub(crate) fn stage(&self, index: usize) -> Option<&Stage> {
-        self.stages.get(index)
-    }
-
     /// Adds a parcel.
-    pub(crate) fn push(&mut self, mut parcel: Parcel) {
-        let rest = std::mem::take(&mut parcel.events).into();
-        self.tasks.push_back(Task::Parcel { at: 0, parcel, done: Vec::new(), rest });
+    pub(crate) fn push(&mut self, parcel: Parcel) {
+        self.tasks.push_back(Task::Parcel { at: 0, parcel, next: 0 });
     }
 
     /// Says that no parcel follows.
@@ -115,9 +119,7 @@ impl Chain {
     pub(crate) fn turn(&mut self, cx: &mut Option<RequestCx>, usage: Usage, worker: &Arc<Worker>) -> Turn {
         while let Some(task) = self.tasks.pop_front() {
             let turn = match task {
-                Task::Parcel { at, parcel, done, rest } => {
-                    self.advance(at, parcel, done, rest, (cx, usage, worker))
-                }
+                Task::Parcel { at, parcel, next } => self.advance(at, parcel, next, (cx, usage, worker)),
                 Task::Finish { at } => self.finish_stage(at, (cx, usage, worker)),
             };
             if let Some(turn) = turn {
@@ -127,39 +129,34 @@ impl Chain {
         Turn::Idle
     }
 
+    /// Takes a parcel through one stage. Events are decided where they stand, so that one that nobody touches
+    /// costs no copy.
     fn advance(
         &mut self,
         at: usize,
         mut parcel: Parcel,
-        mut done: Vec<StreamEvent>,
-        mut rest: VecDeque<StreamEvent>,
+        mut next: usize,
         (cx, usage, worker): (&mut Option<RequestCx>, Usage, &Arc<Worker>),
     ) -> Option<Turn> {
-        let Some(stage) = self.stages.get_mut(at) else {
-            done.extend(rest);
-            parcel.events = done;
-            return Some(Turn::Out(parcel));
-        };
+        let Some(stage) = self.stages.get_mut(at) else { return Some(Turn::Out(parcel)) };
         let Some(context) = cx.as_mut() else { return Some(Turn::Idle) };
-        let began = worker.clock.now();
-        while let Some(event) = rest.pop_front() {
-            let mut event = Some(event);
-            match stage.feed(&mut event, &mut done, context, usage) {
-                Fed::Done => {}
+        let began = stage.begin_parcel(worker);
+        let mut before = Vec::new();
+        while let Some(event) = parcel.events.get_mut(next) {
+            let fed = stage.feed(event, &mut before, context, (usage, worker));
+            next += parcel.insert(next, &mut before);
+            match fed {
+                Fed::Keep => next += 1,
+                Fed::Drop => drop(parcel.events.remove(next)),
                 Fed::Cut(refusal) => return Some(Turn::Cut(refusal)),
-                Fed::Wait(future) => {
-                    stage.add_time(began, worker.clock.now());
-                    // The undecided event stays at the head of the queue.
-                    if let Some(event) = event {
-                        rest.push_front(event);
-                    }
-                    self.tasks.push_front(Task::Parcel { at, parcel, done, rest });
-                    return Some(Turn::Wait(Wait::Event { stage: at, future }));
+                Fed::Wait(waiting) => {
+                    stage.end_parcel(began, worker);
+                    self.tasks.push_front(Task::Parcel { at, parcel, next });
+                    return Some(Turn::Wait(Wait::Event { stage: at, waiting }));
                 }
             }
         }
-        stage.add_time(began, worker.clock.now());
-        parcel.events = done;
+        stage.end_parcel(began, worker);
         self.pass_on(at, parcel)
     }
 
@@ -183,9 +180,8 @@ impl Chain {
         (bytes > bytes_max).then(|| Turn::Cut(too_large(bytes_max).into()))
     }
 
-    fn requeue(&mut self, at: usize, mut parcel: Parcel) {
-        let rest = std::mem::take(&mut parcel.events).into();
-        self.tasks.push_front(Task::Parcel { at, parcel, done: Vec::new(), rest });
+    fn requeue(&mut self, at: usize, parcel: Parcel) {
+        self.tasks.push_front(Task::Parcel { at, parcel, next: 0 });
     }
 
     fn finish_stage(
@@ -200,14 +196,14 @@ impl Chain {
             return Some(Turn::Wait(Wait::Whole { stage: at, future }));
         }
         let mut events = Vec::new();
-        let closed = stage.close(None, &mut events, &mut StreamCx::new(cx.as_mut()?, usage));
+        let closed = stage.close(None, &mut events, (&mut StreamCx::new(cx.as_mut()?, usage), worker));
         self.tasks.push_front(Task::Finish { at: at + 1 });
         if !events.is_empty() {
             self.requeue(at + 1, Parcel { events, ..Parcel::default() });
         }
         match closed {
             Fed::Cut(refusal) => Some(Turn::Cut(refusal)),
-            Fed::Done | Fed::Wait(_) => None,
+            Fed::Keep | Fed::Drop | Fed::Wait(_) => None,
         }
     }
 
@@ -217,50 +213,71 @@ impl Chain {
         at: usize,
         answer: Result<Box<dyn std::any::Any + Send>, Fault>,
         cx: &mut RequestCx,
-        usage: Usage,
+        (usage, worker): (Usage, &Worker),
     ) -> Option<Turn> {
-        let Some(Task::Parcel { parcel, mut done, mut rest, .. }) = self.tasks.pop_front() else {
+        let Some(Task::Parcel { mut parcel, mut next, .. }) = self.tasks.pop_front() else {
             return None;
         };
-        let stage = self.stages.get_mut(at)?;
-        let mut event = rest.pop_front();
-        let fed = stage.resume(answer, &mut event, &mut done, &mut StreamCx::new(cx, usage));
-        if let Some(event) = event {
-            rest.push_front(event);
-        }
-        self.tasks.push_front(Task::Parcel { at, parcel, done, rest });
+        let (stage, event) = (self.stages.get_mut(at)?, parcel.events.get_mut(next)?);
+        let mut before = Vec::new();
+        let fed = stage.resume(answer, event, &mut before, (&mut StreamCx::new(cx, usage), worker));
+        next += parcel.insert(next, &mut before);
         match fed {
-            Fed::Done => None,
+            Fed::Keep => next += 1,
+            Fed::Drop => drop(parcel.events.remove(next)),
+            Fed::Wait(_) | Fed::Cut(_) => {}
+        }
+        self.tasks.push_front(Task::Parcel { at, parcel, next });
+        match fed {
+            Fed::Keep | Fed::Drop => None,
             Fed::Cut(refusal) => Some(Turn::Cut(refusal)),
-            Fed::Wait(future) => Some(Turn::Wait(Wait::Event { stage: at, future })),
+            Fed::Wait(waiting) => Some(Turn::Wait(Wait::Event { stage: at, waiting })),
         }
     }
 
     /// Continues after [`Wait::Whole`]: the collected parcels go on, with the texts as the filter
     /// left them.
-    pub(crate) fn judged(&mut self, at: usize, judged: Judged, cx: &mut Option<RequestCx>) -> Option<Turn> {
-        let Judged { flow, response, cx: context } = judged;
-        *cx = Some(context);
+    pub(crate) fn judged(
+        &mut self,
+        at: usize,
+        judged: Judged,
+        cx: &mut Option<RequestCx>,
+        worker: &Worker,
+    ) -> Option<Turn> {
+        let Judged { called: Called { result, took }, left } = judged;
         self.tasks.push_front(Task::Finish { at: at + 1 });
         let stage = self.stages.get_mut(at)?;
         let place = self.collected.iter().position(|collected| collected.stage == at)?;
         let mut collected = self.collected.swap_remove(place);
-        let cut = match flow {
-            Ok(Flow::Deny(denial)) => stage.cut(denial),
-            Ok(Flow::Respond(_)) => stage.fault(&responded(), &mut None, &mut Vec::new()),
-            Ok(Flow::Continue) => Fed::Done,
-            Err(fault) => stage.fault(&fault, &mut None, &mut Vec::new()),
+        let came_of_it = match &result {
+            Ok(Flow::Deny(_)) => HookResult::Denied,
+            Ok(_) => HookResult::Passed,
+            Err(fault) => fault.result(),
+        };
+        stage.hooked.gate.observer().called(Hook::Response, came_of_it, 1, took);
+        let Some((response, context)) = left else { return Some(Turn::Cut(lost(stage).into())) };
+        let context = cx.insert(context);
+        let usage = Usage::default();
+        let cut = match result {
+            Ok(Flow::Deny(denial)) => stage.cut(denial, context, worker),
+            Ok(Flow::Respond(_)) => {
+                stage.fault(&responded(), None, &mut Vec::new(), (&mut StreamCx::new(context, usage), worker))
+            }
+            Ok(Flow::Continue) => Fed::Keep,
+            Err(fault) => {
+                stage.fault(&fault, None, &mut Vec::new(), (&mut StreamCx::new(context, usage), worker))
+            }
         };
         if let Fed::Cut(refusal) = cut {
             return Some(Turn::Cut(refusal));
         }
-        if response.is_edited() {
+        if response.is_edited() && !stage.hooked.is_shadow {
             let mut texts = collected.texts;
             response.for_each_text(&mut |lane, text| {
                 drop(texts.take(lane));
                 texts.add(&StreamEvent::inserted(EventKind::TextDelta { lane, text: text.to_owned() }));
             });
-            rewrite(&mut collected.parcels, texts);
+            stage.hooked.gate.observer().edited(Hook::Response, rewrite(&mut collected.parcels, texts));
         }
         for parcel in collected.parcels.into_iter().rev() {
             self.requeue(at + 1, parcel);
@@ -283,12 +300,22 @@ impl Chain {
     }
 }
 
-/// Puts the whole new text of each lane where its first piece was, and empties the other pieces.
-fn rewrite(parcels: &mut [Parcel], mut texts: LaneTexts) {
+/// Puts the whole new text of each lane where its first piece was, and empties the other pieces. Returns how many
+/// events changed.
+fn rewrite(parcels: &mut [Parcel], mut texts: LaneTexts) -> u64 {
+    let mut edits = 0;
     for event in parcels.iter_mut().flat_map(|parcel| &mut parcel.events) {
         let Some((lane, _)) = event.text() else { continue };
         event.replace_text(&texts.take(lane).unwrap_or_default());
+        edits += u64::from(event.is_edited());
     }
+    edits
+}
+
+/// An isolated hook did not give back what it worked on, so that the answer cannot go on.
+fn lost(stage: &Stage) -> Failure {
+    let text = format!("the extension instance `{}` did not return from its response hook", stage.hooked.id);
+    Failure::new(Side::Gateway, FailureKind::Extension, text)
 }
 
 fn responded() -> Fault {

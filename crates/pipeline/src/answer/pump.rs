@@ -21,7 +21,8 @@ use super::opening::{Source, broke_off, failure_in};
 use crate::course::Course;
 use crate::cut::CutSignal;
 use crate::failure::{Refusal, code_of};
-use crate::hooked::{Fault, Hooked};
+use crate::hook::Hook;
+use crate::hooked::{Fault, Waiting};
 use crate::phase::send::{read_failure, shutdown};
 use crate::state::Settled;
 
@@ -60,9 +61,9 @@ enum Phase {
 }
 
 enum Pause {
-    Event { stage: usize, future: super::stage::Awaited, deadline: Pin<Box<Sleep>>, allowed: Duration },
+    Event { stage: usize, waiting: super::stage::Awaited },
     Whole { stage: usize, future: BoxFuture<'static, super::stage::Judged> },
-    TopUp { claim: usize, future: BoxFuture<'static, TopUp>, deadline: Pin<Box<Sleep>>, allowed: Duration },
+    TopUp { claim: usize, waiting: Waiting<TopUp> },
 }
 
 impl Pump {
@@ -244,10 +245,8 @@ impl Pump {
             Turn::Wait(Wait::Whole { stage, future }) => {
                 self.phase = Phase::Paused(Pause::Whole { stage, future });
             }
-            Turn::Wait(Wait::Event { stage, future }) => {
-                let allowed = self.chain.stage(stage).map_or(DRAIN_WAIT, |stage| stage.hooked.deadline());
-                let deadline = Box::pin(tokio::time::sleep(allowed));
-                self.phase = Phase::Paused(Pause::Event { stage, future, deadline, allowed });
+            Turn::Wait(Wait::Event { stage, waiting }) => {
+                self.phase = Phase::Paused(Pause::Event { stage, waiting });
             }
         }
     }
@@ -267,31 +266,21 @@ impl Pump {
         let Phase::Paused(pause) = &mut self.phase else { return Poll::Ready(()) };
         let (usage, _) = self.course.usage();
         let turn = match pause {
-            Pause::Event { stage, future, deadline, allowed } => {
-                let answer = match future.as_mut().poll(cx) {
-                    Poll::Ready(answer) => answer.map_err(Fault::Error),
-                    Poll::Pending => {
-                        ready!(deadline.as_mut().poll(cx));
-                        Err(Fault::Timeout(*allowed))
-                    }
-                };
+            Pause::Event { stage, waiting } => {
+                let answer = ready!(waiting.poll(cx)).and_then(|answer| answer.map_err(Fault::Error));
                 let stage = *stage;
                 let cx = self.course.cx.as_mut();
-                cx.and_then(|cx| self.chain.resume(stage, answer, cx, usage))
+                let worker = std::sync::Arc::clone(&self.course.worker);
+                cx.and_then(|cx| self.chain.resume(stage, answer, cx, (usage, &worker)))
             }
             Pause::Whole { stage, future } => {
                 let judged = ready!(future.as_mut().poll(cx));
                 let stage = *stage;
-                self.chain.judged(stage, judged, &mut self.course.cx)
+                let worker = std::sync::Arc::clone(&self.course.worker);
+                self.chain.judged(stage, judged, &mut self.course.cx, &worker)
             }
-            Pause::TopUp { claim, future, deadline, allowed } => {
-                let answer = match future.as_mut().poll(cx) {
-                    Poll::Ready(answer) => Ok(answer),
-                    Poll::Pending => {
-                        ready!(deadline.as_mut().poll(cx));
-                        Err(Fault::Timeout(*allowed))
-                    }
-                };
+            Pause::TopUp { claim, waiting } => {
+                let answer = ready!(waiting.poll(cx));
                 let claim = *claim;
                 self.phase = Phase::Flowing;
                 self.topped_up(claim, answer);
@@ -318,14 +307,15 @@ impl Pump {
                 return;
             }
             let Some(held) = self.course.claims.get_mut(claim) else { return };
-            let progress = Hooked::call_sync(|| held.reservation.progress(&usage));
+            let progress = held.hooked.run(Hook::Progress, || held.reservation.progress(&usage));
             self.conclude(claim, progress);
         }
     }
 
     fn topped_up(&mut self, claim: usize, answer: Result<TopUp, Fault>) {
         let Some(held) = self.course.claims.get_mut(claim) else { return };
-        let progress = answer.and_then(|answer| Hooked::call_sync(|| held.reservation.topped_up(answer)));
+        let progress =
+            answer.and_then(|answer| held.hooked.run(Hook::TopUp, || held.reservation.topped_up(answer)));
         self.conclude(claim, progress);
     }
 
@@ -334,15 +324,14 @@ impl Pump {
             Ok(Progress::Continue) => {}
             Ok(Progress::Cut(failure)) => self.fail(&Refusal::Failed(failure)),
             Ok(Progress::TopUp(future)) => {
-                let allowed =
-                    self.course.claims.get(claim).map(|held| held.hooked.deadline()).unwrap_or_default();
-                let deadline = Box::pin(tokio::time::sleep(allowed));
-                self.phase = Phase::Paused(Pause::TopUp { claim, future, deadline, allowed });
+                let Some(held) = self.course.claims.get(claim) else { return };
+                let waiting = Waiting::new(&held.hooked, Hook::TopUp, future);
+                self.phase = Phase::Paused(Pause::TopUp { claim, waiting });
             }
             Err(fault) => {
                 let judged = self.course.claims.get(claim).map(|held| &held.hooked);
-                let failure =
-                    judged.and_then(|hooked| hooked.judge(gatewright::point::Point::Limiter, &fault));
+                let (tenant, now) = (self.course.tenant(), self.course.worker.clock.now());
+                let failure = judged.and_then(|hooked| hooked.judge(Hook::Progress, &fault, tenant, now));
                 if let Some(failure) = failure {
                     self.fail(&failure.into());
                 }

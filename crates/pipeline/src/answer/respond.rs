@@ -174,6 +174,9 @@ fn set_headers(course: &mut Course, headers: &mut HeaderMap, content_type: Heade
     if let Some(cx) = &course.cx {
         headers.extend(cx.response_headers.clone());
     }
+    if let Some(value) = course.trace.as_ref().and_then(|trace| HeaderValue::from_str(trace.as_str()).ok()) {
+        headers.insert(crate::trace::HEADER, value);
+    }
     headers.insert(CONTENT_TYPE, content_type);
     if let Ok(id) = HeaderValue::from_str(course.id.as_str()) {
         headers.insert(REQUEST_ID.clone(), id);

@@ -3,46 +3,65 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use gatewright::point::Point;
 use gatewright::text::{Lane, TextError, TextPatterns, TextStage};
 use gatewright::{
-    BoxFuture, Denial, EventKind, ExtError, Failure, FailureKind, FilterPlan, Outcome, RequestCx,
-    ResponseHead, Side, StreamCx, StreamEvent, StreamFilter, StreamFlow, Usage,
+    BoxFuture, Denial, EventKind, ExtError, Failure, FailureKind, FilterPlan, Flow, LlmResponse, Outcome,
+    RequestCx, ResponseHead, Side, StreamCx, StreamEvent, StreamFilter, StreamFlow, Usage,
 };
 
 use super::lanes::LaneTexts;
 use crate::failure::Refusal;
-use crate::hooked::{Fault, Hooked};
-use crate::observer::{HookEvent, HookOutcome};
+use crate::hook::Hook;
+use crate::hooked::{Called, Fault, Hooked, Waiting};
+use crate::observer::HookResult;
+use crate::verdict::cut_record;
 use crate::worker::Worker;
 
 /// What a hook asked to be awaited.
-pub(crate) type Awaited = BoxFuture<'static, Result<Box<dyn std::any::Any + Send>, ExtError>>;
+pub(crate) type Awaited = Waiting<Result<Box<dyn std::any::Any + Send>, ExtError>>;
 
 /// A filter's state for one answer.
 pub(crate) struct Stage {
     pub(crate) hooked: Arc<Hooked>,
     mode: Mode,
-    filter: Box<dyn StreamFilter>,
+    /// Taken away when the answer ends, so that its drop happens inside the fence.
+    filter: Option<Box<dyn StreamFilter>>,
     /// Switched off after a fault that its policy lets pass.
     is_off: bool,
-    calls: u64,
-    took: Duration,
-    outcome: HookOutcome,
+    tally: Tally,
+    /// Since when the stage holds text.
+    holds_since: Option<Instant>,
 }
+
+/// What the stage did, reported once per answer.
+struct Tally {
+    calls: u64,
+    edits: u64,
+    /// Parcels, of which some were timed, because a clock costs more than most hooks.
+    parcels: u64,
+    timed: u64,
+    took: Duration,
+    result: HookResult,
+    held: Duration,
+}
+
+/// One parcel in so many is timed.
+const TIMED_EVERY: u64 = 64;
 
 enum Mode {
     Observe,
     Events,
-    Text { stage: TextStage, patterns: Option<TextPatterns> },
+    Text { stage: TextStage, patterns: Option<TextPatterns>, scratch: String },
     Whole { max_bytes: usize },
 }
 
 /// How one event went.
 pub(crate) enum Fed {
-    /// It was handled; what is left of it is in the output.
-    Done,
-    /// The stage waits; the event is unhandled until it is resumed.
+    /// It goes on, perhaps edited.
+    Keep,
+    /// It does not go on.
+    Drop,
+    /// The stage waits; the event is undecided until it is resumed.
     Wait(Awaited),
     /// The answer ends here.
     Cut(Refusal),
@@ -54,37 +73,39 @@ impl Stage {
         hooked: &Arc<Hooked>,
         head: &ResponseHead,
         cx: &mut RequestCx,
-    ) -> Result<Option<Self>, Failure> {
-        let Some(response) = hooked.instance.response.clone() else { return Ok(None) };
+        worker: &Worker,
+    ) -> Result<(Option<Self>, HookResult, Duration), Failure> {
+        let Some(response) = hooked.instance.response.clone() else {
+            return Ok((None, HookResult::Passed, Duration::ZERO));
+        };
         cx.enter(hooked.index);
-        let opened = Hooked::call_sync(|| {
-            let mode = match response.plan(head, cx) {
-                FilterPlan::Observe => Mode::Observe,
-                FilterPlan::Events => Mode::Events,
-                FilterPlan::Text(hold) => Mode::Text { stage: TextStage::new(hold), patterns: None },
-                FilterPlan::Patterns(patterns) => {
-                    Mode::Text { stage: TextStage::new(patterns.hold_back()), patterns: Some(patterns) }
-                }
-                FilterPlan::Whole { max_bytes } => Mode::Whole { max_bytes },
-                _ => return Ok(None),
-            };
+        let called = hooked.call_sync(worker, Hook::Open, || {
+            let Some(mode) = Mode::of(response.plan(head, cx)) else { return Ok(None) };
             Ok(Some((mode, response.open(head, cx)?)))
         });
-        match opened {
-            Ok(opened) => Ok(opened.map(|(mode, filter)| Self::new(hooked, mode, filter))),
-            Err(fault) => hooked.judge(Point::ResponseFilter, &fault).map_or(Ok(None), Err),
-        }
+        let Called { result, took } = called;
+        let came_of_it = result.as_ref().map_or_else(Fault::result, |_| HookResult::Passed);
+        hooked.gate.observer().called(Hook::Open, came_of_it, 1, took);
+        let opened = match result {
+            Ok(opened) => opened.map(|(mode, filter)| Self::new(hooked, mode, filter)),
+            Err(fault) => {
+                match hooked.judge(Hook::Open, &fault, Some(&cx.principal().tenant), worker.clock.now()) {
+                    Some(failure) => return Err(failure),
+                    None => None,
+                }
+            }
+        };
+        Ok((opened, came_of_it, took))
     }
 
     fn new(hooked: &Arc<Hooked>, mode: Mode, filter: Box<dyn StreamFilter>) -> Self {
         Self {
             hooked: Arc::clone(hooked),
             mode,
-            filter,
+            filter: Some(filter),
             is_off: false,
-            calls: 0,
-            took: Duration::ZERO,
-            outcome: HookOutcome::Passed,
+            tally: Tally::new(),
+            holds_since: None,
         }
     }
 
@@ -96,95 +117,101 @@ impl Stage {
         }
     }
 
-    /// Handles one event: what goes on is appended to `out`. Under [`Fed::Wait`] the event comes
-    /// back in `event` and is handed to [`Stage::resume`] later.
+    /// The hook that runs per event under the filter's plan.
+    fn hook(&self) -> Hook {
+        match self.mode {
+            Mode::Observe => Hook::Observe,
+            Mode::Events => Hook::Event,
+            Mode::Text { .. } => Hook::Text,
+            Mode::Whole { .. } => Hook::Response,
+        }
+    }
+
+    /// Handles one event in its place; what is to go before it is appended to `before`. Under [`Fed::Wait`] the
+    /// event is handed to [`Stage::resume`] later.
     pub(crate) fn feed(
         &mut self,
-        event: &mut Option<StreamEvent>,
-        out: &mut Vec<StreamEvent>,
+        event: &mut StreamEvent,
+        before: &mut Vec<StreamEvent>,
         cx: &mut RequestCx,
-        usage: Usage,
+        (usage, worker): (Usage, &Worker),
     ) -> Fed {
         if self.is_off || self.collects().is_some() {
-            out.extend(event.take());
-            return Fed::Done;
+            return Fed::Keep;
         }
         cx.enter(self.hooked.index);
         if self.hooked.is_shadow {
             let mut copy = event.clone();
-            let mut discarded = Vec::new();
             // What a shadow decides is counted, and nothing else comes of it.
             let outside = cx.side_effects();
-            let _decision = self.act(&mut copy, &mut discarded, cx, usage);
+            let decision = self.act(&mut copy, &mut Vec::new(), &mut StreamCx::new(cx, usage), worker);
             cx.restore(outside);
-            out.extend(event.take());
-            return Fed::Done;
+            drop(decision);
+            return Fed::Keep;
         }
-        self.act(event, out, cx, usage)
+        self.act(event, before, &mut StreamCx::new(cx, usage), worker)
     }
 
     fn act(
         &mut self,
-        event: &mut Option<StreamEvent>,
-        out: &mut Vec<StreamEvent>,
-        cx: &mut RequestCx,
-        usage: Usage,
+        event: &mut StreamEvent,
+        before: &mut Vec<StreamEvent>,
+        cx: &mut StreamCx<'_>,
+        worker: &Worker,
     ) -> Fed {
-        let Some(current) = event.as_mut() else { return Fed::Done };
-        let mut cx = StreamCx::new(cx, usage);
+        let Some(filter) = &mut self.filter else { return Fed::Keep };
         match &mut self.mode {
-            Mode::Whole { .. } => {}
+            Mode::Whole { .. } => Fed::Keep,
             Mode::Observe => {
-                let filter = &mut self.filter;
-                let seen = Hooked::call_sync(|| {
-                    filter.observe(current, &mut cx);
+                self.tally.calls += 1;
+                let seen = self.hooked.run(Hook::Observe, || {
+                    filter.observe(event, cx);
                     Ok(())
                 });
-                self.calls += 1;
-                if let Err(fault) = seen {
-                    return self.fault(&fault, event, out);
+                match seen {
+                    Ok(()) => Fed::Keep,
+                    Err(fault) => self.fault(&fault, Some(event), before, (cx, worker)),
                 }
             }
             Mode::Events => {
-                let filter = &mut self.filter;
-                let flow = Hooked::call_sync(|| filter.on_event(current, &mut cx));
-                self.calls += 1;
-                return self.conclude(flow, event, out);
+                self.tally.calls += 1;
+                let was_edited = event.is_edited();
+                let flow = self.hooked.run(Hook::Event, || filter.on_event(event, cx));
+                self.tally.edits += u64::from(!was_edited && event.is_edited());
+                self.conclude(flow, Some(event), before, (cx, worker))
             }
             Mode::Text { stage, .. } => {
-                if let Some((lane, text)) = current.text()
+                if let Some((lane, text)) = event.text()
                     && stage.wants(lane)
                 {
-                    let pushed = stage.push(lane, text, false);
-                    return match pushed {
-                        Ok(()) => self.look(lane, event, out, &mut cx),
-                        Err(error) => self.overflow(&error, event, out),
+                    return match stage.push(lane, text, false) {
+                        Ok(()) => self.look(lane, Some(event), before, (&mut *cx, worker)),
+                        Err(error) => self.overflow(&error),
                     };
                 }
-                if let EventKind::Finish { choice, .. } = current.kind() {
-                    let choice = *choice;
-                    if let cut @ Fed::Cut(_) = self.close(Some(choice), out, &mut cx) {
-                        return cut;
-                    }
+                if let EventKind::Finish { choice, .. } = event.kind()
+                    && let cut @ Fed::Cut(_) = self.close(Some(*choice), before, (cx, worker))
+                {
+                    return cut;
                 }
+                Fed::Keep
             }
         }
-        out.extend(event.take());
-        Fed::Done
     }
 
     /// Shows the filter the text of a lane that is not released yet, and takes what is certain.
     fn look(
         &mut self,
         lane: Lane,
-        event: &mut Option<StreamEvent>,
-        out: &mut Vec<StreamEvent>,
-        cx: &mut StreamCx<'_>,
+        event: Option<&mut StreamEvent>,
+        before: &mut Vec<StreamEvent>,
+        (cx, worker): (&mut StreamCx<'_>, &Worker),
     ) -> Fed {
-        let Mode::Text { stage, patterns } = &mut self.mode else { return Fed::Done };
-        let filter = &mut self.filter;
-        self.calls += 1;
-        let flow = Hooked::call_sync(|| match (stage.window(lane), &*patterns) {
+        let (Mode::Text { stage, patterns, .. }, Some(filter)) = (&mut self.mode, &mut self.filter) else {
+            return Fed::Keep;
+        };
+        self.tally.calls += 1;
+        let flow = self.hooked.run(Hook::Text, || match (stage.window(lane), &*patterns) {
             (Some(mut window), Some(patterns)) => {
                 window.mask(patterns);
                 Ok(StreamFlow::Continue)
@@ -193,27 +220,53 @@ impl Stage {
             (None, _) => Ok(StreamFlow::Continue),
         });
         match flow {
-            Ok(StreamFlow::Continue | StreamFlow::Drop) => self.release(lane, event, out),
-            other => self.conclude(other, event, out),
+            Ok(StreamFlow::Continue | StreamFlow::Drop) => self.release(lane, event, before, worker),
+            other => self.conclude(other, event, before, (cx, worker)),
         }
     }
 
-    fn release(&mut self, lane: Lane, event: &mut Option<StreamEvent>, out: &mut Vec<StreamEvent>) -> Fed {
-        let Mode::Text { stage, .. } = &mut self.mode else { return Fed::Done };
-        let mut text = String::new();
-        match stage.release(lane, &mut text) {
-            Ok(released) if released.unchanged => out.extend(event.take()),
-            Ok(_) if text.is_empty() => *event = None,
-            Ok(_) => match event.take() {
-                Some(mut event) => {
-                    event.replace_text(&text);
-                    out.push(event);
-                }
-                None => out.push(StreamEvent::inserted(EventKind::TextDelta { lane, text })),
-            },
-            Err(error) => return self.overflow(&error, event, out),
+    fn release(
+        &mut self,
+        lane: Lane,
+        event: Option<&mut StreamEvent>,
+        before: &mut Vec<StreamEvent>,
+        worker: &Worker,
+    ) -> Fed {
+        let Mode::Text { stage, scratch, .. } = &mut self.mode else { return Fed::Keep };
+        scratch.clear();
+        let released = match stage.release(lane, scratch) {
+            Ok(released) => released,
+            Err(error) => return self.overflow(&error),
+        };
+        let fed = match event {
+            _ if released.unchanged => Fed::Keep,
+            Some(_) if scratch.is_empty() => Fed::Drop,
+            Some(event) => {
+                event.replace_text(scratch);
+                Fed::Keep
+            }
+            None if scratch.is_empty() => Fed::Drop,
+            None => {
+                let text = scratch.clone();
+                before.push(StreamEvent::inserted(EventKind::TextDelta { lane, text }));
+                Fed::Drop
+            }
+        };
+        let holds = stage.stats().held_bytes > 0;
+        self.time_what_is_held(holds, worker);
+        fed
+    }
+
+    /// Reads the clock only where holding begins or ends.
+    fn time_what_is_held(&mut self, holds: bool, worker: &Worker) {
+        match self.holds_since {
+            None if holds => self.holds_since = Some(worker.clock.now()),
+            Some(since) if !holds => {
+                self.tally.held += worker.clock.now().saturating_duration_since(since);
+                self.holds_since = None;
+            }
+            _ => {}
         }
-        Fed::Done
     }
 
     /// Ends the text of one choice, or of all: whatever is still held goes through the filter a
@@ -221,70 +274,87 @@ impl Stage {
     pub(crate) fn close(
         &mut self,
         choice: Option<u32>,
-        out: &mut Vec<StreamEvent>,
-        cx: &mut StreamCx<'_>,
+        before: &mut Vec<StreamEvent>,
+        (cx, worker): (&mut StreamCx<'_>, &Worker),
     ) -> Fed {
-        let Mode::Text { stage, .. } = &self.mode else { return Fed::Done };
+        let Mode::Text { stage, .. } = &self.mode else { return Fed::Keep };
         if self.is_off {
-            return Fed::Done;
+            return Fed::Keep;
         }
         cx.enter(self.hooked.index);
         let concerns = |lane: &Lane| choice.is_none_or(|choice| lane.choice == choice);
         let lanes: Vec<Lane> = stage.open_lanes().filter(concerns).collect();
         for lane in lanes {
-            let Mode::Text { stage, .. } = &mut self.mode else { return Fed::Done };
+            let Mode::Text { stage, .. } = &mut self.mode else { return Fed::Keep };
             if let Err(error) = stage.push(lane, "", true) {
-                return self.overflow(&error, &mut None, out);
+                return self.overflow(&error);
             }
-            match self.look(lane, &mut None, out, cx) {
-                Fed::Done => {}
+            match self.look(lane, None, before, (cx, worker)) {
+                Fed::Keep | Fed::Drop => {}
                 // The last text of a lane has nobody to wait for it in an order that could be
                 // kept, so a filter that still wants to wait here has not decided in time.
-                Fed::Wait(_) => return self.fault(&Fault::Timeout(Duration::ZERO), &mut None, out),
+                Fed::Wait(_) => {
+                    return self.fault(&Fault::Timeout(Duration::ZERO), None, before, (cx, worker));
+                }
                 cut @ Fed::Cut(_) => return cut,
             }
         }
-        Fed::Done
+        Fed::Keep
     }
 
     /// Continues after a wait: the filter learns the answer, then decides on the event again.
     pub(crate) fn resume(
         &mut self,
         answer: Result<Box<dyn std::any::Any + Send>, Fault>,
-        event: &mut Option<StreamEvent>,
-        out: &mut Vec<StreamEvent>,
-        cx: &mut StreamCx<'_>,
+        event: &mut StreamEvent,
+        before: &mut Vec<StreamEvent>,
+        (cx, worker): (&mut StreamCx<'_>, &Worker),
     ) -> Fed {
         cx.enter(self.hooked.index);
-        let filter = &mut self.filter;
-        let flow = answer.and_then(|answer| Hooked::call_sync(|| filter.resume(answer, cx)));
-        let lane = event.as_ref().and_then(|event| event.text()).map(|(lane, _)| lane);
+        let Some(filter) = &mut self.filter else { return Fed::Keep };
+        let flow = answer.and_then(|answer| self.hooked.run(Hook::Resume, || filter.resume(answer, cx)));
+        let lane = event.text().map(|(lane, _)| lane);
         match (&self.mode, lane, flow) {
             // Held text is shown again: the filter now knows what it waited for.
-            (Mode::Text { .. }, Some(lane), Ok(StreamFlow::Continue)) => self.look(lane, event, out, cx),
-            (_, _, flow) => self.conclude(flow, event, out),
+            (Mode::Text { .. }, Some(lane), Ok(StreamFlow::Continue)) => {
+                self.look(lane, Some(event), before, (cx, worker))
+            }
+            (_, _, flow) => self.conclude(flow, Some(event), before, (cx, worker)),
         }
     }
 
     fn conclude(
         &mut self,
         flow: Result<StreamFlow, Fault>,
-        event: &mut Option<StreamEvent>,
-        out: &mut Vec<StreamEvent>,
+        event: Option<&mut StreamEvent>,
+        before: &mut Vec<StreamEvent>,
+        (cx, worker): (&mut StreamCx<'_>, &Worker),
     ) -> Fed {
         match flow {
-            Ok(StreamFlow::Continue) => out.extend(event.take()),
-            Ok(StreamFlow::Drop) => *event = None,
-            Ok(StreamFlow::Await(future)) => return Fed::Wait(future),
-            Ok(StreamFlow::Cut(denial)) => return self.cut(denial),
-            Err(fault) => return self.fault(&fault, event, out),
+            Ok(StreamFlow::Continue) => Fed::Keep,
+            Ok(StreamFlow::Drop) => {
+                self.tally.edits += 1;
+                Fed::Drop
+            }
+            Ok(StreamFlow::Await(future)) => Fed::Wait(Waiting::new(&self.hooked, Hook::Resume, future)),
+            Ok(StreamFlow::Cut(denial)) => self.cut(denial, cx, worker),
+            Err(fault) => self.fault(&fault, event, before, (cx, worker)),
         }
-        Fed::Done
     }
 
-    pub(crate) fn cut(&mut self, denial: Box<Denial>) -> Fed {
-        self.outcome = HookOutcome::Denied;
-        if self.hooked.is_shadow { Fed::Done } else { Fed::Cut(Refusal::Denied(denial)) }
+    /// The filter ends the answer; one that only watches is counted and goes on.
+    pub(crate) fn cut(&mut self, denial: Box<Denial>, cx: &RequestCx, worker: &Worker) -> Fed {
+        self.tally.result = HookResult::Denied;
+        let in_force = !self.hooked.is_shadow;
+        let observer = self.hooked.gate.observer();
+        observer.denied(self.hook(), &denial.code, Some(&cx.principal().tenant), in_force);
+        if !in_force {
+            return Fed::Keep;
+        }
+        let at = worker.clock.wall().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+        let at_unix_ms = u64::try_from(at.as_millis()).unwrap_or(u64::MAX);
+        worker.observer.audit(cut_record(cx, at_unix_ms, &self.hooked, &denial));
+        Fed::Cut(Refusal::Denied(denial))
     }
 
     /// A fault ends the answer, or the stage, as the instance's policy says. A stage that ends
@@ -292,45 +362,36 @@ impl Stage {
     pub(crate) fn fault(
         &mut self,
         fault: &Fault,
-        event: &mut Option<StreamEvent>,
-        out: &mut Vec<StreamEvent>,
+        event: Option<&mut StreamEvent>,
+        before: &mut Vec<StreamEvent>,
+        (cx, worker): (&mut StreamCx<'_>, &Worker),
     ) -> Fed {
-        self.outcome = fault.outcome();
-        if let Some(failure) = self.hooked.judge(Point::ResponseFilter, fault) {
+        self.tally.result = fault.result();
+        let tenant = Some(&cx.principal().tenant);
+        if let Some(failure) = self.hooked.judge(self.hook(), fault, tenant, worker.clock.now()) {
             return Fed::Cut(failure.into());
         }
         self.is_off = true;
-        if let Mode::Text { stage, .. } = &mut self.mode {
-            let lanes: Vec<Lane> = stage.open_lanes().collect();
-            let current = event.as_ref().and_then(|event| event.text()).map(|(lane, _)| lane);
-            for lane in lanes {
-                let mut text = String::new();
-                // The policy of this instance is to go on without it.
-                let released = stage.push(lane, "", true).and_then(|()| stage.release(lane, &mut text));
-                if released.is_ok() && !text.is_empty() {
-                    out.push(StreamEvent::inserted(EventKind::TextDelta { lane, text }));
-                }
-            }
-            if current.is_some() {
-                *event = None;
+        let Mode::Text { stage, .. } = &mut self.mode else { return Fed::Keep };
+        let is_held = event.is_some_and(|event| event.text().is_some_and(|(lane, _)| stage.wants(lane)));
+        for lane in stage.open_lanes().collect::<Vec<_>>() {
+            let mut text = String::new();
+            // The policy of this instance is to go on without it.
+            let released = stage.push(lane, "", true).and_then(|()| stage.release(lane, &mut text));
+            if released.is_ok() && !text.is_empty() {
+                before.push(StreamEvent::inserted(EventKind::TextDelta { lane, text }));
             }
         }
-        out.extend(event.take());
-        Fed::Done
+        // The text of the event is among what was let go.
+        if is_held { Fed::Drop } else { Fed::Keep }
     }
 
     /// The filter would hold more than its bound: the answer cannot go on.
-    fn overflow(
-        &mut self,
-        error: &TextError,
-        event: &mut Option<StreamEvent>,
-        out: &mut Vec<StreamEvent>,
-    ) -> Fed {
-        self.outcome = HookOutcome::Error;
+    fn overflow(&mut self, error: &TextError) -> Fed {
+        self.tally.result = HookResult::Error;
         if self.hooked.is_shadow {
             self.is_off = true;
-            out.extend(event.take());
-            return Fed::Done;
+            return Fed::Keep;
         }
         let text =
             format!("the extension instance `{}` could not decide on the answer in time", self.hooked.id);
@@ -343,64 +404,145 @@ impl Stage {
     pub(crate) fn judge_whole(
         &self,
         texts: LaneTexts,
-        mut cx: RequestCx,
+        cx: RequestCx,
         worker: Arc<Worker>,
     ) -> BoxFuture<'static, Judged> {
         let hooked = Arc::clone(&self.hooked);
-        Box::pin(async move {
-            let mut response = gatewright::LlmResponse::new(Box::new(texts));
-            cx.enter(hooked.index);
-            let flow = match hooked.instance.response.clone() {
-                Some(filter) => {
-                    let hook = filter.on_response(&mut response, &mut cx);
-                    hooked
-                        .call(&worker, Point::ResponseFilter, hook, |flow| {
-                            matches!(flow, gatewright::Flow::Deny(_))
-                        })
-                        .await
-                }
-                None => Ok(gatewright::Flow::Continue),
-            };
-            Judged { flow, response, cx }
-        })
+        let response = LlmResponse::new(Box::new(texts));
+        Box::pin(async move { respond(&hooked, response, cx, &worker).await })
     }
 
     /// Tells the filter that the answer ended, and the observer what the filter did.
     pub(crate) fn end(&mut self, outcome: &Outcome, cx: &mut StreamCx<'_>, worker: &Worker) {
         cx.enter(self.hooked.index);
-        let filter = &mut self.filter;
-        let ended = Hooked::call_sync(|| {
-            filter.on_end(outcome, cx);
-            Ok(())
-        });
-        if let Err(fault) = ended {
-            self.outcome = fault.outcome();
-            // The answer is over; the log names the instance.
-            let _fate = self.hooked.judge(Point::ResponseFilter, &fault);
-        }
-        // Whatever ended the filter's work was its last call; the calls before it had passed.
-        let last = u64::from(self.outcome != HookOutcome::Passed);
-        let report = |calls, took, result| {
-            if calls > 0 {
-                let (instance, point) = (&self.hooked.id, Point::ResponseFilter);
-                worker.observer.hook(&HookEvent { instance, point, calls, took, result });
+        if let Some(mut filter) = self.filter.take() {
+            let ended = self.hooked.run(Hook::End, || {
+                filter.on_end(outcome, cx);
+                Ok(())
+            });
+            if let Err(fault) = ended {
+                self.tally.result = fault.result();
+                let tenant = Some(&cx.principal().tenant);
+                // The answer is over; the log names the instance.
+                let _fate = self.hooked.judge(Hook::End, &fault, tenant, worker.clock.now());
             }
-        };
-        report(self.calls.saturating_sub(last), self.took, HookOutcome::Passed);
-        report(last, Duration::ZERO, self.outcome);
+            self.hooked.discard(filter);
+        }
+        self.time_what_is_held(false, worker);
+        self.report();
     }
 
-    /// Adds to the time that the filter took.
-    pub(crate) fn add_time(&mut self, began: Instant, ended: Instant) {
-        self.took += ended.saturating_duration_since(began);
+    fn report(&self) {
+        let observer = self.hooked.gate.observer();
+        let tally = &self.tally;
+        // Whatever ended the filter's work was its last call; the calls before it had passed.
+        let last = u64::from(tally.result != HookResult::Passed);
+        let passed = tally.calls.saturating_sub(last);
+        if passed > 0 {
+            observer.called(self.hook(), HookResult::Passed, passed, tally.estimate());
+        }
+        if last > 0 && self.collects().is_none() {
+            observer.called(self.hook(), tally.result, last, Duration::ZERO);
+        }
+        let mut edits = tally.edits;
+        if let Mode::Text { stage, .. } = &self.mode {
+            let stats = stage.stats();
+            edits += u64::try_from(stats.edits).unwrap_or(u64::MAX);
+            observer.held(u64::try_from(stats.held_bytes_peak).unwrap_or(u64::MAX), tally.held);
+        }
+        if edits > 0 {
+            observer.edited(self.hook(), edits);
+        }
+        if tally.result == HookResult::Passed {
+            self.hooked.gate.passed();
+        }
     }
+
+    /// When a parcel comes in: the time, if this one is timed.
+    pub(crate) fn begin_parcel(&mut self, worker: &Worker) -> Option<Instant> {
+        let is_timed = self.tally.parcels.is_multiple_of(TIMED_EVERY);
+        self.tally.parcels += 1;
+        is_timed.then(|| worker.clock.now())
+    }
+
+    /// When a timed parcel is through.
+    pub(crate) fn end_parcel(&mut self, began: Option<Instant>, worker: &Worker) {
+        if let Some(began) = began {
+            self.tally.timed += 1;
+            self.tally.took += worker.clock.now().saturating_duration_since(began);
+        }
+    }
+}
+
+impl Mode {
+    fn of(plan: FilterPlan) -> Option<Self> {
+        Some(match plan {
+            FilterPlan::Observe => Self::Observe,
+            FilterPlan::Events => Self::Events,
+            FilterPlan::Text(hold) => {
+                Self::Text { stage: TextStage::new(hold), patterns: None, scratch: String::new() }
+            }
+            FilterPlan::Patterns(patterns) => Self::Text {
+                stage: TextStage::new(patterns.hold_back()),
+                patterns: Some(patterns),
+                scratch: String::new(),
+            },
+            FilterPlan::Whole { max_bytes } => Self::Whole { max_bytes },
+            _ => return None,
+        })
+    }
+}
+
+impl Tally {
+    fn new() -> Self {
+        Self {
+            calls: 0,
+            edits: 0,
+            parcels: 0,
+            timed: 0,
+            took: Duration::ZERO,
+            result: HookResult::Passed,
+            held: Duration::ZERO,
+        }
+    }
+
+    /// The time of all parcels, from those that were timed.
+    fn estimate(&self) -> Duration {
+        let ratio = self.parcels.checked_div(self.timed).unwrap_or(1);
+        self.took.saturating_mul(u32::try_from(ratio).unwrap_or(u32::MAX))
+    }
+}
+
+/// Shows a filter a whole answer, inside the fence. Answer and context come back, unless an isolated hook lost
+/// them.
+pub(crate) async fn respond(
+    hooked: &Arc<Hooked>,
+    mut response: LlmResponse,
+    mut cx: RequestCx,
+    worker: &Worker,
+) -> Judged {
+    cx.enter(hooked.index);
+    let Some(filter) = hooked.instance.response.clone() else {
+        let called = Called { result: Ok(Flow::Continue), took: Duration::ZERO };
+        return Judged { called, left: Some((response, cx)) };
+    };
+    if hooked.is_isolated() {
+        let (left, called) = hooked
+            .call_isolated(worker, Hook::Response, (response, cx), move |(response, cx)| {
+                Box::pin(async move { filter.on_response(response, cx).await })
+            })
+            .await;
+        return Judged { called, left };
+    }
+    let called = hooked.call(worker, Hook::Response, filter.on_response(&mut response, &mut cx)).await;
+    Judged { called, left: Some((response, cx)) }
 }
 
 /// What came of showing a filter the whole answer.
 pub(crate) struct Judged {
-    pub(crate) flow: Result<gatewright::Flow, Fault>,
-    pub(crate) response: gatewright::LlmResponse,
-    pub(crate) cx: RequestCx,
+    pub(crate) called: Called<Flow>,
+    /// The answer and the context of the exchange.
+    pub(crate) left: Option<(LlmResponse, RequestCx)>,
 }
 
 impl std::fmt::Debug for Stage {

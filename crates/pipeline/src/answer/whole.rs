@@ -1,13 +1,17 @@
 //! An answer that is not streamed: the same filters, run once over its texts.
 
+use std::future::poll_fn;
+
 use bytes::Bytes;
 use gatewright::text::Lane;
-use gatewright::{EventKind, Flow, LlmResponse, StreamEvent, point::Point};
+use gatewright::{EventKind, Flow, LlmResponse, StreamEvent};
 use gatewright_policy::AnswerModel;
 
 use super::chain::{Chain, Parcel, Turn, Wait};
+use super::stage::{Judged, respond};
 use crate::course::Course;
 use crate::failure::Refusal;
+use crate::hook::Hook;
 use crate::hooked::Fault;
 use crate::phase::filter;
 use crate::state::{Load, Picked};
@@ -27,14 +31,14 @@ pub(crate) async fn shape(
     if !chain.is_empty() {
         run_stream_filters(course, chain, &mut response).await?;
     }
-    run_whole_filters(course, load, &mut response).await?;
+    let mut response = run_whole_filters(course, load, response).await?;
     if load.model.answer_model == AnswerModel::Asked {
         response.document_mut().set_model(load.model.name.as_str());
     }
     Ok(response.to_body())
 }
 
-fn count(course: &mut Course, response: &mut LlmResponse) {
+pub(crate) fn count(course: &mut Course, response: &mut LlmResponse) {
     let Some(attempt) = &mut course.attempt else { return };
     match response.usage() {
         Some(usage) => attempt.meter.report(usage),
@@ -99,15 +103,12 @@ async fn turn(course: &mut Course, chain: &mut Chain, texts: &mut Texts) -> Resu
             Turn::Out(parcel) => texts.add(&parcel),
             Turn::Cut(refusal) => return Err(refusal),
             Turn::Wait(Wait::Whole { stage, future }) => {
-                next = chain.judged(stage, future.await, &mut course.cx);
+                next = chain.judged(stage, future.await, &mut course.cx, &worker);
             }
-            Turn::Wait(Wait::Event { stage, future }) => {
-                let allowed = chain.stage(stage).map(|stage| stage.hooked.deadline()).unwrap_or_default();
-                let answer = match tokio::time::timeout(allowed, future).await {
-                    Ok(answer) => answer.map_err(Fault::Error),
-                    Err(_) => Err(Fault::Timeout(allowed)),
-                };
-                next = chain.resume(stage, answer, course.cx(), usage);
+            Turn::Wait(Wait::Event { stage, mut waiting }) => {
+                let answer = poll_fn(|cx| waiting.poll(cx)).await;
+                let answer = answer.and_then(|answer| answer.map_err(Fault::Error));
+                next = chain.resume(stage, answer, course.cx(), (usage, &worker));
             }
         }
     }
@@ -117,30 +118,35 @@ async fn turn(course: &mut Course, chain: &mut Chain, texts: &mut Texts) -> Resu
 async fn run_whole_filters(
     course: &mut Course,
     load: &Load,
-    response: &mut LlmResponse,
-) -> Result<(), Refusal> {
-    let worker = std::sync::Arc::clone(&course.worker);
+    mut response: LlmResponse,
+) -> Result<LlmResponse, Refusal> {
     for hooked in &load.chains.response {
-        let Some(filter) = hooked.instance.response.as_ref() else { continue };
-        if hooked.is_shadow {
-            continue;
+        // One that only watches must not edit, and an answer has no copy to give it.
+        let Some(filter) = hooked.instance.response.clone().filter(|_| !hooked.is_shadow) else { continue };
+        let worker = std::sync::Arc::clone(&course.worker);
+        let was_edited = response.is_edited();
+        let called = if hooked.is_isolated()
+            && let Some(cx) = course.cx.take()
+        {
+            let Judged { called, left } = respond(hooked, response, cx, &worker).await;
+            let Some((answer, cx)) = left else { return Err(course.lost(hooked, Hook::Response, called)) };
+            course.cx = Some(cx);
+            response = answer;
+            called
+        } else {
+            course.cx().enter(hooked.index);
+            hooked.call(&worker, Hook::Response, filter.on_response(&mut response, course.cx())).await
+        };
+        if response.is_edited() && !was_edited {
+            hooked.gate.observer().edited(Hook::Response, 1);
         }
-        course.cx().enter(hooked.index);
-        let hook = filter.on_response(response, course.cx());
-        let verdict =
-            hooked.call(&worker, Point::ResponseFilter, hook, |flow| matches!(flow, Flow::Deny(_))).await;
-        match verdict {
-            Ok(Flow::Continue) => {}
-            Ok(Flow::Deny(denial)) => return Err(Refusal::Denied(denial)),
-            Ok(Flow::Respond(other)) => *response = *other,
-            Err(fault) => {
-                if let Some(failure) = hooked.judge(Point::ResponseFilter, &fault) {
-                    return Err(failure.into());
-                }
-            }
+        match course.heed(hooked, Hook::Response, called)? {
+            None | Some(Flow::Continue) => {}
+            Some(Flow::Deny(denial)) => return Err(Refusal::Denied(denial)),
+            Some(Flow::Respond(other)) => response = *other,
         }
     }
-    Ok(())
+    Ok(response)
 }
 
 /// The texts that came through the filters, one per lane.

@@ -3,15 +3,13 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use gatewright::point::Point;
-use gatewright::{AuthVerdict, Failure, FailureKind, Principal, RequestHead, Side};
+use gatewright::{AuditAction, AuthVerdict, Failure, FailureKind, Principal, RequestHead, Side};
 use http::{HeaderMap, request};
 
 use crate::course::Course;
 use crate::failure::Refusal;
-use crate::snapshot::Snapshot;
+use crate::hook::Hook;
 use crate::state::{Authenticated, Received};
-use crate::worker::Worker;
 
 /// Asks the authenticators in the order of the configuration; the first that does not abstain
 /// decides.
@@ -21,8 +19,7 @@ pub(crate) async fn authenticate<B>(
 ) -> Result<Authenticated<B>, Refusal> {
     let Received { head, peer, tls, body } = received;
     course.facts.caller_id = caller_id(&head.headers);
-    let (worker, snapshot) = (Arc::clone(&course.worker), Arc::clone(&course.snapshot));
-    let principal = identify_caller(&worker, &snapshot, &head, (peer, tls)).await?;
+    let principal = identify_caller(course, &head, (peer, tls)).await?;
     course.facts.principal = Some(Arc::clone(&principal));
     Ok(Authenticated { head, principal, body })
 }
@@ -37,32 +34,34 @@ fn caller_id(headers: &HeaderMap) -> Option<Box<str>> {
 
 /// Establishes the caller of a head.
 pub(crate) async fn identify_caller(
-    worker: &Worker,
-    snapshot: &Snapshot,
+    course: &mut Course,
     head: &request::Parts,
     (peer, tls): (SocketAddr, bool),
 ) -> Result<Arc<Principal>, Refusal> {
-    let view = RequestHead { method: &head.method, uri: &head.uri, headers: &head.headers, peer, tls };
+    let (worker, snapshot) = (Arc::clone(&course.worker), Arc::clone(&course.snapshot));
     for hooked in &snapshot.authenticate {
-        let Some(authenticator) = &hooked.instance.authenticator else { continue };
-        let verdict = hooked
-            .call(worker, Point::Authenticator, authenticator.authenticate(&view), |verdict| {
-                matches!(verdict, AuthVerdict::Reject(_))
-            })
-            .await;
-        match verdict {
-            Ok(_) if hooked.is_shadow => {}
-            Ok(AuthVerdict::Abstain) => {}
-            Ok(AuthVerdict::Accept(principal)) => return Ok(principal),
-            Ok(AuthVerdict::Reject(denial)) => return Err(Refusal::Denied(denial)),
-            Err(fault) => {
-                if let Some(failure) = hooked.judge(Point::Authenticator, &fault) {
-                    return Err(failure.into());
-                }
-            }
+        let Some(authenticator) = hooked.instance.authenticator.clone() else { continue };
+        let called = if hooked.is_isolated() {
+            let owned = hooked.call_isolated(&worker, Hook::Authenticate, head.clone(), move |head| {
+                Box::pin(async move { authenticator.authenticate(&view(head, (peer, tls))).await })
+            });
+            owned.await.1
+        } else {
+            let view = view(head, (peer, tls));
+            hooked.call(&worker, Hook::Authenticate, authenticator.authenticate(&view)).await
+        };
+        match course.heed(hooked, Hook::Authenticate, called)? {
+            None | Some(AuthVerdict::Abstain) => {}
+            Some(AuthVerdict::Accept(principal)) => return Ok(principal),
+            Some(AuthVerdict::Reject(denial)) => return Err(Refusal::Denied(denial)),
         }
     }
-    Err(nobody_knows(&view).into())
+    course.audit(AuditAction::Unauthenticated, None, "invalid_api_key", Hook::Authenticate);
+    Err(nobody_knows(&view(head, (peer, tls))).into())
+}
+
+fn view(head: &request::Parts, (peer, tls): (SocketAddr, bool)) -> RequestHead<'_> {
+    RequestHead { method: &head.method, uri: &head.uri, headers: &head.headers, peer, tls }
 }
 
 fn nobody_knows(head: &RequestHead<'_>) -> Failure {

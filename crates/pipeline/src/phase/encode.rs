@@ -1,10 +1,13 @@
 //! The call for one attempt: attempt transforms on a copy, then the provider's own dialect.
 
+use std::sync::Arc;
+
 use gatewright::dialect::Codec;
 use gatewright::{Failure, FailureKind, ProviderTarget, Side, TransformPhase, UpstreamCall};
 
 use crate::course::Course;
 use crate::failure::Refusal;
+use crate::hook::Hook;
 use crate::phase::transform;
 use crate::state::{Picked, Reserved};
 
@@ -37,7 +40,12 @@ pub(crate) async fn encode(
     }
 
     let target = ProviderTarget { model: &picked.target.model, operation };
-    let mut call = adapter.encode(&request, &target)?;
+    let (worker, hooked) = (Arc::clone(&course.worker), Arc::clone(&picked.provider.hooked));
+    let called = hooked.call_sync(&worker, Hook::Encode, || Ok(adapter.encode(&request, &target)));
+    let Some(encoded) = course.heed(&hooked, Hook::Encode, called)? else {
+        return Err(Failure::internal("a provider adapter cannot be left out").into());
+    };
+    let mut call = encoded?;
     for (name, value) in picked.provider.headers.iter().chain(&course.cx().upstream_headers) {
         call.headers.insert(name.clone(), value.clone());
     }

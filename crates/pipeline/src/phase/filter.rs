@@ -8,6 +8,7 @@ use http::StatusCode;
 use crate::answer::chain::Chain;
 use crate::answer::stage::Stage;
 use crate::course::Course;
+use crate::hook::Hook;
 use crate::state::{Load, Picked};
 
 /// Opens the filters that want to see the answer, in the order of the route.
@@ -35,7 +36,10 @@ pub(crate) fn open(
     };
     let mut stages = Vec::with_capacity(load.chains.response.len());
     for hooked in &load.chains.response {
-        stages.extend(Stage::open(hooked, &head, course.cx())?);
+        let worker = Arc::clone(&course.worker);
+        let (stage, result, took) = Stage::open(hooked, &head, course.cx(), &worker)?;
+        course.trace(hooked, Hook::Open, result, took);
+        stages.extend(stage);
     }
     Ok(Chain::new(stages, head.dialect))
 }

@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
-use gatewright::{Failure, FailureKind, LlmRequest, ModelName, RequestCx, RequestFacts, Side};
+use gatewright::{AskHost, Failure, FailureKind, LlmRequest, ModelName, RequestCx, RequestFacts, Side};
 use http::{HeaderMap, header};
 
 use crate::course::Course;
 use crate::failure::Refusal;
+use crate::snapshot::Snapshot;
 use crate::state::{Decoded, Load, Routed};
+use crate::worker::Worker;
 
 /// Finds model, route and chains, and makes the context that hooks share.
 pub(crate) fn identify(course: &mut Course, decoded: Decoded) -> Result<Routed, Refusal> {
@@ -41,6 +43,8 @@ pub(crate) fn identify(course: &mut Course, decoded: Decoded) -> Result<Routed, 
         client_headers: Arc::new(without_credentials(head.headers)),
     });
     cx.tags.extend_from(&principal.tags);
+    let host: Arc<dyn AskHost> = Arc::<Worker>::clone(&course.worker);
+    cx.give_model_access(host, Arc::<Snapshot>::clone(&snapshot));
     course.cx = Some(cx);
     Ok(Routed(Load { request, model: Arc::clone(model), chains }))
 }

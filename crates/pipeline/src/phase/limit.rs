@@ -4,14 +4,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use gatewright::point::Point;
 use gatewright::{
     Admission, Estimate, Failure, FailureKind, LimitHint, LimitPhase, Limiter, LlmRequest, Side, Usage,
 };
 
 use crate::course::{Course, HeldClaim};
 use crate::failure::Refusal;
-use crate::hooked::Hooked;
+use crate::hook::Hook;
+use crate::hooked::{Called, Hooked};
 use crate::state::{Admitted, Load, Reserved, Routed, Shaped};
 
 /// Output tokens that are expected where nobody says how many.
@@ -26,19 +26,19 @@ pub(crate) async fn arrive(course: &mut Course, routed: Routed) -> Result<Admitt
 
 /// Takes the caller's token and cost buckets.
 pub(crate) async fn reserve(course: &mut Course, shaped: Shaped) -> Result<Reserved, Refusal> {
+    count(course, &shaped.0)?;
     admit(course, &shaped.0, LimitPhase::Spend).await?;
     Ok(Reserved(shaped.0))
 }
 
 async fn admit(course: &mut Course, load: &Load, phase: LimitPhase) -> Result<(), Refusal> {
-    let mut estimate = None;
     for hooked in &load.chains.limit {
         let Some(limiter) = hooked.instance.limiter.as_ref().filter(|limiter| limiter.phase() == phase)
         else {
             continue;
         };
-        let estimate = estimate.get_or_insert_with(|| estimate_of(&load.request));
-        ask(course, hooked, &**limiter, estimate, &load.request).await?;
+        let estimate = *course.estimate.get_or_insert_with(|| estimate_of(&load.request, None));
+        ask(course, hooked, limiter, (&estimate, &load.request)).await?;
     }
     Ok(())
 }
@@ -47,32 +47,32 @@ async fn admit(course: &mut Course, load: &Load, phase: LimitPhase) -> Result<()
 async fn ask(
     course: &mut Course,
     hooked: &Arc<Hooked>,
-    limiter: &dyn Limiter,
-    estimate: &Estimate,
-    request: &LlmRequest,
+    limiter: &Arc<dyn Limiter>,
+    (estimate, request): (&Estimate, &LlmRequest),
 ) -> Result<(), Refusal> {
     let mut ticket = None;
     let mut waited = Duration::ZERO;
     loop {
         let worker = Arc::clone(&course.worker);
         course.cx().enter(hooked.index);
-        let hook = limiter.reserve(estimate, request, ticket, course.cx());
-        let verdict = hooked
-            .call(&worker, Point::Limiter, hook, |admission| matches!(admission, Admission::Deny(..)))
-            .await;
-        match verdict {
-            Ok(Admission::Skip) => return Ok(()),
-            Ok(Admission::Admit(reservation, hint)) => {
+        let called = if hooked.is_isolated() {
+            reserve_isolated(course, hooked, limiter, (*estimate, request.clone(), ticket)).await?
+        } else {
+            let hook = limiter.reserve(estimate, request, ticket, course.cx());
+            hooked.call(&worker, Hook::Reserve, hook).await
+        };
+        match course.heed(hooked, Hook::Reserve, called)? {
+            None | Some(Admission::Skip) => return Ok(()),
+            Some(Admission::Admit(reservation, hint)) => {
                 course.claims.push(HeldClaim { hooked: Arc::clone(hooked), reservation });
                 keep_tightest(&mut course.facts.hint, hint);
                 return Ok(());
             }
-            Ok(Admission::Deny(..) | Admission::Wait { .. }) if hooked.is_shadow => return Ok(()),
-            Ok(Admission::Deny(denial, hint)) => {
+            Some(Admission::Deny(denial, hint)) => {
                 course.facts.hint = hint.or(course.facts.hint);
                 return Err(Refusal::Denied(denial));
             }
-            Ok(Admission::Wait { after, ticket: place }) => {
+            Some(Admission::Wait { after, ticket: place }) => {
                 waited += after;
                 if waited > worker.settings.admission_wait_max {
                     return Err(waited_too_long(waited).into());
@@ -80,18 +80,59 @@ async fn ask(
                 ticket = Some(place);
                 tokio::time::sleep(after).await;
             }
-            Err(fault) => {
-                return hooked.judge(Point::Limiter, &fault).map_or(Ok(()), |failure| Err(failure.into()));
-            }
         }
     }
 }
 
-fn estimate_of(request: &LlmRequest) -> Estimate {
+/// Asks a limiter on the runtime of extensions.
+async fn reserve_isolated(
+    course: &mut Course,
+    hooked: &Arc<Hooked>,
+    limiter: &Arc<dyn Limiter>,
+    (estimate, request, ticket): (Estimate, LlmRequest, Option<u64>),
+) -> Result<Called<Admission>, Refusal> {
+    let (worker, limiter) = (Arc::clone(&course.worker), Arc::clone(limiter));
+    let Some(cx) = course.cx.take() else {
+        return Err(Failure::internal("a limiter runs before the context is there").into());
+    };
+    let (cx, called) = hooked
+        .call_isolated(&worker, Hook::Reserve, cx, move |cx| {
+            Box::pin(async move { limiter.reserve(&estimate, &request, ticket, cx).await })
+        })
+        .await;
+    match cx {
+        Some(cx) => {
+            course.cx = Some(cx);
+            Ok(called)
+        }
+        None => Err(course.lost(hooked, Hook::Reserve, called)),
+    }
+}
+
+/// Counts the prompt's tokens by the model's estimator, for everything that follows: reservations, prices, answers
+/// that report no usage.
+fn count(course: &mut Course, load: &Load) -> Result<(), Refusal> {
+    let estimator =
+        load.model.estimator.as_ref().and_then(|id| course.snapshot.hooks.get(id)).map(Arc::clone);
+    let mut input = None;
+    if let Some(hooked) = estimator
+        && let Some(estimator) = hooked.instance.estimator.clone()
+    {
+        let worker = Arc::clone(&course.worker);
+        let called = hooked.call_sync(&worker, Hook::Estimate, || {
+            estimator.input_tokens(&load.request, load.model.name.as_str())
+        });
+        input = course.heed(&hooked, Hook::Estimate, called)?.flatten();
+    }
+    course.estimate = Some(estimate_of(&load.request, input));
+    Ok(())
+}
+
+fn estimate_of(request: &LlmRequest, input: Option<u64>) -> Estimate {
     let choices = u64::from(request.choices().max(1));
     let output_cap = request.output_cap().map(|cap| cap.saturating_mul(choices));
     let usage = Usage {
-        input: request.document().estimate_input_tokens(),
+        input: input.unwrap_or_else(|| request.document().estimate_input_tokens()),
         output: output_cap.unwrap_or(OUTPUT_TOKENS_EXPECTED.saturating_mul(choices)),
         ..Usage::default()
     };

@@ -20,6 +20,10 @@ static NO_MODEL: LazyLock<ModelName> = LazyLock::new(|| ModelName::new("-"));
 /// An exchange that never reached a provider has no usage, so it goes to metrics and log only.
 pub(crate) fn write(course: &Course, outcome: &Outcome) -> Receipt {
     let record = of(course, outcome, course.facts.code.clone());
+    if course.is_further {
+        course.worker.observer.asked(&record);
+        return if course.attempt.is_some() { course.worker.ledger.append(record) } else { Receipt::Done };
+    }
     course.worker.observer.exchange_ended(&record);
     if course.worker.settings.access_log {
         access_line(&record, course.facts.caller_id.as_deref());

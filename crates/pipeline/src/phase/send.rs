@@ -8,12 +8,13 @@ use std::task::Poll;
 use bytes::{Bytes, BytesMut};
 use gatewright::dialect::Operation;
 use gatewright::{Failure, FailureKind, Retry, Side};
-use gatewright_upstream::{Answer, AnswerBody, Call, ReadError, RequestBody, SendError};
+use gatewright_upstream::{Answer, AnswerBody, Call, Credential, ReadError, RequestBody, SendError};
 use http::uri::PathAndQuery;
 use http_body::Body;
 
 use crate::course::Course;
 use crate::failure::with_causes;
+use crate::hook::Hook;
 use crate::phase::encode::Encoded;
 use crate::state::Picked;
 
@@ -25,9 +26,14 @@ const ERROR_BYTES_MAX: usize = 64 * 1024;
 /// # Errors
 ///
 /// A [`Failure`] whose `retry` says whether another target may be tried.
-pub(crate) async fn send(course: &mut Course, picked: &Picked, encoded: Encoded) -> Result<Answer, Failure> {
+pub(crate) async fn send(
+    course: &mut Course,
+    picked: &Picked,
+    encoded: Encoded,
+    credential: Option<Credential>,
+) -> Result<Answer, Failure> {
     let operation = encoded.codec.operation();
-    let call = to_call(picked, encoded)?;
+    let call = to_call(picked, encoded, credential)?;
     let now = course.worker.clock.now();
     if let Some(attempt) = &mut course.attempt {
         attempt.sent = Some(now);
@@ -44,10 +50,13 @@ pub(crate) async fn send(course: &mut Course, picked: &Picked, encoded: Encoded)
     if let Some(attempt) = &mut course.attempt {
         attempt.is_refused = true;
     }
-    Err(error_answer(picked, operation, answer).await)
+    let Answer { status, headers, body, .. } = answer;
+    // An error answer that breaks off is classed by what came of it.
+    let body = collect(body, ERROR_BYTES_MAX).await.unwrap_or_default();
+    Err(class(course, picked, operation, (status, &headers, &body)))
 }
 
-fn to_call(picked: &Picked, encoded: Encoded) -> Result<Call, Failure> {
+fn to_call(picked: &Picked, encoded: Encoded, credential: Option<Credential>) -> Result<Call, Failure> {
     let path = PathAndQuery::try_from(&*encoded.call.path)
         .map_err(|error| Failure::internal(format!("the adapter's path is not valid: {error}")))?;
     Ok(Call {
@@ -57,7 +66,7 @@ fn to_call(picked: &Picked, encoded: Encoded) -> Result<Call, Failure> {
         headers: encoded.call.headers,
         body: RequestBody::from(encoded.call.body),
         deadlines: picked.provider.deadlines,
-        credential: picked.provider.credential.clone(),
+        credential,
     })
 }
 
@@ -78,12 +87,20 @@ pub(crate) fn shutdown() -> Failure {
     Failure::new(Side::Gateway, FailureKind::Shutdown, text)
 }
 
-/// Reads an error answer and has the provider's adapter class it.
-async fn error_answer(picked: &Picked, operation: Operation, answer: Answer) -> Failure {
-    let Answer { status, headers, body, .. } = answer;
-    // An error answer that breaks off is classed by what came of it.
-    let body = collect(body, ERROR_BYTES_MAX).await.unwrap_or_default();
-    picked.provider.adapter.classify(operation, status, &headers, &body)
+/// Has the provider's adapter class an error answer.
+fn class(
+    course: &Course,
+    picked: &Picked,
+    operation: Operation,
+    (status, headers, body): (http::StatusCode, &http::HeaderMap, &[u8]),
+) -> Failure {
+    let hooked = &picked.provider.hooked;
+    let classed =
+        hooked.run(Hook::Classify, || Ok(picked.provider.adapter.classify(operation, status, headers, body)));
+    classed.unwrap_or_else(|fault| {
+        let judged = hooked.judge(Hook::Classify, &fault, course.tenant(), course.worker.clock.now());
+        judged.unwrap_or_else(|| Failure::internal("a provider's error answer could not be classed"))
+    })
 }
 
 /// Why a whole answer could not be collected.

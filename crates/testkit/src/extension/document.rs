@@ -62,6 +62,8 @@ impl RequestDocument for PlainRequest {
 
     fn require_stream_usage(&mut self) {}
 
+    fn set_whole(&mut self) {}
+
     fn set_model(&mut self, model: &str) {
         model.clone_into(&mut self.model);
     }

@@ -101,6 +101,18 @@ impl RequestDocument for Request {
         self.requires_usage = self.head().streams;
     }
 
+    fn set_whole(&mut self) {
+        self.requires_usage = false;
+        if !self.head().streams {
+            return;
+        }
+        let whole = ObjectEdit::new().set("stream", "false").remove("stream_options");
+        // A checked request is an object, so that the edit has a place.
+        if let Ok(patches) = whole.patches(&Value::of_checked(&self.draft.settle().text)) {
+            self.draft.edit(patches);
+        }
+    }
+
     fn set_model(&mut self, model: &str) {
         self.model = Some(model.into());
     }

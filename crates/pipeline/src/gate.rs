@@ -1,0 +1,228 @@
+//! What one living instance shares between all exchanges: how many of its hooks run, whether it is in service, and
+//! who learns what it does. It outlives reloads that keep the instance.
+
+use std::future::poll_fn;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::task::Poll;
+use std::time::{Duration, Instant};
+
+use gatewright::{BoxFuture, ExtError, InstanceId};
+use gatewright_policy::{Circuit, CircuitState, InstancePlan, Tripped};
+use parking_lot::Mutex;
+
+use crate::hook::Hook;
+use crate::hooked::{Fault, panic_text};
+use crate::observer::InstanceObserver;
+use crate::watchdog::{self, Watchdog};
+
+/// The shared state of one living instance.
+pub struct Gate {
+    id: InstanceId,
+    /// Names the instance in the cells of the watchdog.
+    number: u32,
+    observer: Arc<dyn InstanceObserver>,
+    in_flight: AtomicU32,
+    calls: AtomicU64,
+    /// How many threads are inside a hook that does not return.
+    stuck: AtomicU32,
+    /// Whether calls pass without a look at the circuit.
+    is_open: AtomicBool,
+    rules: Mutex<Rules>,
+}
+
+struct Rules {
+    circuit: Circuit,
+    state: CircuitState,
+    stall: Duration,
+}
+
+/// Why a call is not made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Closed {
+    /// The instance is out of service.
+    Quarantined,
+    /// Too many of its calls run.
+    Busy(u32),
+}
+
+/// A call that runs; dropping it ends the call.
+pub(crate) struct Flight<'g>(&'g Gate);
+
+impl Drop for Flight<'_> {
+    fn drop(&mut self) {
+        self.0.in_flight.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl Gate {
+    /// The gate of a new instance.
+    #[must_use]
+    pub fn new(plan: &InstancePlan, observer: Arc<dyn InstanceObserver>, watchdog: &Watchdog) -> Arc<Self> {
+        watchdog.enlist(|number| Self {
+            id: plan.id.clone(),
+            number,
+            observer,
+            in_flight: AtomicU32::new(0),
+            calls: AtomicU64::new(0),
+            stuck: AtomicU32::new(0),
+            is_open: AtomicBool::new(false),
+            rules: Mutex::new(Rules {
+                circuit: plan.circuit,
+                state: CircuitState::default(),
+                stall: plan.stall,
+            }),
+        })
+    }
+
+    /// Takes over the policies of a plan that keeps the instance.
+    pub fn follow(&self, plan: &InstancePlan) {
+        let mut rules = self.rules.lock();
+        rules.circuit = plan.circuit;
+        rules.stall = plan.stall;
+    }
+
+    /// The instance.
+    #[must_use]
+    pub fn id(&self) -> &InstanceId {
+        &self.id
+    }
+
+    /// Why the instance is out of service, if it is.
+    #[must_use]
+    pub fn out_of_service(&self) -> Option<&'static str> {
+        if self.stuck.load(Ordering::Relaxed) > 0 {
+            return Some("a hook does not return");
+        }
+        self.is_open.load(Ordering::Relaxed).then_some("it failed repeatedly")
+    }
+
+    /// Runs code of the instance, so that a panic ends in a fault and the thread's cell says where it is.
+    pub(crate) fn run<T>(&self, hook: Hook, run: impl FnOnce() -> Result<T, ExtError>) -> Result<T, Fault> {
+        match catch_unwind(AssertUnwindSafe(|| watchdog::inside(self, hook, run))) {
+            Err(payload) => Err(Fault::Panic(panic_text(&*payload))),
+            Ok(result) => result.map_err(Fault::Error),
+        }
+    }
+
+    /// Runs a future of the instance in the same way, without a deadline.
+    ///
+    /// # Errors
+    ///
+    /// What the future returns as its failure, or a panic.
+    ///
+    /// # Cancellation
+    ///
+    /// The future is dropped.
+    pub async fn watch<T>(
+        &self,
+        hook: Hook,
+        mut future: BoxFuture<'_, Result<T, ExtError>>,
+    ) -> Result<T, Fault> {
+        poll_fn(|cx| match self.run(hook, || Ok(future.as_mut().poll(cx))) {
+            Err(fault) => Poll::Ready(Err(fault)),
+            Ok(polled) => polled.map(|result| result.map_err(Fault::Error)),
+        })
+        .await
+    }
+
+    pub(crate) fn number(&self) -> u32 {
+        self.number
+    }
+
+    pub(crate) fn stall(&self) -> Duration {
+        self.rules.lock().stall
+    }
+
+    /// Who learns what the instance does.
+    #[must_use]
+    pub fn observer(&self) -> &dyn InstanceObserver {
+        &*self.observer
+    }
+
+    /// Whether a hook may be called now; counts the call.
+    pub(crate) fn admit(&self, now: Instant) -> Result<(), Closed> {
+        self.calls.fetch_add(1, Ordering::Relaxed);
+        if self.stuck.load(Ordering::Relaxed) > 0 {
+            return Err(Closed::Quarantined);
+        }
+        if self.is_open.load(Ordering::Relaxed) {
+            let mut rules = self.rules.lock();
+            let circuit = rules.circuit;
+            if !rules.state.admit(&circuit, now) {
+                return Err(Closed::Quarantined);
+            }
+        }
+        Ok(())
+    }
+
+    /// The same for an asynchronous hook, of which `most` may run at a time.
+    pub(crate) fn take_off(&self, now: Instant, most: u32) -> Result<Flight<'_>, Closed> {
+        self.admit(now)?;
+        let flight = Flight(self);
+        if self.in_flight.fetch_add(1, Ordering::Relaxed) >= most {
+            return Err(Closed::Busy(most));
+        }
+        Ok(flight)
+    }
+
+    /// A call passed, or made a decision.
+    pub(crate) fn passed(&self) {
+        if self.is_open.load(Ordering::Relaxed) {
+            let mut rules = self.rules.lock();
+            rules.state.passed();
+            if rules.state.is_closed() {
+                self.is_open.store(false, Ordering::Relaxed);
+                self.observer.quarantined(false);
+                tracing::info!(instance = %self.id, "Extension instance is in service again");
+            }
+        }
+    }
+
+    /// A call failed. Returns whether that took the instance out of service.
+    pub(crate) fn failed(&self, now: Instant) -> bool {
+        let mut rules = self.rules.lock();
+        let circuit = rules.circuit;
+        let tripped = rules.state.failed(&circuit, now, self.calls.load(Ordering::Relaxed));
+        if tripped == Tripped::No {
+            return false;
+        }
+        self.is_open.store(true, Ordering::Relaxed);
+        self.observer.quarantined(true);
+        tracing::error!(
+            instance = %self.id,
+            pause = ?circuit.pause,
+            "Extension instance is out of service: it failed repeatedly"
+        );
+        true
+    }
+
+    /// A thread has been inside a hook for too long.
+    pub(crate) fn stuck(&self, hook: Hook, thread: &str, since: Duration) {
+        self.stuck.fetch_add(1, Ordering::Relaxed);
+        self.observer.stalled(hook);
+        self.observer.quarantined(true);
+        tracing::error!(
+            instance = %self.id,
+            hook = hook.as_str(),
+            thread,
+            ?since,
+            "Extension hook does not return; its instance is out of service"
+        );
+    }
+
+    /// A thread came back from a hook that it was stuck in.
+    pub(crate) fn returned(&self) {
+        if self.stuck.fetch_sub(1, Ordering::Relaxed) == 1 {
+            self.observer.quarantined(self.is_open.load(Ordering::Relaxed));
+            tracing::warn!(instance = %self.id, "Extension hook returned after all");
+        }
+    }
+}
+
+impl std::fmt::Debug for Gate {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Gate").field("id", &self.id).finish_non_exhaustive()
+    }
+}

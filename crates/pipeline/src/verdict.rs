@@ -1,0 +1,148 @@
+//! What a hook decided, and what becomes of it: counted, traced, audited, and obeyed unless the instance only
+//! watches.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use gatewright::{
+    Admission, AuditAction, AuditRecord, AuthVerdict, Denial, Flow, Found, RequestCx, TenantId, UpstreamCall,
+};
+
+use crate::course::Course;
+use crate::failure::Refusal;
+use crate::hook::Hook;
+use crate::hooked::{Called, Hooked};
+use crate::observer::HookResult;
+
+/// What a hook returns, as far as it refuses.
+pub(crate) trait Verdict {
+    /// The refusal in it.
+    fn denial(&self) -> Option<&Denial>;
+}
+
+impl Verdict for Flow {
+    fn denial(&self) -> Option<&Denial> {
+        match self {
+            Self::Deny(denial) => Some(denial),
+            Self::Continue | Self::Respond(_) => None,
+        }
+    }
+}
+
+impl Verdict for AuthVerdict {
+    fn denial(&self) -> Option<&Denial> {
+        match self {
+            Self::Reject(denial) => Some(denial),
+            Self::Abstain | Self::Accept(_) => None,
+        }
+    }
+}
+
+impl Verdict for Admission {
+    fn denial(&self) -> Option<&Denial> {
+        match self {
+            Self::Deny(denial, _) => Some(denial),
+            Self::Skip | Self::Admit(..) | Self::Wait { .. } => None,
+        }
+    }
+}
+
+macro_rules! never_denies {
+    ($($verdict:ty),+) => {
+        $(impl Verdict for $verdict {
+            fn denial(&self) -> Option<&Denial> {
+                None
+            }
+        })+
+    };
+}
+
+never_denies!(bool, (), Option<u64>, Option<usize>, Option<Found>, Result<UpstreamCall, gatewright::Failure>);
+
+impl Course {
+    /// Obeys the verdict of a hook: counts it, traces it, and judges a fault. `None` when the exchange goes on as
+    /// if the instance were not there.
+    pub(crate) fn heed<T: Verdict>(
+        &mut self,
+        hooked: &Arc<Hooked>,
+        hook: Hook,
+        called: Called<T>,
+    ) -> Result<Option<T>, Refusal> {
+        let Called { result, took } = called;
+        let came_of_it = match &result {
+            Ok(verdict) if verdict.denial().is_some() => HookResult::Denied,
+            Ok(_) => HookResult::Passed,
+            Err(fault) => fault.result(),
+        };
+        hooked.gate.observer().called(hook, came_of_it, 1, took);
+        self.trace(hooked, hook, came_of_it, took);
+        match result {
+            Ok(verdict) => {
+                hooked.gate.passed();
+                if let Some(denial) = verdict.denial() {
+                    self.denied(hooked, hook, denial);
+                }
+                Ok(Some(verdict).filter(|_| !hooked.is_shadow))
+            }
+            Err(fault) => {
+                let now = self.worker.clock.now();
+                let failure = hooked.judge(hook, &fault, self.tenant(), now);
+                self.audit(AuditAction::ExtensionFailed, Some(hooked), came_of_it.as_str(), hook);
+                failure.map_or(Ok(None), |failure| Err(failure.into()))
+            }
+        }
+    }
+
+    /// Counts a refusal, and keeps it for those who look things up.
+    pub(crate) fn denied(&self, hooked: &Hooked, hook: Hook, denial: &Denial) {
+        hooked.gate.observer().denied(hook, &denial.code, self.tenant(), !hooked.is_shadow);
+        if !hooked.is_shadow {
+            let action = match hook {
+                Hook::Authenticate => AuditAction::Unauthenticated,
+                _ => AuditAction::Denied,
+            };
+            self.audit(action, Some(hooked), &denial.code, hook);
+        }
+    }
+
+    pub(crate) fn tenant(&self) -> Option<&TenantId> {
+        self.facts.principal.as_ref().map(|principal| &principal.tenant)
+    }
+
+    /// Writes an audit record about this exchange.
+    pub(crate) fn audit(&self, action: AuditAction, hooked: Option<&Hooked>, code: &str, hook: Hook) {
+        let principal = self.facts.principal.as_ref();
+        self.worker.observer.audit(AuditRecord {
+            at_unix_ms: self.now_unix_ms(),
+            action,
+            request_id: Some(self.id),
+            tenant: principal.map(|principal| principal.tenant.clone()),
+            key_label: principal.map(|principal| Arc::clone(&principal.key_label)),
+            route: self.facts.route.clone(),
+            instance: hooked.map(|hooked| hooked.id.clone()),
+            code: Some(code.to_owned().into()),
+            summary: format!("{} in the {} hook", action.as_str(), hook.as_str()).into(),
+        });
+    }
+
+    /// Adds a step to the trace, if this gateway gives one.
+    pub(crate) fn trace(&mut self, hooked: &Hooked, hook: Hook, result: HookResult, took: Duration) {
+        let Some(trace) = &mut self.trace else { return };
+        trace.add(&hooked.id, hook, result, hooked.is_shadow, took);
+    }
+}
+
+/// What a cut of a stream leaves behind for those who look things up.
+pub(crate) fn cut_record(cx: &RequestCx, at_unix_ms: u64, hooked: &Hooked, denial: &Denial) -> AuditRecord {
+    AuditRecord {
+        at_unix_ms,
+        action: AuditAction::Cut,
+        request_id: Some(cx.id()),
+        tenant: Some(cx.principal().tenant.clone()),
+        key_label: Some(Arc::clone(&cx.principal().key_label)),
+        route: Some(cx.route().clone()),
+        instance: Some(hooked.id.clone()),
+        code: Some(denial.code.clone()),
+        summary: "the answer was cut off".into(),
+    }
+}
