@@ -2,30 +2,21 @@
 //! a reload costs it nothing; the others are created before anything is swapped, and the old ones
 //! stop after their last exchange.
 
+use std::any::Any;
 use std::collections::HashMap;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use gatewright::registry::{Instance, Registry};
-use gatewright::service::limits::Limits;
-use gatewright::service::{Clock, Random};
-use gatewright::{BuildError, ExtEnv, InstanceId, Settings};
+use gatewright::{BuildError, InstanceId, Settings};
 use gatewright_policy::InstancePlan;
+
+use crate::services::Services;
 
 /// How long an old instance may take to stop.
 const STOP_WITHIN: Duration = Duration::from_secs(10);
 /// How long an instance may take to be created.
 const CREATE_WITHIN: Duration = Duration::from_secs(30);
-
-/// What every instance is given.
-#[derive(Clone)]
-pub(crate) struct Services {
-    pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) random: Arc<dyn Random>,
-    pub(crate) limits: Arc<dyn Limits>,
-    pub(crate) data_dir: PathBuf,
-}
 
 /// A live instance and the plan that it was made from. Dropped when the last snapshot that names
 /// it is gone; then it is stopped.
@@ -80,7 +71,8 @@ pub(crate) async fn build(
             built.insert(plan.id.clone(), Arc::clone(living));
             continue;
         }
-        match create(plan, registry, services).await {
+        let before = old.get(&plan.id).map(|living| Arc::clone(&living.instance.life).as_any());
+        match create(plan, registry, services, before).await {
             Ok(instance) => {
                 let living = Living { plan: plan.clone(), instance };
                 built.insert(plan.id.clone(), Arc::new(living));
@@ -96,17 +88,12 @@ async fn create(
     plan: &InstancePlan,
     registry: &Registry,
     services: &Services,
+    predecessor: Option<Arc<dyn Any + Send + Sync>>,
 ) -> Result<Instance, BuildError> {
     let Some(registration) = registry.get(&plan.extension) else {
         return Err(BuildError::new(format!("no extension `{}` is linked into this binary", plan.extension)));
     };
-    let env = ExtEnv {
-        instance: plan.id.clone(),
-        clock: Arc::clone(&services.clock),
-        random: Arc::clone(&services.random),
-        limits: Arc::clone(&services.limits),
-        data_dir: services.data_dir.join(plan.id.as_str()),
-    };
+    let env = services.env(plan, predecessor)?;
     let settings = Settings::new(plan.settings.clone());
     let creating = tokio::spawn(async move { (registration.create)(settings, env).await });
     match tokio::time::timeout(CREATE_WITHIN, creating).await {

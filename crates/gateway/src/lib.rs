@@ -5,14 +5,17 @@
 
 mod admin;
 mod cli;
+mod clock;
 mod exit;
 mod instances;
 mod ledger;
 mod logging;
+mod meters;
 mod metrics;
 mod random;
 mod reload;
 mod serve;
+mod services;
 mod sinks;
 mod snapshot;
 mod workers;

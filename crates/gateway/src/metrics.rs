@@ -3,6 +3,7 @@
 
 mod labels;
 
+use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
@@ -17,6 +18,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
+use crate::meters::Meters;
 use labels::{
     AttemptLabels, BuildLabels, ExchangeLabels, HookLabels, InstanceLabels, ReloadLabels, RouteLabels,
     TokenLabels,
@@ -53,6 +55,7 @@ pub(crate) struct Metrics {
     ledger_failed: Counter,
     reloads: Family<ReloadLabels, Counter>,
     generation: Gauge,
+    meters: Arc<Meters>,
 }
 
 fn own_seconds() -> Histogram {
@@ -87,7 +90,9 @@ impl Metrics {
             ledger_failed: Counter::default(),
             reloads: Family::default(),
             generation: Gauge::default(),
+            meters: Arc::default(),
         };
+        metrics.registry.register_collector(Box::new(Arc::clone(&metrics.meters)));
         metrics.register_exchanges();
         metrics.register_extensions();
         metrics.register_process(build);
@@ -163,6 +168,11 @@ impl Metrics {
         let info = Family::<BuildLabels, Gauge>::default();
         info.get_or_create(&BuildLabels { name: build.name, version: build.version }).set(1);
         r.register("build_info", "This binary", info);
+    }
+
+    /// The metrics that extensions make.
+    pub(crate) fn meters(&self) -> &Arc<Meters> {
+        &self.meters
     }
 
     /// The metrics as Prometheus reads them.

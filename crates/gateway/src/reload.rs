@@ -10,10 +10,11 @@ use gatewright::registry::Registry;
 use gatewright::{InstanceId, ProviderAdapter, ProviderName};
 use gatewright_config::{Inputs, LastGood, Loaded, ProcessEnvironment, Settings, load};
 use gatewright_pipeline::Snapshot;
-use gatewright_policy::{InstancePlan, RunMode};
+use gatewright_policy::InstancePlan;
 
-use crate::instances::{self, CreateError, Instances, Services};
+use crate::instances::{self, CreateError, Instances};
 use crate::metrics::Metrics;
+use crate::services::Services;
 use crate::snapshot::assemble;
 
 /// How long the adapters of providers may take to be created.
@@ -51,6 +52,9 @@ impl Reloader {
     /// Nothing changes.
     pub(crate) async fn reload(&mut self) -> Result<String, String> {
         let result = self.try_reload().await;
+        if result.is_err() {
+            self.services.refused();
+        }
         match &result {
             Ok(summary) => {
                 tracing::info!(generation = self.current.number, summary, "Configuration reloaded");
@@ -86,6 +90,7 @@ impl Reloader {
         if let Err(error) = self.last_good.write(&built.sources) {
             tracing::warn!(%error, "Last good configuration not kept");
         }
+        self.services.in_use(&built.plans);
         self.snapshots.store(Arc::new(built.snapshot));
         self.current =
             Generation { number, settings: built.settings, instances: built.instances, files: built.files };
@@ -98,6 +103,8 @@ pub(crate) struct Built {
     pub(crate) snapshot: Snapshot,
     pub(crate) settings: Settings,
     pub(crate) instances: Instances,
+    /// The plans of the instances, those of adapters included.
+    pub(crate) plans: Vec<InstancePlan>,
     pub(crate) warnings: Vec<String>,
     pub(crate) sources: Vec<gatewright_config::Source>,
     pub(crate) files: Vec<PathBuf>,
@@ -137,6 +144,7 @@ pub(crate) async fn build(
         snapshot,
         settings: loaded.settings,
         instances,
+        plans,
         warnings,
         sources: loaded.sources,
         files: loaded.files,
@@ -150,15 +158,9 @@ fn adapter_plans(loaded: &Loaded) -> Vec<InstancePlan> {
     providers
         .into_iter()
         .map(|provider| InstancePlan {
-            id: adapter_id(&provider.name),
-            extension: Arc::clone(&provider.adapter),
-            settings: provider.settings.clone(),
-            on_error: None,
-            on_timeout: None,
-            on_panic: None,
             deadline: ADAPTER_DEADLINE,
-            mode: RunMode::Enforce,
             source: Arc::clone(&provider.source),
+            ..InstancePlan::new(adapter_id(&provider.name), &provider.adapter, provider.settings.clone())
         })
         .collect()
 }

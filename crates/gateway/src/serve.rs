@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use gatewright::registry::Registry;
-use gatewright::service::{Clock, SystemClock};
+use gatewright::service::Clock;
 use gatewright_config::{
     Inputs, LastGood, Loaded, ProcessEnvironment, Settings, Watch, load, load_sources, store_path,
 };
@@ -17,15 +17,19 @@ use gatewright_server::drain::{Drain, DrainReport, DrainTimes, Phase};
 use gatewright_server::listener::{Limits as ListenerBounds, Listener, ListenerOptions};
 use gatewright_server::tls::{Tls, TlsFiles};
 use gatewright_store::{Ledger, LedgerPlace, LedgerSettings, MemoryLimits};
+use gatewright_upstream::Egress;
 use tokio::sync::mpsc;
 
 use crate::admin::{Process, ReloadRequest};
 use crate::cli::say;
-use crate::instances::{Instances, Services};
+use crate::clock::SystemClock;
+use crate::instances::Instances;
 use crate::ledger::{Records, Writing};
+use crate::meters::Meters;
 use crate::metrics::Metrics;
 use crate::random::ThreadRandom;
 use crate::reload::{Built, Generation, Reloader, build};
+use crate::services::{Foundation, Services};
 use crate::sinks::Sinks;
 use crate::workers::{self, Shared};
 use crate::{Build, Exit, logging};
@@ -105,7 +109,7 @@ pub(crate) fn rehearse(registry: &Registry, loaded: Loaded) -> Result<String, St
         .build()
         .map_err(|error| format!("error: the runtime cannot be started: {error}"))?;
     runtime.block_on(async {
-        let services = services(Path::new("gatewright.db"));
+        let services = Services::rehearsal(foundation(Arc::default()));
         let built = build(loaded, registry, &services, &Instances::new(), None).await?;
         let plan = &built.snapshot.plan;
         Ok(format!(
@@ -119,14 +123,17 @@ pub(crate) fn rehearse(registry: &Registry, loaded: Loaded) -> Result<String, St
     })
 }
 
-fn services(store: &Path) -> Services {
+fn foundation(meters: Arc<Meters>) -> Foundation {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    Services {
-        limits: Arc::new(MemoryLimits::new(Arc::clone(&clock))),
-        clock,
-        random: Arc::new(ThreadRandom),
-        data_dir: store.parent().unwrap_or(Path::new(".")).join("extensions"),
-    }
+    let limits = Arc::new(MemoryLimits::new(Arc::clone(&clock)));
+    Foundation { limits, clock, random: Arc::new(ThreadRandom), meters }
+}
+
+/// Services of a process that serves, with the state of instances beside the store.
+fn services(settings: &Settings, meters: &Arc<Meters>) -> Services {
+    let egress = Egress::new(tokio::runtime::Handle::current());
+    let data_dir = settings.store.path.parent().unwrap_or(Path::new(".")).join("extensions");
+    Services::live(foundation(Arc::clone(meters)), egress, &data_dir, durability(settings))
 }
 
 /// A process that serves.
@@ -153,11 +160,12 @@ impl Running {
     ) -> Started<Self> {
         let metrics = Arc::new(Metrics::new(info));
         let store = Arc::new(open_ledger(&loaded.settings)?);
-        let services = services(&loaded.settings.store.path);
+        let services = services(&loaded.settings, metrics.meters());
         let built = build(loaded, &registry, &services, &Instances::new(), None)
             .await
             .map_err(|why| (Exit::Config, why))?;
-        let Built { snapshot, settings, instances, warnings, sources, files: watched } = built;
+        let Built { snapshot, settings, instances, plans, warnings, sources, files: watched } = built;
+        services.in_use(&plans);
         for warning in &warnings {
             tracing::warn!(warning, "Configuration");
         }
@@ -277,14 +285,17 @@ impl Running {
     }
 }
 
-fn open_ledger(settings: &Settings) -> Started<Ledger> {
-    let durability = match settings.store.durability {
+fn durability(settings: &Settings) -> gatewright_store::Durability {
+    match settings.store.durability {
         gatewright_config::Durability::None => gatewright_store::Durability::None,
         gatewright_config::Durability::Crash => gatewright_store::Durability::Crash,
         gatewright_config::Durability::Power => gatewright_store::Durability::Power,
-    };
+    }
+}
+
+fn open_ledger(settings: &Settings) -> Started<Ledger> {
     let place = LedgerPlace::File(settings.store.path.clone());
-    Ledger::open(place, durability, &LedgerSettings::default())
+    Ledger::open(place, durability(settings), &LedgerSettings::default())
         .map_err(|error| (Exit::Resource, format!("store: {}", with_causes(&error))))
 }
 

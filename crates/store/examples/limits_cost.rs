@@ -3,17 +3,34 @@
 
 use std::error::Error;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant, SystemTime};
 
-use gatewright::service::SystemClock;
+use gatewright::BoxFuture;
+use gatewright::service::Clock;
 use gatewright::service::limits::{BucketKey, Claim, Claimed, Dimension, Limits};
 use gatewright_store::MemoryLimits;
 
 const CLAIMS: u32 = 2_000_000;
 const USERS: usize = 10_000;
 
+struct RealClock;
+
+impl Clock for RealClock {
+    fn now(&self) -> Instant {
+        Instant::now()
+    }
+
+    fn wall(&self) -> SystemTime {
+        SystemTime::now()
+    }
+
+    fn sleep(&self, after: Duration) -> BoxFuture<'static, ()> {
+        Box::pin(tokio::time::sleep(after))
+    }
+}
+
 fn main() -> Result<(), Box<dyn Error>> {
-    let limits = MemoryLimits::new(Arc::new(SystemClock));
+    let limits = MemoryLimits::new(Arc::new(RealClock));
     let runtime = tokio::runtime::Builder::new_current_thread().build()?;
     for users in [1, USERS] {
         let wanted: Vec<_> = (0..users).map(claims).collect();

@@ -1,14 +1,18 @@
-//! The state of a gateway: the ledger of usage records and the counters of limits.
+//! The state of a gateway: the ledger of usage records, the counters of limits, and what extensions keep.
 //!
 //! This is the only package that speaks to a database. It implements the service traits of
 //! `gatewright`; what is decided from the state is decided elsewhere.
 #![warn(missing_docs)]
 
+mod cache;
 mod ledger;
 mod limits;
+mod state;
 
+pub use cache::MemoryCache;
 pub use ledger::{
     Courier, Durability, Fault, FlushError, Ledger, LedgerError, LedgerPlace, LedgerSettings, LedgerStats,
     OpenError, ReadError, Receipt, TenantTotal, UsageRow,
 };
 pub use limits::{LimitsFull, LimitsStats, MemoryLimits};
+pub use state::{FileKeyValue, FileSql, KeyValueError, SqlError, StateError, StatePlace};

@@ -9,22 +9,21 @@
 //! ```
 
 mod document;
+mod environment;
 mod limits;
 
-use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use gatewright::dialect::{Dialect, Operation};
 use gatewright::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
-use gatewright::service::{Random, SystemClock};
 use gatewright::{
-    BuildError, ExtEnv, Extension, InstanceId, LlmRequest, Principal, ProviderName, RequestCx, RequestFacts,
-    RequestHead, RequestId, ResponseHead, Role, Settings, TextKind, TextPart,
+    BuildError, ExtEnv, Extension, LlmRequest, Principal, ProviderName, RequestCx, RequestFacts, RequestHead,
+    RequestId, ResponseHead, Role, Settings, TextKind, TextPart,
 };
 
 use self::document::PlainRequest;
+pub use self::environment::{EnvBuilder, TestEnv};
 pub use self::limits::MemoryLimits;
 
 /// Builds an instance from settings, as the host does.
@@ -43,24 +42,11 @@ pub async fn create_in<E: Extension>(env: ExtEnv, settings: serde_json::Value) -
     E::create(Settings::new(settings).decode()?, env).await
 }
 
-/// The environment of an instance `test`, whose randomness is a count.
+/// The environment of an instance `test`, whose randomness is a count and whose time stands still. [`TestEnv`] gives
+/// the handles to it as well.
 #[must_use]
 pub fn env(limits: Arc<MemoryLimits>) -> ExtEnv {
-    ExtEnv {
-        instance: InstanceId::new("test"),
-        clock: Arc::new(SystemClock),
-        random: Arc::new(Count(AtomicU64::new(1))),
-        limits,
-        data_dir: PathBuf::from("test-data"),
-    }
-}
-
-struct Count(AtomicU64);
-
-impl Random for Count {
-    fn next_u64(&self) -> u64 {
-        self.0.fetch_add(1, Ordering::Relaxed)
-    }
+    EnvBuilder::default().limits(limits).build().env()
 }
 
 /// The context of a chat request for the model `model` on the route `route`.

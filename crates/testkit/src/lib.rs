@@ -4,10 +4,12 @@
 //! [`extension`] gives a unit test of an extension what it needs of a gateway.
 //! [`harness`] runs a whole gateway, the real binary, in front of simulated providers.
 //! [`provider`] simulates the far end: a real listener that is told what to do, down to the byte.
+//! [`service`] has the services that an extension is given, with time that a test moves and faults on demand.
 //! [`split`] cuts text in pieces, and shows that a text filter does not depend on where.
 
 pub mod bench;
 pub mod extension;
 pub mod harness;
 pub mod provider;
+pub mod service;
 pub mod split;

@@ -14,7 +14,7 @@ pub const KEY_BYTES_MAX: usize = 512;
 
 /// Durable values by tenant and key. Only this instance reads and writes them.
 ///
-/// Keys are at most [`KEY_BYTES_MAX`] and values at most [`VALUE_BYTES_MAX`] long.
+/// Keys are at most [`KEY_BYTES_MAX`] and values at most [`VALUE_BYTES_MAX`] long; together they take at most 1 GiB.
 #[async_trait]
 pub trait KeyValue: Send + Sync + 'static {
     /// The value of a key, unless it is absent or its time is over.
@@ -28,7 +28,8 @@ pub trait KeyValue: Send + Sync + 'static {
     /// Nothing changes.
     async fn get(&self, tenant: &TenantId, key: &str) -> Result<Option<Bytes>, ExtError>;
 
-    /// Sets a value, for ever or for a time. It is durable when this returns.
+    /// Sets a value, for ever or for a time. When this returns it is as durable as the gateway's own records
+    /// (`store.durability`).
     ///
     /// # Errors
     ///
@@ -46,7 +47,8 @@ pub trait KeyValue: Send + Sync + 'static {
     ) -> Result<(), ExtError>;
 
     /// Adds to a counter and returns its new value; an absent one counts from 0. No addition is lost
-    /// under concurrency.
+    /// under concurrency. A counter is a value in decimal digits, so [`KeyValue::get`] reads it, and
+    /// [`KeyValue::put`] sets it or gives it a time, which additions leave as it is.
     ///
     /// # Errors
     ///

@@ -7,6 +7,8 @@ use crate::ExtError;
 
 /// The most rows that a query returns; ask for pages beyond it.
 pub const ROWS_MAX: usize = 10_000;
+/// The most that the values of a query's rows may take, in bytes.
+pub const QUERY_BYTES_MAX: usize = 64 * 1024 * 1024;
 
 /// A value of a statement or a row.
 #[derive(Clone, Debug, PartialEq)]
@@ -68,7 +70,10 @@ impl Statement {
     }
 }
 
-/// The database of one instance. It is made at its first use.
+/// The database of one instance. It is made at its first use and holds at most 1 GiB.
+///
+/// Statements stay inside it: what reaches other files, such as `ATTACH`, or changes the connection, such as `PRAGMA`
+/// and `BEGIN`, is refused. A write is as durable as the gateway's own records (`store.durability`).
 ///
 /// # Example
 ///
@@ -101,7 +106,7 @@ pub trait Sql: Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// When it fails, or there are more than [`ROWS_MAX`] rows.
+    /// When it fails, there are more than [`ROWS_MAX`] rows, or they take more than [`QUERY_BYTES_MAX`].
     ///
     /// # Cancellation
     ///

@@ -2,43 +2,18 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Barrier};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::Duration;
 
-use gatewright::service::Clock;
 use gatewright::service::limits::{BucketKey, Claim, Claimed, Dimension, Held, Limits, Refusal, Standing};
 use gatewright_store::{LimitsFull, MemoryLimits};
 use parking_lot::Mutex;
 use proptest::prelude::*;
 
+use crate::clock::StoppedClock;
+
 const MINUTE: Duration = Duration::from_secs(60);
 /// Longer than a minute by more than one part of the window.
 const TWO_MINUTES: Duration = Duration::from_secs(120);
-
-/// A clock that stands still until it is told to go on.
-struct StoppedClock {
-    start: Instant,
-    passed: Mutex<Duration>,
-}
-
-impl StoppedClock {
-    fn new() -> Arc<Self> {
-        Arc::new(Self { start: Instant::now(), passed: Mutex::new(Duration::ZERO) })
-    }
-
-    fn pass(&self, time: Duration) {
-        *self.passed.lock() += time;
-    }
-}
-
-impl Clock for StoppedClock {
-    fn now(&self) -> Instant {
-        self.start + *self.passed.lock()
-    }
-
-    fn wall(&self) -> SystemTime {
-        SystemTime::UNIX_EPOCH + *self.passed.lock()
-    }
-}
 
 fn requests(label: &str, need: u64, limit: u64) -> Claim {
     claim(label, Dimension::Requests, Some(MINUTE), need, limit)

@@ -1,6 +1,7 @@
 //! The store as its users see it: real files, other connections, killed processes.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a helper of a test fails the test")]
 
+mod clock;
 mod crash;
 mod fault;
 mod fixture;

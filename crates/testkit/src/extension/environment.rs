@@ -1,0 +1,175 @@
+//! The environment of an instance in a test, and what the test does to it.
+
+use std::any::Any;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use gatewright::service::Random;
+use gatewright::{ExtEnv, InstanceId};
+use gatewright_policy::InstancePlan;
+use gatewright_store::{Durability, FileKeyValue, FileSql, MemoryCache, StatePlace};
+use tempfile::TempDir;
+
+use super::MemoryLimits;
+use crate::service::{Failing, FakeHttp, Faults, RecordingMeter, SecretMap, VirtualClock};
+
+/// Builds a [`TestEnv`].
+#[derive(Clone, Debug)]
+pub struct EnvBuilder {
+    instance: InstanceId,
+    limits: Arc<MemoryLimits>,
+    secrets: SecretMap,
+    cache_bytes: u64,
+}
+
+impl Default for EnvBuilder {
+    fn default() -> Self {
+        Self {
+            instance: InstanceId::new("test"),
+            limits: Arc::default(),
+            secrets: SecretMap::default(),
+            cache_bytes: InstancePlan::CACHE_BYTES,
+        }
+    }
+}
+
+impl EnvBuilder {
+    /// The instance's id. Default `test`.
+    #[must_use]
+    pub fn instance(mut self, id: &str) -> Self {
+        self.instance = InstanceId::new(id);
+        self
+    }
+
+    /// The limits. Default empty ones.
+    #[must_use]
+    pub fn limits(mut self, limits: Arc<MemoryLimits>) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// One more named secret.
+    #[must_use]
+    pub fn secret(self, name: &str, value: &str) -> Self {
+        self.secrets.set(name, value);
+        self
+    }
+
+    /// The bound of the cache, in bytes. Default as in the gateway.
+    #[must_use]
+    pub fn cache_bytes(mut self, bytes: u64) -> Self {
+        self.cache_bytes = bytes;
+        self
+    }
+
+    /// Makes the environment.
+    ///
+    /// # Panics
+    /// If there is no place for temporary files.
+    #[must_use]
+    pub fn build(self) -> TestEnv {
+        let clock = VirtualClock::default();
+        let (faults, http) = (Faults::default(), FakeHttp::default());
+        let meter = RecordingMeter::default();
+        let directory = tempfile::tempdir().expect("there is a place for temporary files");
+        let kv = FileKeyValue::new(StatePlace::Memory, Durability::None, Arc::new(clock.clone()));
+        let sql = FileSql::new(StatePlace::Memory, Durability::None);
+        let cache = MemoryCache::new(self.cache_bytes, Arc::new(clock.clone()));
+        let env = ExtEnv {
+            instance: self.instance,
+            clock: Arc::new(clock.clone()),
+            limits: Failing::new("limits", &faults, Arc::clone(&self.limits)),
+            http: Failing::new("http", &faults, http.clone()),
+            cache: Failing::new("cache", &faults, cache),
+            kv: Failing::new("kv", &faults, kv),
+            sql: Failing::new("sql", &faults, sql),
+            secrets: Failing::new("secrets", &faults, self.secrets.clone()),
+            meter: Arc::new(meter.clone()),
+            data_dir: directory.path().to_owned(),
+            predecessor: None,
+            random: Arc::new(Count { next: AtomicU64::new(1), _directory: directory }),
+        };
+        TestEnv { clock, http, meter, secrets: self.secrets, limits: self.limits, env, faults }
+    }
+}
+
+/// The environment of an instance, with the handles by which a test moves the time, scripts answers, reads metrics,
+/// and lets services fail.
+///
+/// ```
+/// use gatewright_testkit::extension::EnvBuilder;
+///
+/// # async fn example() {
+/// let bed = EnvBuilder::default().secret("token", "t-1").build();
+/// bed.http.answer("https://hooks.acme.example/seen", 204, "");
+/// bed.fail_service("kv");
+/// let env = bed.env();
+/// assert!(env.kv.get(&"acme".into(), "seen").await.is_err());
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+pub struct TestEnv {
+    /// The time.
+    pub clock: VirtualClock,
+    /// Calls outside.
+    pub http: FakeHttp,
+    /// Metrics.
+    pub meter: RecordingMeter,
+    /// Named secrets.
+    pub secrets: SecretMap,
+    /// Limits.
+    pub limits: Arc<MemoryLimits>,
+    env: ExtEnv,
+    faults: Faults,
+}
+
+impl Default for TestEnv {
+    fn default() -> Self {
+        EnvBuilder::default().build()
+    }
+}
+
+impl TestEnv {
+    /// The environment, for `create`. Instances that are made of it share everything.
+    #[must_use]
+    pub fn env(&self) -> ExtEnv {
+        self.env.clone()
+    }
+
+    /// The environment of the instance that follows `previous` on a reload.
+    #[must_use]
+    pub fn env_after<E: Any + Send + Sync>(&self, previous: Arc<E>) -> ExtEnv {
+        ExtEnv { predecessor: Some(previous), ..self.env.clone() }
+    }
+
+    /// Lets a service fail from now on: `http`, `limits`, `kv` and `sql` with errors, `cache` and `secrets` by having
+    /// nothing.
+    ///
+    /// # Panics
+    /// If there is no such service.
+    pub fn fail_service(&self, name: &str) {
+        self.faults.fail(name);
+    }
+
+    /// Lets a service work again.
+    ///
+    /// # Panics
+    /// If there is no such service.
+    pub fn restore_service(&self, name: &str) {
+        self.faults.restore(name);
+    }
+}
+
+/// Randomness that is a count.
+#[derive(Debug)]
+struct Count {
+    next: AtomicU64,
+    /// It is there as long as the environment.
+    _directory: TempDir,
+}
+
+impl Random for Count {
+    fn next_u64(&self) -> u64 {
+        self.next.fetch_add(1, Ordering::Relaxed)
+    }
+}
