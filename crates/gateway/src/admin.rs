@@ -60,8 +60,14 @@ impl Process {
         });
         let mut waiting: Vec<_> = used
             .chain(&snapshot.authenticate)
-            .filter(|hooked| !hooked.instance.life.is_ready())
-            .map(|hooked| hooked.id.to_string())
+            .filter_map(|hooked| {
+                let why = hooked.gate.stuck_in();
+                let is_unready = why.is_some() || !hooked.is_ready();
+                is_unready.then(|| match why {
+                    Some(hook) => format!("{} (its {} hook does not return)", hooked.id, hook.as_str()),
+                    None => hooked.id.to_string(),
+                })
+            })
             .collect();
         waiting.sort();
         waiting.dedup();

@@ -1,45 +1,109 @@
 //! The live instances of a plan. One whose extension and settings did not change is kept, so that
-//! a reload costs it nothing; the others are created before anything is swapped, and the old ones
+//! a reload costs it nothing; the others are created and started before anything is swapped, and the old ones
 //! stop after their last exchange.
 
 use std::any::Any;
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use gatewright::registry::{Instance, Registry};
 use gatewright::{BuildError, InstanceId, Settings};
+use gatewright_pipeline::{Gate, Hook, panic_text};
 use gatewright_policy::InstancePlan;
+use tokio::runtime::Handle;
+use tokio::task::AbortHandle;
 
+use crate::ending::{Ending, Endings};
+use crate::metrics::InstanceFamilies;
+use crate::runtime::ExtensionRuntime;
 use crate::services::Services;
+use crate::supervise::supervise;
 
 /// How long an old instance may take to stop.
-const STOP_WITHIN: Duration = Duration::from_secs(10);
-/// How long an instance may take to be created.
+pub(crate) const STOP_WITHIN: Duration = Duration::from_secs(10);
+/// How long an instance may take to be created, and then to start.
 const CREATE_WITHIN: Duration = Duration::from_secs(30);
 
+/// What instances are made with.
+pub(crate) struct Workshop {
+    pub(crate) registry: Registry,
+    pub(crate) services: Services,
+    pub(crate) metrics: InstanceFamilies,
+    pub(crate) runtime: ExtensionRuntime,
+    pub(crate) endings: Endings,
+    /// Whether instances are only created, to see whether they can be.
+    pub(crate) rehearses: bool,
+}
+
 /// A live instance and the plan that it was made from. Dropped when the last snapshot that names
-/// it is gone; then it is stopped.
-#[derive(Debug)]
+/// it is gone; then its tasks end and it is stopped.
 pub(crate) struct Living {
     pub(crate) plan: InstancePlan,
     pub(crate) instance: Instance,
+    pub(crate) gate: Arc<Gate>,
+    tasks: Vec<AbortHandle>,
+    is_started: bool,
+    runtime: Handle,
+    ending: Option<Ending>,
+}
+
+impl Living {
+    /// The instance for its successor, which must not keep it alive.
+    fn as_predecessor(&self) -> Weak<dyn Any + Send + Sync> {
+        Arc::downgrade(&Arc::clone(&self.instance.life).as_any())
+    }
 }
 
 impl Drop for Living {
     fn drop(&mut self) {
-        let life = Arc::clone(&self.instance.life);
-        let id = self.plan.id.clone();
-        let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
-        runtime.spawn(async move {
-            if tokio::time::timeout(STOP_WITHIN, life.shut_down(STOP_WITHIN)).await.is_err() {
-                tracing::warn!(instance = %id, within = ?STOP_WITHIN, "Extension instance did not stop in time");
+        for task in self.tasks.drain(..) {
+            task.abort();
+        }
+        let (instance, gate, is_started) = (self.instance.clone(), Arc::clone(&self.gate), self.is_started);
+        let ending = self.ending.take();
+        self.runtime.spawn(async move {
+            if is_started {
+                stop(&instance, &gate).await;
             }
+            let dropping = async move {
+                drop(instance);
+                Ok(())
+            };
+            let dropped = gate.watch(Hook::Drop, Box::pin(dropping)).await;
+            if let Err(fault) = dropped {
+                tracing::warn!(instance = %gate.id(), hook = "drop", cause = %fault, "Extension failed");
+            }
+            drop(ending);
         });
     }
 }
 
-/// Why an instance could not be created.
+async fn stop(instance: &Instance, gate: &Gate) {
+    let life = Arc::clone(&instance.life);
+    let stopping = async {
+        life.shut_down(STOP_WITHIN).await;
+        Ok(())
+    };
+    let stopping = gate.watch(Hook::Stop, Box::pin(stopping));
+    match tokio::time::timeout(STOP_WITHIN, stopping).await {
+        Ok(Ok(())) => {}
+        Ok(Err(fault)) => {
+            tracing::warn!(instance = %gate.id(), hook = "stop", cause = %fault, "Extension failed");
+        }
+        Err(_) => {
+            tracing::warn!(instance = %gate.id(), within = ?STOP_WITHIN, "Extension instance did not stop in time");
+        }
+    }
+}
+
+impl std::fmt::Debug for Living {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Living").field("plan", &self.plan).finish_non_exhaustive()
+    }
+}
+
+/// Why an instance could not be created or started.
 #[derive(Debug)]
 pub(crate) struct CreateError {
     pub(crate) instance: InstanceId,
@@ -49,58 +113,140 @@ pub(crate) struct CreateError {
 /// The instances of a generation, by id.
 pub(crate) type Instances = HashMap<InstanceId, Arc<Living>>;
 
-/// Creates what changed and keeps what did not.
-///
-/// # Errors
-///
-/// Every instance that could not be created. Those that could are dropped again.
-///
-/// # Cancellation
-///
-/// What was created is dropped.
-pub(crate) async fn build(
-    plans: &[InstancePlan],
-    old: &Instances,
-    registry: &Registry,
-    services: &Services,
-) -> Result<Instances, Vec<CreateError>> {
-    let mut built = Instances::new();
-    let mut errors = Vec::new();
-    for plan in plans {
-        if let Some(living) = old.get(&plan.id).filter(|living| living.plan.same_instance(plan)) {
-            built.insert(plan.id.clone(), Arc::clone(living));
-            continue;
-        }
-        let before = old.get(&plan.id).map(|living| Arc::clone(&living.instance.life).as_any());
-        match create(plan, registry, services, before).await {
-            Ok(instance) => {
-                let living = Living { plan: plan.clone(), instance };
-                built.insert(plan.id.clone(), Arc::new(living));
+impl Workshop {
+    /// Creates what changed and keeps what did not.
+    ///
+    /// # Errors
+    ///
+    /// Every instance that could not be created. Those that could are dropped again.
+    ///
+    /// # Cancellation
+    ///
+    /// What was created is dropped.
+    pub(crate) async fn create_all(
+        &self,
+        plans: &[InstancePlan],
+        old: &Instances,
+    ) -> Result<Instances, Vec<CreateError>> {
+        let mut built = Instances::new();
+        let mut errors = Vec::new();
+        for plan in plans {
+            let known = old.get(&plan.id);
+            if let Some(living) = known.filter(|living| living.plan.same_instance(plan)) {
+                built.insert(plan.id.clone(), Arc::clone(living));
+                continue;
             }
-            Err(error) => errors.push(CreateError { instance: plan.id.clone(), error }),
+            let predecessor = known.map(|living| living.as_predecessor());
+            match self.create(plan, predecessor).await {
+                Ok(living) => {
+                    built.insert(plan.id.clone(), Arc::new(living));
+                }
+                Err(error) => errors.push(CreateError { instance: plan.id.clone(), error }),
+            }
+        }
+        if errors.is_empty() { Ok(built) } else { Err(errors) }
+    }
+
+    /// Starts those that are not among the old ones, and gives the others the policies of the new plans.
+    ///
+    /// # Errors
+    ///
+    /// Every instance that could not be started.
+    ///
+    /// # Cancellation
+    ///
+    /// What was started is stopped when it is dropped.
+    pub(crate) async fn start_all(
+        &self,
+        plans: &[InstancePlan],
+        instances: &mut Instances,
+    ) -> Result<(), Vec<CreateError>> {
+        let mut errors = Vec::new();
+        for plan in plans.iter().filter(|_| !self.rehearses) {
+            let Some(living) = instances.get_mut(&plan.id) else { continue };
+            // One that is shared already belongs to the generation in use, and runs.
+            let Some(fresh) = Arc::get_mut(living) else { continue };
+            if let Err(error) = self.start(fresh).await {
+                errors.push(CreateError { instance: plan.id.clone(), error });
+            }
+        }
+        if errors.is_empty() { Ok(()) } else { Err(errors) }
+    }
+
+    /// The instances of these plans are the ones in use from now on, under the policies of these plans.
+    pub(crate) fn put_to_use(&self, plans: &[InstancePlan], instances: &Instances) {
+        self.services.in_use(plans);
+        for plan in plans {
+            if let Some(living) = instances.get(&plan.id) {
+                living.gate.follow(plan);
+            }
         }
     }
-    if errors.is_empty() { Ok(built) } else { Err(errors) }
-}
 
-/// Creates one instance. A panic in its code, or one that never ends, is an error like any other.
-async fn create(
-    plan: &InstancePlan,
-    registry: &Registry,
-    services: &Services,
-    predecessor: Option<Arc<dyn Any + Send + Sync>>,
-) -> Result<Instance, BuildError> {
-    let Some(registration) = registry.get(&plan.extension) else {
-        return Err(BuildError::new(format!("no extension `{}` is linked into this binary", plan.extension)));
-    };
-    let env = services.env(plan, predecessor)?;
-    let settings = Settings::new(plan.settings.clone());
-    let creating = tokio::spawn(async move { (registration.create)(settings, env).await });
-    match tokio::time::timeout(CREATE_WITHIN, creating).await {
-        Ok(Ok(created)) => created,
-        Ok(Err(_)) => {
-            Err(BuildError::new("the extension panicked while it was created; its message is above"))
+    /// Creates one instance. A panic in its code, or one that never ends, is an error like any other.
+    async fn create(
+        &self,
+        plan: &InstancePlan,
+        predecessor: Option<Weak<dyn Any + Send + Sync>>,
+    ) -> Result<Living, BuildError> {
+        let Some(registration) = self.registry.get(&plan.extension) else {
+            return Err(BuildError::new(format!(
+                "no extension `{}` is linked into this binary; add it to the build, or take the instance out",
+                plan.extension
+            )));
+        };
+        let env = self.services.env(plan, predecessor)?;
+        let settings = Settings::new(plan.settings.clone());
+        let metrics = self.metrics.of(&plan.id, registration.name, registration.version);
+        let gate = Gate::new(plan, metrics, self.runtime.watchdog());
+        let watching = Arc::clone(&gate);
+        let creating = self.runtime.handle().spawn(async move {
+            let creation = async { Ok((registration.create)(settings, env).await) };
+            watching.watch(Hook::Create, Box::pin(creation)).await
+        });
+        let instance = self.within("created", creating).await??;
+        Ok(Living {
+            plan: plan.clone(),
+            instance,
+            gate,
+            tasks: Vec::new(),
+            is_started: false,
+            runtime: self.runtime.handle().clone(),
+            ending: Some(self.endings.begin()),
+        })
+    }
+
+    async fn start(&self, living: &mut Living) -> Result<(), BuildError> {
+        let (life, gate) = (Arc::clone(&living.instance.life), Arc::clone(&living.gate));
+        let starting = self.runtime.handle().spawn(async move {
+            let start = async { Ok(life.begin().await) };
+            gate.watch(Hook::Start, Box::pin(start)).await
+        });
+        let tasks = self.within("started", starting).await??;
+        living.is_started = true;
+        living.tasks =
+            tasks.into_iter().map(|task| supervise(task, &living.gate, self.runtime.handle())).collect();
+        Ok(())
+    }
+
+    /// Waits for a step in the life of an instance, with patience.
+    async fn within<T>(
+        &self,
+        step: &str,
+        mut running: tokio::task::JoinHandle<Result<T, gatewright_pipeline::Fault>>,
+    ) -> Result<T, BuildError> {
+        match tokio::time::timeout(CREATE_WITHIN, &mut running).await {
+            Ok(Ok(Ok(done))) => Ok(done),
+            Ok(Ok(Err(fault))) => Err(BuildError::new(format!("the extension {fault}, while it was {step}"))),
+            Ok(Err(error)) => {
+                let text = error.try_into_panic().map(|payload| panic_text(&*payload));
+                let text = text.unwrap_or_else(|_| "it was ended".into());
+                Err(BuildError::new(format!("the extension was not {step}: {text}")))
+            }
+            Err(_) => {
+                running.abort();
+                Err(BuildError::new(format!("the extension was not {step} within {CREATE_WITHIN:?}")))
+            }
         }
-        Err(_) => Err(BuildError::new(format!("the extension was not created within {CREATE_WITHIN:?}"))),
     }
 }

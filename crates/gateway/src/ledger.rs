@@ -2,16 +2,18 @@
 
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use gatewright::record::UsageRecord;
-use gatewright_pipeline::{Ledger, Receipt};
+use gatewright_pipeline::{Ledger, Receipt, Snapshot};
 use gatewright_store as store;
 
-use crate::sinks::Sinks;
+use crate::outbox::Outbox;
 
 /// Writes every record to the store and offers it to the sinks of its route.
 pub(crate) struct Records {
     pub(crate) store: Arc<store::Ledger>,
-    pub(crate) sinks: Sinks,
+    pub(crate) snapshots: Arc<ArcSwap<Snapshot>>,
+    pub(crate) sinks: Arc<Outbox<UsageRecord>>,
     /// What becomes of a record.
     pub(crate) writing: Writing,
 }
@@ -29,7 +31,10 @@ pub(crate) enum Writing {
 
 impl Ledger for Records {
     fn append(&self, record: UsageRecord) -> Receipt {
-        self.sinks.offer(&record);
+        let snapshot = self.snapshots.load();
+        if let Some(chains) = snapshot.chains.get(&record.route) {
+            self.sinks.offer(&chains.sinks, || record.clone());
+        }
         match self.writing {
             Writing::Off => Receipt::Done,
             Writing::Behind => {

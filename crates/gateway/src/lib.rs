@@ -6,18 +6,21 @@
 mod admin;
 mod cli;
 mod clock;
+mod ending;
 mod exit;
 mod instances;
 mod ledger;
 mod logging;
 mod meters;
 mod metrics;
+mod outbox;
 mod random;
 mod reload;
+mod runtime;
 mod serve;
 mod services;
-mod sinks;
 mod snapshot;
+mod supervise;
 mod workers;
 
 use std::process::ExitCode;

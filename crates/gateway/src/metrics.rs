@@ -1,15 +1,17 @@
 //! Facts of the data path to numbers. Every metric's name, labels and meaning stand in this one
 //! file. Labels take their values from the configuration or from fixed sets, never from callers.
 
+mod instance;
 mod labels;
 
-use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use gatewright::record::UsageRecord;
-use gatewright::{InstanceId, TenantId};
-use gatewright_pipeline::{HookEvent, Observer};
+use gatewright::{AuditRecord, InstanceId, TenantId};
+use gatewright_pipeline::{Observer, Snapshot};
+use gatewright_policy::Plan;
 use gatewright_store::LedgerStats;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
@@ -19,9 +21,11 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
 use crate::meters::Meters;
+use crate::outbox::Outbox;
+
+pub(crate) use self::instance::InstanceFamilies;
 use labels::{
-    AttemptLabels, BuildLabels, ExchangeLabels, HookLabels, InstanceLabels, ReloadLabels, RouteLabels,
-    TokenLabels,
+    AttemptLabels, BuildLabels, ExchangeLabels, ReloadLabels, RouteLabels, SinkLabels, TokenLabels,
 };
 
 /// Seconds, for what the gateway itself takes: 10 µs to 0.1 s.
@@ -32,6 +36,12 @@ const MODEL_SECONDS: [f64; 14] =
     [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 180.0, 600.0];
 
 type Histograms<L> = Family<L, Histogram, fn() -> Histogram>;
+
+/// Where audit records go.
+struct Audits {
+    outbox: Arc<Outbox<AuditRecord>>,
+    snapshots: Arc<ArcSwap<Snapshot>>,
+}
 
 /// All metrics of the process.
 pub(crate) struct Metrics {
@@ -46,9 +56,11 @@ pub(crate) struct Metrics {
     cost: Family<RouteLabels, Counter>,
     price_unknown: Family<RouteLabels, Counter>,
     attempts_failed: Family<AttemptLabels, Counter>,
-    hook_calls: Family<HookLabels, Counter>,
-    hook_seconds: Family<InstanceLabels, Counter<f64, AtomicU64>>,
-    sink_dropped: Family<InstanceLabels, Counter>,
+    instances: InstanceFamilies,
+    questions: Family<RouteLabels, Counter>,
+    sink_dropped: Family<SinkLabels, Counter>,
+    /// Where audit records go.
+    audits: OnceLock<Audits>,
     records_late: Counter,
     ledger_queued: Gauge,
     ledger_committed: Counter,
@@ -81,8 +93,9 @@ impl Metrics {
             cost: Family::default(),
             price_unknown: Family::default(),
             attempts_failed: Family::default(),
-            hook_calls: Family::default(),
-            hook_seconds: Family::default(),
+            instances: InstanceFamilies::default(),
+            questions: Family::default(),
+            audits: OnceLock::new(),
             sink_dropped: Family::default(),
             records_late: Counter::default(),
             ledger_queued: Gauge::default(),
@@ -135,13 +148,8 @@ impl Metrics {
 
     fn register_extensions(&mut self) {
         let r = &mut self.registry;
-        r.register("extension_calls", "Calls of extension hooks by result", self.hook_calls.clone());
-        r.register_with_unit(
-            "extension_busy",
-            "Time inside extension hooks",
-            Unit::Seconds,
-            self.hook_seconds.clone(),
-        );
+        self.instances.register(r);
+        r.register("further_questions", "Questions that extensions asked a model", self.questions.clone());
         r.register(
             "sink_records_dropped",
             "Usage records that a sink did not take",
@@ -193,9 +201,23 @@ impl Metrics {
 
     /// A sink did not take a record.
     pub(crate) fn sink_dropped(&self, instance: &InstanceId) {
-        self.sink_dropped
-            .get_or_create(&InstanceLabels::new(instance, gatewright::point::Point::UsageSink))
-            .inc();
+        self.sink_dropped.get_or_create(&SinkLabels::new(instance)).inc();
+    }
+
+    /// What the instances of extensions do.
+    pub(crate) fn instances(&self) -> &InstanceFamilies {
+        &self.instances
+    }
+
+    /// Labels name the tenants of this plan from now on.
+    pub(crate) fn know_tenants(&self, plan: &Plan) {
+        self.instances.know_tenants(plan.tenants.keys().cloned().collect());
+    }
+
+    /// Audit records go to the sinks of the snapshot in use from now on.
+    pub(crate) fn audit_to(&self, outbox: Arc<Outbox<AuditRecord>>, snapshots: Arc<ArcSwap<Snapshot>>) {
+        // One per process; a second one would be a fault of the assembly and is not needed.
+        let _known = self.audits.set(Audits { outbox, snapshots });
     }
 
     /// A reload ended; on success with the generation that is now in use.
@@ -258,13 +280,18 @@ impl Observer for Metrics {
         self.gaps.observe(gap.as_secs_f64());
     }
 
-    fn hook(&self, event: &HookEvent<'_>) {
-        self.hook_calls.get_or_create(&HookLabels::new(event)).inc_by(event.calls);
-        let labels = InstanceLabels::new(event.instance, event.point);
-        self.hook_seconds.get_or_create(&labels).inc_by(event.took.as_secs_f64());
-    }
-
     fn record_delayed(&self, _: &TenantId) {
         self.records_late.inc();
+    }
+
+    fn asked(&self, record: &UsageRecord) {
+        self.questions.get_or_create(&RouteLabels::new(record)).inc();
+        self.count_tokens(record);
+    }
+
+    fn audit(&self, record: AuditRecord) {
+        if let Some(Audits { outbox, snapshots }) = self.audits.get() {
+            outbox.offer(&snapshots.load().audit, || record);
+        }
     }
 }

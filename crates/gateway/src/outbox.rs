@@ -31,19 +31,13 @@ pub(crate) trait Delivered: Send + Sync + Sized + 'static {
     const HOOK: Hook;
 
     /// Hands a batch to a sink; `None` for an instance that is none.
-    fn hand<'a>(
-        sink: &'a Instance,
-        batch: &'a [Arc<Self>],
-    ) -> Option<BoxFuture<'a, Result<(), ExtError>>>;
+    fn hand<'a>(sink: &'a Instance, batch: &'a [Arc<Self>]) -> Option<BoxFuture<'a, Result<(), ExtError>>>;
 }
 
 impl Delivered for UsageRecord {
     const HOOK: Hook = Hook::Deliver;
 
-    fn hand<'a>(
-        sink: &'a Instance,
-        batch: &'a [Arc<Self>],
-    ) -> Option<BoxFuture<'a, Result<(), ExtError>>> {
+    fn hand<'a>(sink: &'a Instance, batch: &'a [Arc<Self>]) -> Option<BoxFuture<'a, Result<(), ExtError>>> {
         Some(sink.sink.as_ref()?.deliver(batch))
     }
 }
@@ -51,10 +45,7 @@ impl Delivered for UsageRecord {
 impl Delivered for AuditRecord {
     const HOOK: Hook = Hook::Audit;
 
-    fn hand<'a>(
-        sink: &'a Instance,
-        batch: &'a [Arc<Self>],
-    ) -> Option<BoxFuture<'a, Result<(), ExtError>>> {
+    fn hand<'a>(sink: &'a Instance, batch: &'a [Arc<Self>]) -> Option<BoxFuture<'a, Result<(), ExtError>>> {
         Some(sink.audit.as_ref()?.deliver(batch))
     }
 }

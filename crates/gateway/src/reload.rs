@@ -1,32 +1,31 @@
 //! Reload: a whole new generation is built off the data path and swapped in as one pointer. A
 //! configuration with a mistake changes nothing.
 
-use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::{Duration, UNIX_EPOCH};
 
 use arc_swap::ArcSwap;
-use gatewright::registry::Registry;
-use gatewright::{InstanceId, ProviderAdapter, ProviderName};
+use gatewright::{AuditAction, AuditRecord, InstanceId, ProviderName};
 use gatewright_config::{Inputs, LastGood, Loaded, ProcessEnvironment, Settings, load};
 use gatewright_pipeline::Snapshot;
 use gatewright_policy::InstancePlan;
 
-use crate::instances::{self, CreateError, Instances};
+use crate::instances::{CreateError, Instances, STOP_WITHIN, Workshop};
 use crate::metrics::Metrics;
-use crate::services::Services;
+use crate::outbox::Outbox;
 use crate::snapshot::assemble;
 
 /// How long the adapters of providers may take to be created.
-const ADAPTER_DEADLINE: std::time::Duration = std::time::Duration::from_secs(5);
+const ADAPTER_DEADLINE: Duration = Duration::from_secs(5);
 
 /// Builds generations and swaps them in. One per process, used by one task.
 pub(crate) struct Reloader {
-    pub(crate) registry: Registry,
-    pub(crate) services: Services,
+    pub(crate) workshop: Workshop,
     pub(crate) files: Vec<PathBuf>,
     pub(crate) snapshots: Arc<ArcSwap<Snapshot>>,
     pub(crate) metrics: Arc<Metrics>,
+    pub(crate) audits: Arc<Outbox<AuditRecord>>,
     pub(crate) last_good: LastGood,
     pub(crate) current: Generation,
 }
@@ -53,8 +52,9 @@ impl Reloader {
     pub(crate) async fn reload(&mut self) -> Result<String, String> {
         let result = self.try_reload().await;
         if result.is_err() {
-            self.services.refused();
+            self.workshop.services.refused();
         }
+        self.audit(result.is_ok());
         match &result {
             Ok(summary) => {
                 tracing::info!(generation = self.current.number, summary, "Configuration reloaded");
@@ -69,12 +69,14 @@ impl Reloader {
 
     async fn try_reload(&mut self) -> Result<String, String> {
         let number = self.current.number + 1;
-        let inputs =
-            Inputs { environment: &ProcessEnvironment, extensions: &self.registry, generation: number };
+        let inputs = Inputs {
+            environment: &ProcessEnvironment,
+            extensions: &self.workshop.registry,
+            generation: number,
+        };
         let loaded = load(&self.files, &inputs).map_err(|errors| errors.to_string())?;
         let old = self.snapshots.load_full();
-        let built =
-            build(loaded, &self.registry, &self.services, &self.current.instances, Some(&old)).await?;
+        let built = build(loaded, &self.workshop, &self.current.instances, Some(&old)).await?;
         for warning in &built.warnings {
             tracing::warn!(%warning, "Configuration");
         }
@@ -90,11 +92,40 @@ impl Reloader {
         if let Err(error) = self.last_good.write(&built.sources) {
             tracing::warn!(%error, "Last good configuration not kept");
         }
-        self.services.in_use(&built.plans);
+        self.workshop.put_to_use(&built.plans, &built.instances);
+        self.metrics.know_tenants(&built.snapshot.plan);
         self.snapshots.store(Arc::new(built.snapshot));
         self.current =
             Generation { number, settings: built.settings, instances: built.instances, files: built.files };
         Ok(summary)
+    }
+
+    /// Lets go of every instance and waits until they have stopped. Returns whether they did in time.
+    ///
+    /// # Cancellation
+    ///
+    /// They go on stopping.
+    pub(crate) async fn stop_all(&mut self) -> bool {
+        self.current.instances.clear();
+        self.workshop.endings.all(STOP_WITHIN + Duration::from_secs(1)).await
+    }
+
+    /// Says who looks things up that a configuration was put to use, or refused.
+    fn audit(&self, is_in_use: bool) {
+        let snapshot = self.snapshots.load();
+        let number = self.current.number;
+        let at = self.workshop.services.clock.wall().duration_since(UNIX_EPOCH).unwrap_or_default();
+        self.audits.offer(&snapshot.audit, || AuditRecord {
+            at_unix_ms: u64::try_from(at.as_millis()).unwrap_or(u64::MAX),
+            action: AuditAction::Reloaded,
+            request_id: None,
+            tenant: None,
+            key_label: None,
+            route: None,
+            instance: None,
+            code: Some(if is_in_use { "done" } else { "refused" }.into()),
+            summary: format!("generation {number} is in use").into(),
+        });
     }
 }
 
@@ -121,25 +152,18 @@ pub(crate) struct Built {
 /// What was built is dropped.
 pub(crate) async fn build(
     loaded: Loaded,
-    registry: &Registry,
-    services: &Services,
+    workshop: &Workshop,
     old_instances: &Instances,
     old: Option<&Snapshot>,
 ) -> Result<Built, String> {
     let adapters_wanted = adapter_plans(&loaded);
     let mut plans = loaded.plan.instances.clone();
     plans.extend(adapters_wanted.iter().cloned());
-    let instances = instances::build(&plans, old_instances, registry, services)
-        .await
-        .map_err(|errors| creation_problems(&loaded, &errors))?;
-    let adapters: HashMap<ProviderName, Arc<dyn ProviderAdapter>> = loaded
-        .plan
-        .providers
-        .keys()
-        .filter_map(|name| Some((name.clone(), instances.get(&adapter_id(name))?.instance.provider.clone()?)))
-        .collect();
+    let refused = |errors: Vec<CreateError>| creation_problems(&loaded, &errors);
+    let mut instances = workshop.create_all(&plans, old_instances).await.map_err(refused)?;
+    workshop.start_all(&plans, &mut instances).await.map_err(refused)?;
     let warnings = loaded.warnings.iter().map(ToString::to_string).collect();
-    let snapshot = assemble(loaded.plan, &instances, &adapters, old)?;
+    let snapshot = assemble(loaded.plan, &plans, &instances, old)?;
     Ok(Built {
         snapshot,
         settings: loaded.settings,
@@ -166,7 +190,7 @@ fn adapter_plans(loaded: &Loaded) -> Vec<InstancePlan> {
 }
 
 /// The id of a provider's adapter. No configured instance has a colon in its id.
-fn adapter_id(provider: &ProviderName) -> InstanceId {
+pub(crate) fn adapter_id(provider: &ProviderName) -> InstanceId {
     InstanceId::new(&format!("provider:{provider}"))
 }
 

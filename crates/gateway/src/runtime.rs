@@ -15,7 +15,7 @@ const THREADS: usize = 2;
 const END_WITHIN: Duration = Duration::from_millis(100);
 
 /// The threads that extensions run on beside the workers, and the eye on all of them.
-pub struct ExtensionRuntime {
+pub(crate) struct ExtensionRuntime {
     /// Taken away when it ends.
     runtime: Option<Runtime>,
     handle: Handle,
@@ -28,7 +28,7 @@ impl ExtensionRuntime {
     /// # Errors
     ///
     /// When the system gives none.
-    pub fn start() -> anyhow::Result<Self> {
+    pub(crate) fn start() -> anyhow::Result<Self> {
         let watchdog = Watchdog::default();
         let joining = watchdog.clone();
         let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -43,12 +43,12 @@ impl ExtensionRuntime {
     }
 
     /// Where to spawn.
-    pub fn handle(&self) -> &Handle {
+    pub(crate) fn handle(&self) -> &Handle {
         &self.handle
     }
 
     /// What threads that run hooks join.
-    pub fn watchdog(&self) -> &Watchdog {
+    pub(crate) fn watchdog(&self) -> &Watchdog {
         &self.watchdog
     }
 }

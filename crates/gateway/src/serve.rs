@@ -6,6 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use gatewright::AuditRecord;
+use gatewright::record::UsageRecord;
 use gatewright::registry::Registry;
 use gatewright::service::Clock;
 use gatewright_config::{
@@ -23,14 +25,16 @@ use tokio::sync::mpsc;
 use crate::admin::{Process, ReloadRequest};
 use crate::cli::say;
 use crate::clock::SystemClock;
-use crate::instances::Instances;
+use crate::ending::Endings;
+use crate::instances::{Instances, STOP_WITHIN, Workshop};
 use crate::ledger::{Records, Writing};
 use crate::meters::Meters;
-use crate::metrics::Metrics;
+use crate::metrics::{InstanceFamilies, Metrics};
+use crate::outbox::Outbox;
 use crate::random::ThreadRandom;
 use crate::reload::{Built, Generation, Reloader, build};
+use crate::runtime::ExtensionRuntime;
 use crate::services::{Foundation, Services};
-use crate::sinks::Sinks;
 use crate::workers::{self, Shared};
 use crate::{Build, Exit, logging};
 
@@ -109,8 +113,8 @@ pub(crate) fn rehearse(registry: &Registry, loaded: Loaded) -> Result<String, St
         .build()
         .map_err(|error| format!("error: the runtime cannot be started: {error}"))?;
     runtime.block_on(async {
-        let services = Services::rehearsal(foundation(Arc::default()));
-        let built = build(loaded, registry, &services, &Instances::new(), None).await?;
+        let workshop = rehearsal(registry).map_err(|error| format!("error: {error:#}"))?;
+        let built = build(loaded, &workshop, &Instances::new(), None).await?;
         let plan = &built.snapshot.plan;
         Ok(format!(
             "the configuration is good: {} listeners, {} providers, {} models, {} routes, {} extension instances",
@@ -123,17 +127,38 @@ pub(crate) fn rehearse(registry: &Registry, loaded: Loaded) -> Result<String, St
     })
 }
 
+/// What instances are made with when nothing may come of it.
+fn rehearsal(registry: &Registry) -> anyhow::Result<Workshop> {
+    Ok(Workshop {
+        registry: registry.clone(),
+        services: Services::rehearsal(foundation(Arc::default())),
+        metrics: InstanceFamilies::default(),
+        runtime: ExtensionRuntime::start()?,
+        endings: Endings::default(),
+        rehearses: true,
+    })
+}
+
 fn foundation(meters: Arc<Meters>) -> Foundation {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let limits = Arc::new(MemoryLimits::new(Arc::clone(&clock)));
     Foundation { limits, clock, random: Arc::new(ThreadRandom), meters }
 }
 
-/// Services of a process that serves, with the state of instances beside the store.
-fn services(settings: &Settings, meters: &Arc<Meters>) -> Services {
-    let egress = Egress::new(tokio::runtime::Handle::current());
+/// What instances are made with in a process that serves; their state is beside the store.
+fn workshop(registry: Registry, settings: &Settings, metrics: &Metrics) -> anyhow::Result<Workshop> {
+    let runtime = ExtensionRuntime::start()?;
+    let egress = Egress::new(runtime.handle().clone());
     let data_dir = settings.store.path.parent().unwrap_or(Path::new(".")).join("extensions");
-    Services::live(foundation(Arc::clone(meters)), egress, &data_dir, durability(settings))
+    let base = foundation(Arc::clone(metrics.meters()));
+    Ok(Workshop {
+        registry,
+        services: Services::live(base, egress, &data_dir, durability(settings)),
+        metrics: metrics.instances().clone(),
+        runtime,
+        endings: Endings::default(),
+        rehearses: false,
+    })
 }
 
 /// A process that serves.
@@ -146,6 +171,8 @@ struct Running {
     watch: Option<Watch>,
     workers: Vec<std::thread::JoinHandle<anyhow::Result<()>>>,
     certificates: Vec<Tls>,
+    usage: Arc<Outbox<UsageRecord>>,
+    audits: Arc<Outbox<AuditRecord>>,
 }
 
 type Started<T> = Result<T, (Exit, String)>;
@@ -160,12 +187,13 @@ impl Running {
     ) -> Started<Self> {
         let metrics = Arc::new(Metrics::new(info));
         let store = Arc::new(open_ledger(&loaded.settings)?);
-        let services = services(&loaded.settings, metrics.meters());
-        let built = build(loaded, &registry, &services, &Instances::new(), None)
-            .await
-            .map_err(|why| (Exit::Config, why))?;
+        let workshop = workshop(registry, &loaded.settings, &metrics)
+            .map_err(|error| (Exit::Resource, format!("{error:#}")))?;
+        let built =
+            build(loaded, &workshop, &Instances::new(), None).await.map_err(|why| (Exit::Config, why))?;
         let Built { snapshot, settings, instances, plans, warnings, sources, files: watched } = built;
-        services.in_use(&plans);
+        workshop.put_to_use(&plans, &instances);
+        metrics.know_tenants(&snapshot.plan);
         for warning in &warnings {
             tracing::warn!(warning, "Configuration");
         }
@@ -188,20 +216,25 @@ impl Running {
         let pulse = Pulse::new(settings.workers, WORKER_SILENCE_MAX);
         let admin = serve_admin(&settings, process, pulse.clone(), &drain)?;
 
-        let sinks =
-            Sinks::new(Arc::clone(&snapshots), Arc::clone(&metrics), tokio::runtime::Handle::current());
-        let writing = match settings.store.durability {
-            _ if !settings.store.records => Writing::Off,
-            gatewright_config::Durability::None => Writing::Behind,
-            gatewright_config::Durability::Crash | gatewright_config::Durability::Power => Writing::Ahead,
+        let outside = workshop.runtime.handle();
+        let usage = Arc::new(Outbox::new(Arc::clone(&metrics), outside.clone()));
+        let audits = Arc::new(Outbox::new(Arc::clone(&metrics), outside.clone()));
+        metrics.audit_to(Arc::clone(&audits), Arc::clone(&snapshots));
+        let records = Records {
+            store: Arc::clone(&store),
+            snapshots: Arc::clone(&snapshots),
+            sinks: Arc::clone(&usage),
+            writing: writing(&settings),
         };
         let shared = Shared {
             snapshots: Arc::clone(&snapshots),
-            clock: Arc::clone(&services.clock),
-            random: Arc::clone(&services.random),
+            clock: Arc::clone(&workshop.services.clock),
+            random: Arc::clone(&workshop.services.random),
             observer: Arc::clone(&metrics) as _,
-            ledger: Arc::new(Records { store: Arc::clone(&store), sinks, writing }),
+            ledger: Arc::new(records),
             cut: cut.clone(),
+            isolation: outside.clone(),
+            watchdog: workshop.runtime.watchdog().clone(),
             settings: path_settings(&settings),
             listeners: Arc::new(listeners),
             pulse,
@@ -212,8 +245,9 @@ impl Running {
         metrics.reloaded(Some(1));
         announce(&shared.listeners, admin, &settings);
         let current = Generation { number: 1, settings, instances, files: watched };
-        let reloader = Reloader { registry, services, files, snapshots, metrics, last_good, current };
-        Ok(Self { drain, cut, store, reloader, reloads, watch, workers, certificates })
+        let reloader =
+            Reloader { workshop, files, snapshots, metrics, audits: Arc::clone(&audits), last_good, current };
+        Ok(Self { drain, cut, store, reloader, reloads, watch, workers, certificates, usage, audits })
     }
 
     /// Reloads on demand until the process is told to stop, then drains.
@@ -257,7 +291,7 @@ impl Running {
         }
     }
 
-    async fn stop(self, mut signals: Signals) -> Exit {
+    async fn stop(mut self, mut signals: Signals) -> Exit {
         tracing::info!("Draining");
         self.drain.begin();
         let cut = self.cut.clone();
@@ -276,12 +310,34 @@ impl Running {
             }
         };
         cutting.abort();
+        self.end_extensions().await;
         if let Err(error) = self.store.flush(FLUSH_WITHIN).await {
             tracing::error!(%error, "Usage records could not be written");
         }
         self.store.close();
         tracing::info!(cut = report.cut, aborted = report.aborted, "Stopped");
         if report.cut == 0 { Exit::Done } else { Exit::Cut }
+    }
+
+    /// Delivers what sinks are owed, then stops every instance.
+    async fn end_extensions(&mut self) {
+        let within = FLUSH_WITHIN;
+        let (usage, audits) = tokio::join!(self.usage.flush(within), self.audits.flush(within));
+        if !(usage && audits) {
+            tracing::warn!(?within, "Sinks did not take all records in time");
+        }
+        self.reloader.snapshots.store(Arc::default());
+        if !self.reloader.stop_all().await {
+            tracing::warn!(within = ?STOP_WITHIN, "Extension instances did not stop in time");
+        }
+    }
+}
+
+fn writing(settings: &Settings) -> Writing {
+    match settings.store.durability {
+        _ if !settings.store.records => Writing::Off,
+        gatewright_config::Durability::None => Writing::Behind,
+        gatewright_config::Durability::Crash | gatewright_config::Durability::Power => Writing::Ahead,
     }
 }
 
@@ -351,6 +407,7 @@ fn path_settings(settings: &Settings) -> PathSettings {
     PathSettings {
         body_bytes_max: body_bytes_max.unwrap_or(defaults.body_bytes_max),
         access_log: settings.telemetry.access_log,
+        trace_header: settings.telemetry.trace_header,
         ..defaults
     }
 }

@@ -10,7 +10,7 @@ mod secrets;
 use std::any::Any;
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use gatewright::service::limits::Limits;
 use gatewright::service::{Clock, Random};
@@ -92,7 +92,7 @@ impl Services {
     pub(crate) fn env(
         &self,
         plan: &InstancePlan,
-        predecessor: Option<Arc<dyn Any + Send + Sync>>,
+        predecessor: Option<Weak<dyn Any + Send + Sync>>,
     ) -> Result<ExtEnv, BuildError> {
         let http = self.http(plan)?;
         let mut kept = self.kept.lock();

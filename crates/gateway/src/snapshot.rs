@@ -3,33 +3,26 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use gatewright::{InstanceId, ProviderAdapter, ProviderName};
-use gatewright_pipeline::{Chains, Hooked, Provider, Snapshot};
-use gatewright_policy::{Http2, Plan, ProviderPlan};
+use gatewright::{InstanceId, ProviderName};
+use gatewright_pipeline::{Chains, Credentials, Hooked, Provider, Snapshot};
+use gatewright_policy::{Http2, InstancePlan, Plan, ProviderPlan};
 use gatewright_upstream::{Credential, Deadlines, Destination, DestinationSettings, Origin};
 
 use crate::instances::{Instances, Living};
+use crate::reload::adapter_id;
 
-/// Joins a plan with its live parts.
+/// Joins a plan with its live parts. `plans` are those of all instances, adapters included.
 ///
 /// # Errors
 ///
 /// A text for the operator: which provider cannot be used, and why.
 pub(crate) fn assemble(
     plan: Plan,
+    plans: &[InstancePlan],
     instances: &Instances,
-    adapters: &HashMap<ProviderName, Arc<dyn ProviderAdapter>>,
     old: Option<&Snapshot>,
 ) -> Result<Snapshot, String> {
-    let mut hooks: HashMap<InstanceId, Arc<Hooked>> = HashMap::new();
-    for (index, instance) in plan.instances.iter().enumerate() {
-        let Some(living) = instances.get(&instance.id) else { continue };
-        let index = u32::try_from(index).map_err(|_| "too many extension instances".to_owned())?;
-        let owner: Arc<dyn std::any::Any + Send + Sync> = Arc::<Living>::clone(living);
-        if let Some(hooked) = Hooked::new(instance, index, living.instance.clone(), owner) {
-            hooks.insert(instance.id.clone(), hooked);
-        }
-    }
+    let hooks = hook_all(plans, instances)?;
     // An instance that is switched off has no hook, and its place in a chain stays empty.
     let chain =
         |ids: &[InstanceId]| ids.iter().filter_map(|id| hooks.get(id).map(Arc::clone)).collect::<Vec<_>>();
@@ -48,22 +41,40 @@ pub(crate) fn assemble(
         .collect();
     let mut providers = HashMap::new();
     for provider in plan.providers.values() {
-        let built = build_provider(provider, adapters, old)
+        let built = build_provider(provider, &hooks, old)
             .map_err(|why| format!("providers.{}: {why}", provider.name))?;
         providers.insert(provider.name.clone(), built);
     }
-    let authenticate = chain(&plan.authenticate);
-    Ok(Snapshot { plan, authenticate, chains, providers })
+    let (authenticate, audit) = (chain(&plan.authenticate), chain(&plan.audit));
+    Ok(Snapshot { plan, hooks, audit, authenticate, chains, providers })
+}
+
+type Hooks = HashMap<InstanceId, Arc<Hooked>>;
+
+fn hook_all(plans: &[InstancePlan], instances: &Instances) -> Result<Hooks, String> {
+    let mut hooks = Hooks::new();
+    for (index, plan) in plans.iter().enumerate() {
+        let Some(living) = instances.get(&plan.id) else { continue };
+        let index = u32::try_from(index).map_err(|_| "too many extension instances".to_owned())?;
+        let owner: Arc<dyn std::any::Any + Send + Sync> = Arc::<Living>::clone(living);
+        let (instance, gate) = (living.instance.clone(), Arc::clone(&living.gate));
+        if let Some(hooked) = Hooked::new(plan, index, instance, gate, owner) {
+            hooks.insert(plan.id.clone(), hooked);
+        }
+    }
+    Ok(hooks)
 }
 
 fn build_provider(
     plan: &Arc<ProviderPlan>,
-    adapters: &HashMap<ProviderName, Arc<dyn ProviderAdapter>>,
+    hooks: &Hooks,
     old: Option<&Snapshot>,
 ) -> Result<Arc<Provider>, String> {
-    let adapter =
-        adapters.get(&plan.name).ok_or_else(|| format!("no provider adapter `{}`", plan.adapter))?;
+    let absent = || format!("no provider adapter `{}`", plan.adapter);
+    let hooked = hooks.get(&adapter_id(&plan.name)).map(Arc::clone).ok_or_else(absent)?;
+    let adapter = hooked.instance.provider.clone().ok_or_else(absent)?;
     let destination = destination(plan, old.and_then(|old| old.providers.get::<ProviderName>(&plan.name)))?;
+    let credentials = plan.credential.as_ref().and_then(|id| hooks.get(id)).map(Arc::clone);
     let credential = match &plan.api_key {
         Some(secret) => {
             let (header, value) = adapter.credential(secret).map_err(|error| error.to_string())?;
@@ -73,7 +84,9 @@ fn build_provider(
     };
     Ok(Arc::new(Provider {
         name: plan.name.clone(),
-        adapter: Arc::clone(adapter),
+        adapter,
+        hooked,
+        credentials: credentials.map(Credentials::new),
         destination,
         credential,
         deadlines: Deadlines {

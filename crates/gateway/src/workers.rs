@@ -8,7 +8,7 @@ use std::thread::JoinHandle;
 use anyhow::Context as _;
 use arc_swap::ArcSwap;
 use gatewright::service::{Clock, Random};
-use gatewright_pipeline::{CutSwitch, Ledger, Observer, PathSettings, Snapshot, Worker};
+use gatewright_pipeline::{CutSwitch, Ledger, Observer, PathSettings, Snapshot, Watchdog, Worker};
 use gatewright_server::Application;
 use gatewright_server::admin::Pulse;
 use gatewright_server::drain::{Drain, Phase};
@@ -25,6 +25,8 @@ pub(crate) struct Shared {
     pub(crate) observer: Arc<dyn Observer>,
     pub(crate) ledger: Arc<dyn Ledger>,
     pub(crate) cut: CutSwitch,
+    pub(crate) isolation: tokio::runtime::Handle,
+    pub(crate) watchdog: Watchdog,
     pub(crate) settings: PathSettings,
     pub(crate) listeners: Arc<Vec<Listener>>,
     pub(crate) pulse: Pulse,
@@ -53,6 +55,7 @@ pub(crate) fn start(
 
 /// One worker's life: from its runtime to the end of the drain.
 fn run(number: usize, shared: Shared, drain: Drain) -> anyhow::Result<()> {
+    shared.watchdog.join(&format!("worker-{number}"));
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -70,6 +73,7 @@ fn run(number: usize, shared: Shared, drain: Drain) -> anyhow::Result<()> {
             observer: shared.observer,
             ledger: shared.ledger,
             cut: shared.cut,
+            isolation: shared.isolation,
             settings: shared.settings,
         });
         let application = Application::new(worker);

@@ -4,7 +4,7 @@
 use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
@@ -25,8 +25,9 @@ pub struct Gate {
     observer: Arc<dyn InstanceObserver>,
     in_flight: AtomicU32,
     calls: AtomicU64,
-    /// How many threads are inside a hook that does not return.
+    /// How many threads are inside a hook that does not return, and the hook of the last one.
     stuck: AtomicU32,
+    stuck_hook: AtomicUsize,
     /// Whether calls pass without a look at the circuit.
     is_open: AtomicBool,
     rules: Mutex<Rules>,
@@ -67,6 +68,7 @@ impl Gate {
             in_flight: AtomicU32::new(0),
             calls: AtomicU64::new(0),
             stuck: AtomicU32::new(0),
+            stuck_hook: AtomicUsize::new(0),
             is_open: AtomicBool::new(false),
             rules: Mutex::new(Rules {
                 circuit: plan.circuit,
@@ -125,6 +127,15 @@ impl Gate {
             Ok(polled) => polled.map(|result| result.map_err(Fault::Error)),
         })
         .await
+    }
+
+    /// The hook that a thread is stuck in.
+    #[must_use]
+    pub fn stuck_in(&self) -> Option<Hook> {
+        if self.stuck.load(Ordering::Relaxed) == 0 {
+            return None;
+        }
+        Hook::at(self.stuck_hook.load(Ordering::Relaxed))
     }
 
     pub(crate) fn number(&self) -> u32 {
@@ -200,6 +211,7 @@ impl Gate {
 
     /// A thread has been inside a hook for too long.
     pub(crate) fn stuck(&self, hook: Hook, thread: &str, since: Duration) {
+        self.stuck_hook.store(hook.index(), Ordering::Relaxed);
         self.stuck.fetch_add(1, Ordering::Relaxed);
         self.observer.stalled(hook);
         self.observer.quarantined(true);

@@ -103,6 +103,12 @@ impl Hooked {
         self.deadline
     }
 
+    /// Whether the instance says that it can do its work; one that panics at the question cannot.
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
+        self.run(Hook::Start, || Ok(self.instance.life.is_ready())).unwrap_or(false)
+    }
+
     /// Whether asynchronous hooks run on the runtime of extensions.
     pub(crate) fn is_isolated(&self) -> bool {
         self.is_isolated

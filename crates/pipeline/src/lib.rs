@@ -37,6 +37,7 @@ pub use hooked::{Fault, Hooked, panic_text};
 pub use ledger::{Ledger, NoLedger, Receipt};
 pub use models::{ModelAnswer, ModelView, models};
 pub use observer::{HookResult, InstanceObserver, Observer, Silent};
+pub use phase::credential::Credentials;
 pub use snapshot::{Chains, Provider, Snapshot};
 pub use watchdog::Watchdog;
 pub use worker::{PathSettings, Worker};

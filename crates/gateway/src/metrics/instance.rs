@@ -88,8 +88,8 @@ fn held_bytes() -> Histogram {
     Histogram::new(HELD_BYTES)
 }
 
-impl InstanceFamilies {
-    pub(super) fn new() -> Self {
+impl Default for InstanceFamilies {
+    fn default() -> Self {
         Self {
             calls: Family::default(),
             seconds: Family::new_with_constructor(own_seconds),
@@ -104,7 +104,9 @@ impl InstanceFamilies {
             tenants: Arc::default(),
         }
     }
+}
 
+impl InstanceFamilies {
     pub(super) fn register(&self, r: &mut Registry) {
         r.register("extension_calls", "Calls of extension hooks by result", self.calls.clone());
         r.register_with_unit(
@@ -129,7 +131,11 @@ impl InstanceFamilies {
         r.register("extension_denials", "Refusals and cuts by code", self.denials.clone());
         r.register("extension_failures", "Failures of hooks by cause", self.failures.clone());
         r.register("extension_stalls", "Hooks that did not return in time", self.stalls.clone());
-        r.register("extension_out_of_service", "1 while an instance is quarantined", self.out_of_service.clone());
+        r.register(
+            "extension_out_of_service",
+            "1 while an instance is quarantined",
+            self.out_of_service.clone(),
+        );
         r.register("extension", "What each instance is", self.info.clone());
     }
 

@@ -2,15 +2,13 @@
 
 use std::fmt::Write as _;
 
-use gatewright::point::Point;
 use gatewright::record::UsageRecord;
 use gatewright::{InstanceId, ModelName, ProviderName, RouteName};
-use gatewright_pipeline::HookEvent;
 use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder};
 
 /// A name of the configuration as a label's value.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Name<T>(T);
+pub(super) struct Name<T>(pub(super) T);
 
 impl<T: std::fmt::Display> EncodeLabelValue for Name<T> {
     fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> Result<(), std::fmt::Error> {
@@ -75,31 +73,13 @@ impl AttemptLabels {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-pub(super) struct HookLabels {
+pub(super) struct SinkLabels {
     instance: Name<InstanceId>,
-    point: &'static str,
-    result: &'static str,
 }
 
-impl HookLabels {
-    pub(super) fn new(event: &HookEvent<'_>) -> Self {
-        Self {
-            instance: Name(event.instance.clone()),
-            point: event.point.as_str(),
-            result: event.result.as_str(),
-        }
-    }
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-pub(super) struct InstanceLabels {
-    instance: Name<InstanceId>,
-    point: &'static str,
-}
-
-impl InstanceLabels {
-    pub(super) fn new(instance: &InstanceId, point: Point) -> Self {
-        Self { instance: Name(instance.clone()), point: point.as_str() }
+impl SinkLabels {
+    pub(super) fn new(instance: &InstanceId) -> Self {
+        Self { instance: Name(instance.clone()) }
     }
 }
 
