@@ -7,6 +7,7 @@ use clap::{Parser, Subcommand};
 
 use crate::client::Clients;
 use crate::console::say;
+use crate::distribution::chore;
 use crate::workspace::{self, Workspace};
 use crate::{bench, ci, demo, metrics, skip, supply, test, tidy};
 
@@ -60,6 +61,8 @@ enum Chore {
     },
     /// Print the size and the habits of the code beside the values aimed at
     Metrics,
+    /// Build the binary that gatewright.toml describes
+    Build(chore::Build),
     /// Measure against a bare proxy and write the table into docs/benchmarks.md
     Bench(bench::Options),
 }
@@ -100,6 +103,7 @@ fn run(chore: Chore) -> Result<()> {
             metrics::run(&Workspace::find()?);
             Ok(())
         }
+        Chore::Build(build) => build.run(),
         Chore::Bench(options) => bench::run(&workspace::root()?, &options),
     }
 }

@@ -5,6 +5,7 @@
 //! Generated files are written only where they differ, so that a build without a change is nothing for cargo to do.
 
 mod cargo;
+pub(crate) mod chore;
 mod compile;
 mod explain;
 mod generate;

@@ -43,7 +43,8 @@ impl Cargo {
             host: String::new(),
         };
         cargo.ask_version()?;
-        let Some(pinned) = dist.manifest.toolchain.as_ref().filter(|pinned| pinned.value != cargo.rust) else {
+        let Some(pinned) = dist.manifest.toolchain.as_ref().filter(|pinned| pinned.value != cargo.rust)
+        else {
             return Ok(cargo);
         };
         if command::on_path("rustup").is_none() {

@@ -12,6 +12,7 @@ use serde_json::Value;
 use super::cargo::Cargo;
 use super::generate::{self, Crate};
 use super::graph::Graph;
+use super::manifest::Shipping;
 use super::part::{self, Part};
 use super::{Distribution, explain, info, lock, verify};
 use crate::command;
@@ -49,6 +50,16 @@ impl Profile {
     }
 }
 
+impl Profile {
+    /// What the manifest wants for a binary that ships.
+    pub(crate) fn of(shipping: Shipping) -> Self {
+        match shipping {
+            Shipping::Release => Self::Release,
+            Shipping::Dist => Self::Dist,
+        }
+    }
+}
+
 /// What a build has made.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Built {
@@ -74,6 +85,12 @@ pub(super) fn build(dist: &Distribution, options: &BuildOptions) -> Result<Built
         verify::verify(&binary, &prepared.parts)?;
     }
     Ok(Built { binary })
+}
+
+/// Writes the crate and returns its folder.
+pub(super) fn generate(dist: &Distribution, options: &BuildOptions) -> Result<PathBuf> {
+    prepare(dist, options)?;
+    Ok(dist.folder())
 }
 
 /// Writes the crate in its folder and resolves it.

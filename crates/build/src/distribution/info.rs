@@ -56,9 +56,9 @@ fn digest(package: &Package, source: &Source, checksums: &Checksums) -> Result<V
     Ok(match source {
         Source::Path(_) => Value::from(folder_digest(package.folder())?),
         Source::Git { rev, .. } => Value::from(rev.as_str()),
-        Source::Registry { .. } => {
-            checksums.of(&package.name, &package.version).map_or(Value::Null, |sum| format!("sha256:{sum}").into())
-        }
+        Source::Registry { .. } => checksums
+            .of(&package.name, &package.version)
+            .map_or(Value::Null, |sum| format!("sha256:{sum}").into()),
     })
 }
 

@@ -79,9 +79,15 @@ pub(crate) enum Allocator {
 pub(crate) enum Source {
     /// As written: relative to the manifest, or absolute.
     Path(String),
-    Git { url: String, rev: String },
+    Git {
+        url: String,
+        rev: String,
+    },
     /// Without a name the public registry.
-    Registry { version: String, registry: Option<String> },
+    Registry {
+        version: String,
+        registry: Option<String>,
+    },
 }
 
 /// The core that everything is built on.

@@ -23,16 +23,16 @@ pub(crate) struct Registered {
 /// It does not start, finds fault with itself (its words are in the message), or answers something else.
 pub(crate) fn registered(binary: &Path) -> Result<Vec<Registered>> {
     let output = Command::new(binary)
-        .args(["extensions", "--json"])
+        .args(["version", "--json"])
         .output()
         .with_context(|| format!("cannot start {}", binary.display()))?;
     if !output.status.success() {
         bail!("{}", String::from_utf8_lossy(&output.stderr).trim_end().trim_start_matches("error: "));
     }
     let answer: Value = serde_json::from_slice(&output.stdout)
-        .with_context(|| format!("`{} extensions --json` answers no JSON", binary.display()))?;
+        .with_context(|| format!("`{} version --json` answers no JSON", binary.display()))?;
     let list = answer.get("extensions").unwrap_or(&answer).as_array();
-    let list = list.with_context(|| format!("`{} extensions --json` answers no list", binary.display()))?;
+    let list = list.with_context(|| format!("`{} version --json` answers no list", binary.display()))?;
     Ok(list.iter().filter_map(read).collect())
 }
 

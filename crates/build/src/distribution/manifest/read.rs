@@ -83,7 +83,8 @@ type Dist = (String, String, Option<String>, Shipping, Allocator);
 
 fn dist(section: &Section<'_>) -> Option<Dist> {
     if section.has("panic") {
-        let line = section.text("panic").map_or(section.line, |panic| panic.line);
+        section.only(&[DIST.as_slice(), &["panic"]].concat());
+        let line = section.line_of("panic").unwrap_or(section.line);
         section.tell_at(
             line,
             "`dist.panic` cannot be chosen: it is always \"unwind\", so that an extension that panics fails its \
@@ -120,9 +121,8 @@ fn core(section: &Section<'_>) -> Option<Core> {
             "`core.version` must be one version such as =0.6.2: everything is built on exactly that one",
         );
     }
-    let default_extensions = section
-        .flag("default-extensions")
-        .unwrap_or(Located { line: section.line, value: true });
+    let default_extensions =
+        section.flag("default-extensions").unwrap_or(Located { line: section.line, value: true });
     let without = section.texts("without").unwrap_or_default();
     Some(Core { source: source?, default_extensions, without })
 }
@@ -221,13 +221,13 @@ fn source(section: &Section<'_>, kinds: &[&str]) -> Option<Located<Source>> {
     let given: Vec<_> = kinds.iter().filter(|kind| section.has(kind)).collect();
     let &[kind] = given.as_slice() else {
         let all = kinds.join("`, `");
-        section.tell(format!("{} needs exactly one of `{all}`: where it comes from", section.key("source")));
+        section.tell(format!("`{}` comes from one place: give exactly one of `{all}`", section.name));
         return None;
     };
     let found = section.text(kind)?;
     for (key, owner) in [("rev", "git"), ("registry", "version")] {
-        if section.has(key) && *kind != owner {
-            section.tell(format!("{} belongs to `{owner}`, not to `{kind}`", section.key(key)));
+        if let Some(line) = section.line_of(key).filter(|_| *kind != owner) {
+            section.tell_at(line, format!("{} belongs to `{owner}`, not to `{kind}`", section.key(key)));
         }
     }
     let value = match *kind {

@@ -47,7 +47,7 @@ pub(super) struct Section<'a> {
     notes: &'a Notes<'a>,
     table: &'a DeTable<'a>,
     /// The name of the table in messages; empty for the whole file.
-    name: &'a str,
+    pub(super) name: &'a str,
     /// Where the table begins.
     pub(super) line: usize,
 }
@@ -63,16 +63,19 @@ impl<'a> Section<'a> {
             let name: &str = key.get_ref();
             if !known.contains(&name) {
                 let line = self.notes.line(key.span().start);
-                self.notes.tell(
-                    line,
-                    format!("{} is not known{}", self.key(name), hint(name, known)),
-                );
+                self.notes.tell(line, format!("{} is not known{}", self.key(name), hint(name, known)));
             }
         }
     }
 
     pub(super) fn has(&self, key: &str) -> bool {
         self.table.contains_key(key)
+    }
+
+    /// The line of a key.
+    pub(super) fn line_of(&self, key: &str) -> Option<usize> {
+        let (found, _) = self.table.get_key_value(key)?;
+        Some(self.notes.line(found.span().start))
     }
 
     /// The keys with their lines, in order.
