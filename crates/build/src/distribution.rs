@@ -11,9 +11,17 @@ mod explain;
 mod generate;
 mod graph;
 mod info;
+mod leak;
 mod lock;
 pub(crate) mod manifest;
 mod part;
+mod policy;
+mod remap;
+mod sbom;
+mod settings;
+mod ship;
+mod stage;
+mod unwind;
 mod verify;
 
 use std::path::{Path, PathBuf};

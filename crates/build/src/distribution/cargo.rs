@@ -25,6 +25,8 @@ pub(crate) struct Cargo {
     pub(crate) rust: String,
     /// The system that the compiler itself runs on.
     pub(crate) host: String,
+    /// Where the toolchain lies.
+    pub(crate) sysroot: PathBuf,
 }
 
 impl Cargo {
@@ -41,6 +43,7 @@ impl Cargo {
             vendored: None,
             rust: String::new(),
             host: String::new(),
+            sysroot: PathBuf::new(),
         };
         cargo.ask_version()?;
         let Some(pinned) = dist.manifest.toolchain.as_ref().filter(|pinned| pinned.value != cargo.rust)
@@ -85,8 +88,8 @@ impl Cargo {
     /// `cargo NAME` for the crate in `folder`.
     pub(crate) fn command(&self, name: &str, folder: &Path) -> Command {
         let mut command = Command::new(&self.program);
-        // Settings of the company's own folder (registries, linkers) apply: cargo looks for them from here upwards.
-        command.current_dir(folder).arg(name).arg("--manifest-path").arg(folder.join("Cargo.toml"));
+        // Settings of the company's own folder (registries, linkers) apply: cargo looks for them from there upwards.
+        command.current_dir(&self.root).arg(name).arg("--manifest-path").arg(folder.join("Cargo.toml"));
         if self.locked {
             command.arg("--locked");
         }
@@ -104,6 +107,11 @@ impl Cargo {
         command
     }
 
+    /// The folder of vendored sources.
+    pub(crate) fn vendor(&self) -> Option<&Path> {
+        self.vendored.as_ref()?.parent()
+    }
+
     /// Whether the lock may not change.
     pub(crate) fn is_locked(&self) -> bool {
         self.locked
@@ -117,10 +125,7 @@ impl Cargo {
     }
 
     fn ask_version(&mut self) -> Result<()> {
-        let mut rustc = Command::new(variable("RUSTC").unwrap_or_else(|| "rustc".into()));
-        rustc.current_dir(&self.root).arg("-vV");
-        self.adopt(&mut rustc);
-        let said = command::read(&mut rustc)?;
+        let said = self.ask_rustc(&["-vV"])?;
         let field = |name: &str| {
             let line = said.lines().find_map(|line| line.strip_prefix(name));
             line.map(|rest| rest.trim().to_owned())
@@ -128,6 +133,14 @@ impl Cargo {
         };
         self.rust = field("release:")?;
         self.host = field("host:")?;
+        self.sysroot = self.ask_rustc(&["--print", "sysroot"])?.trim().into();
         Ok(())
+    }
+
+    fn ask_rustc(&self, arguments: &[&str]) -> Result<String> {
+        let mut rustc = Command::new(variable("RUSTC").unwrap_or_else(|| "rustc".into()));
+        rustc.current_dir(&self.root).args(arguments);
+        self.adopt(&mut rustc);
+        command::read(&mut rustc)
     }
 }

@@ -59,6 +59,7 @@ impl Build {
             (false, true) => Profile::of(dist.manifest.profile),
             (false, false) => Profile::Dev,
         };
-        BuildOptions { profile, target: self.target.clone(), locked: self.locked, vendored: self.vendored }
+        let out = self.out.as_ref().map(|out| std::path::absolute(out).unwrap_or_else(|_| out.clone()));
+        BuildOptions { profile, target: self.target.clone(), locked: self.locked, vendored: self.vendored, out }
     }
 }

@@ -14,8 +14,11 @@ use super::generate::{self, Crate};
 use super::graph::Graph;
 use super::manifest::Shipping;
 use super::part::{self, Part};
-use super::{Distribution, explain, info, lock, verify};
+use super::remap::Map;
+use super::stage::Stage;
+use super::{Distribution, explain, info, leak, lock, policy, ship, stage, unwind, verify};
 use crate::command;
+use crate::console::say;
 
 /// How to build.
 #[derive(Debug, Clone, Default)]
@@ -27,6 +30,8 @@ pub(crate) struct BuildOptions {
     pub(crate) locked: bool,
     /// Take sources from the vendored folder, without a network.
     pub(crate) vendored: bool,
+    /// Where to put what ships; `dist` in the distribution's folder where it is not given.
+    pub(crate) out: Option<PathBuf>,
 }
 
 /// The profiles of the generated crate.
@@ -63,6 +68,7 @@ impl Profile {
 /// What a build has made.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Built {
+    /// In the folder of what ships, where there is one.
     pub(crate) binary: PathBuf,
 }
 
@@ -72,6 +78,8 @@ pub(crate) struct Prepared {
     pub(crate) cargo: Cargo,
     pub(crate) parts: Vec<Part>,
     pub(crate) graph: Graph,
+    /// The sources beside the public registry from which an extension takes the core.
+    pub(crate) others: Vec<String>,
 }
 
 /// How often the crate is resolved again because an extension takes the core from yet another source.
@@ -79,12 +87,59 @@ const SOURCES_MAX: usize = 8;
 
 pub(super) fn build(dist: &Distribution, options: &BuildOptions) -> Result<Built> {
     let prepared = prepare(dist, options)?;
-    let binary = compile(dist, &prepared, options)?;
-    let is_native = options.target.as_ref().is_none_or(|target| *target == prepared.cargo.host);
-    if is_native {
-        verify::verify(&binary, &prepared.parts)?;
+    policy::check(dist, &prepared.graph)?;
+    if options.profile == Profile::Dev {
+        let mut command = prepared.cargo.command("build", &dist.folder());
+        command.arg("--target-dir").arg(dist.target());
+        let binary = compile(dist, &prepared, options, &mut command)?;
+        check(&prepared, options, &binary)?;
+        return Ok(Built { binary });
     }
-    Ok(Built { binary })
+    let out = options.out.clone().unwrap_or_else(|| default_out(dist, options));
+    let stage = stage::fill(dist, &prepared, &out)?;
+    let (binary, lock) = compile_stage(dist, &prepared, options, &stage)?;
+    check(&prepared, options, &binary)?;
+    policy::check_size(dist, &binary)?;
+    Ok(Built { binary: ship::ship(dist, &prepared, &binary, &lock, &out)? })
+}
+
+/// Lets the binary check itself, where it can run here.
+fn check(prepared: &Prepared, options: &BuildOptions, binary: &Path) -> Result<()> {
+    if options.target.as_ref().is_none_or(|target| *target == prepared.cargo.host) {
+        return verify::verify(binary, &prepared.parts);
+    }
+    say("the binary is for another system, so what registered in it is checked when it starts there");
+    Ok(())
+}
+
+fn default_out(dist: &Distribution, options: &BuildOptions) -> PathBuf {
+    let out = dist.root.join("dist");
+    match &options.target {
+        Some(target) => out.join(target),
+        None => out,
+    }
+}
+
+/// Builds the same bytes as any other machine does, and returns the binary and the lock that it was built with.
+fn compile_stage(
+    dist: &Distribution,
+    prepared: &Prepared,
+    options: &BuildOptions,
+    stage: &Stage,
+) -> Result<(PathBuf, PathBuf)> {
+    let target = options.target.as_deref().unwrap_or(&prepared.cargo.host);
+    if dist.is_clone() {
+        // The lock of a whole workspace holds more than this binary needs; cargo takes that out.
+        Graph::read(prepared.cargo.relaxed().metadata(&stage.folder, target))?;
+    }
+    let map = Map::of(stage, &prepared.cargo, prepared.cargo.vendor())?;
+    let mut command = prepared.cargo.command("build", &stage.folder);
+    command.arg("--target-dir").arg(&stage.target);
+    map.apply(&mut command, &dist.root, target)?;
+    let binary = compile(dist, prepared, options, &mut command)?;
+    let trees = [dist.root.as_path()];
+    leak::check(&binary, map.folders().chain(trees))?;
+    Ok((binary, stage.folder.join("Cargo.lock")))
 }
 
 /// Writes the crate and returns its folder.
@@ -95,26 +150,29 @@ pub(super) fn generate(dist: &Distribution, options: &BuildOptions) -> Result<Pa
 
 /// Writes the crate in its folder and resolves it.
 pub(crate) fn prepare(dist: &Distribution, options: &BuildOptions) -> Result<Prepared> {
+    unwind::check(&dist.root)?;
     let locked = options.locked || command::in_ci();
     let cargo = Cargo::find(dist)?.locked(locked);
     let parts = part::parts(dist, &cargo)?;
     let folder = dist.folder();
     let target = options.target.as_deref().unwrap_or(&cargo.host);
-    let graph = if dist.is_clone() {
-        Graph::read(cargo.metadata(&folder, target)).context("the workspace does not resolve")?
+    let (graph, others) = if dist.is_clone() {
+        let graph = Graph::read(cargo.metadata(&folder, target)).context("the workspace does not resolve")?;
+        (graph, Vec::new())
     } else {
         resolve(dist, &cargo, &parts, target)?
     };
     let libraries = generate::libraries(&graph, &parts)?;
     let main = generate::main_text(&dist.manifest, &parts, &libraries);
     generate::write(&folder.join("src").join("main.rs"), &main)?;
-    Ok(Prepared { cargo, parts, graph })
+    Ok(Prepared { cargo, parts, graph, others })
 }
 
 /// Writes `Cargo.toml` and lets cargo resolve it, with the committed lock.
-fn resolve(dist: &Distribution, cargo: &Cargo, parts: &[Part], target: &str) -> Result<Graph> {
+fn resolve(dist: &Distribution, cargo: &Cargo, parts: &[Part], target: &str) -> Result<(Graph, Vec<String>)> {
     let folder = dist.folder();
-    let place = Crate { dist, folder: &folder };
+    let way = |path: &Path| generate::relative(&folder, path);
+    let place = Crate { dist, way: &way, inner: &[] };
     if !folder.join("src/main.rs").exists() {
         // Cargo wants a target before it says how the libraries are called that the real one names.
         generate::write(&folder.join("src").join("main.rs"), "fn main() {}\n")?;
@@ -130,7 +188,7 @@ fn resolve(dist: &Distribution, cargo: &Cargo, parts: &[Part], target: &str) -> 
         let cause = match Graph::read(cargo.metadata(&folder, target)) {
             Ok(graph) => {
                 lock::keep(dist, &folder)?;
-                return Ok(graph);
+                return Ok((graph, others));
             }
             Err(cause) => format!("{cause:#}"),
         };
@@ -147,16 +205,19 @@ fn resolve(dist: &Distribution, cargo: &Cargo, parts: &[Part], target: &str) -> 
     bail!("the extensions take the core from more than {SOURCES_MAX} sources; name it by version alone")
 }
 
-fn compile(dist: &Distribution, prepared: &Prepared, options: &BuildOptions) -> Result<PathBuf> {
-    let mut command = prepared.cargo.command("build", &dist.folder());
-    command.arg("--target-dir").arg(dist.target());
-    command.args(["--profile", options.profile.name()]);
-    command.args(["--config", &format!("profile.{}.panic=\"unwind\"", options.profile.name())]);
+fn compile(
+    dist: &Distribution,
+    prepared: &Prepared,
+    options: &BuildOptions,
+    command: &mut Command,
+) -> Result<PathBuf> {
+    let profile = options.profile.name();
+    command.args(["--profile", profile, "--config", &format!("profile.{profile}.panic=\"unwind\"")]);
     if let Some(target) = &options.target {
         command.args(["--target", target]);
     }
     command.env(info::VARIABLE, info::text(dist, prepared, options)?);
-    run(&mut command, &dist.manifest.name)
+    run(command, &dist.manifest.name)
 }
 
 /// Runs `cargo build` with its messages on the terminal, and returns the binary that it names.

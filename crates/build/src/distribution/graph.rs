@@ -19,7 +19,7 @@ pub(crate) struct Graph {
 }
 
 /// One package in it.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Package {
     pub(crate) id: String,
     pub(crate) name: String,

@@ -204,7 +204,7 @@ fn fetched(dist: &Distribution, cargo: &Cargo) -> Result<Vec<String>> {
 
 /// Resolves a crate that needs the gateway alone, so that cargo fetches the core.
 fn probe_graph(dist: &Distribution, cargo: &Cargo, probe: &Path) -> Result<Graph> {
-    let text = Crate { dist, folder: probe }.probe_text();
+    let text = Crate { dist, way: &|path| generate::relative(probe, path), inner: &[] }.probe_text();
     generate::write(&probe.join("Cargo.toml"), &text)?;
     generate::write(&probe.join("src").join("main.rs"), "fn main() {}\n")?;
     if let Ok(lock) = fs::read_to_string(dist.lock()) {

@@ -1,9 +1,9 @@
 //! `Cargo.toml` of the generated crate: what it depends on, from one core for all.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use super::{NOTE, quoted, relative};
+use super::{NOTE, quoted};
 use crate::distribution::Distribution;
 use crate::distribution::manifest::{Allocator, Source};
 use crate::distribution::part::Part;
@@ -34,12 +34,13 @@ lto = \"fat\"
 codegen-units = 1
 ";
 
-/// A crate in some folder, and the distribution that it is for.
-#[derive(Debug)]
+/// A crate to write, for a distribution.
 pub(crate) struct Crate<'a> {
     pub(crate) dist: &'a Distribution,
-    /// Where the crate lies.
-    pub(crate) folder: &'a Path,
+    /// The way from the crate to an absolute path.
+    pub(crate) way: &'a dyn Fn(&Path) -> PathBuf,
+    /// Folders inside the crate's own that hold workspaces of their own.
+    pub(crate) inner: &'a [&'a str],
 }
 
 impl Crate<'_> {
@@ -68,9 +69,12 @@ impl Crate<'_> {
     fn head(&self) -> String {
         let manifest = &self.dist.manifest;
         let description = manifest.description.as_deref().unwrap_or("A Gatewright gateway");
+        let inner: Vec<String> = self.inner.iter().map(|folder| quoted(folder)).collect();
+        let exclude =
+            if inner.is_empty() { String::new() } else { format!("exclude = [{}]\n", inner.join(", ")) };
         format!(
             "# {NOTE}\n[package]\nname = {}\nversion = {}\ndescription = {}\nedition = \"2024\"\npublish = false\n\n\
-             # Of its own, so that no workspace around it takes it in.\n[workspace]\n\n",
+             # Of its own, so that no workspace around it takes it in.\n[workspace]\n{exclude}\n",
             quoted(&manifest.name),
             quoted(&manifest.version),
             quoted(description)
@@ -95,7 +99,7 @@ impl Crate<'_> {
     fn dependency(&self, source: &Source, features: &[String]) -> String {
         let mut fields = match source {
             Source::Path(path) => {
-                let way = relative(self.folder, &self.dist.resolve(path));
+                let way = (self.way)(&self.dist.resolve(path));
                 format!("path = {}", quoted(&way.to_string_lossy().replace('\\', "/")))
             }
             Source::Git { url, rev } => format!("git = {}, rev = {}", quoted(url), quoted(rev)),
