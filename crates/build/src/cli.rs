@@ -7,7 +7,7 @@ use clap::{Parser, Subcommand};
 
 use crate::client::Clients;
 use crate::console::say;
-use crate::distribution::chore;
+use crate::distribution::{chore, edit, list};
 use crate::workspace::{self, Workspace};
 use crate::{bench, ci, demo, metrics, skip, supply, test, tidy};
 
@@ -63,6 +63,14 @@ enum Chore {
     Metrics,
     /// Build the binary that gatewright.toml describes
     Build(chore::Build),
+    /// Print the extensions by the manifest and by the binary, with what differs
+    List(list::List),
+    /// Add an extension to gatewright.toml
+    Add(edit::Add),
+    /// Take an extension out of gatewright.toml
+    Remove(edit::Remove),
+    /// Move an extension, the core, or everything in the lock to newer versions
+    Update(edit::Update),
     /// Measure against a bare proxy and write the table into docs/benchmarks.md
     Bench(bench::Options),
 }
@@ -104,6 +112,10 @@ fn run(chore: Chore) -> Result<()> {
             Ok(())
         }
         Chore::Build(build) => build.run(),
+        Chore::List(list) => list.run(),
+        Chore::Add(add) => add.run(),
+        Chore::Remove(remove) => remove.run(),
+        Chore::Update(update) => update.run(),
         Chore::Bench(options) => bench::run(&workspace::root()?, &options),
     }
 }

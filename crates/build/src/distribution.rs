@@ -7,11 +7,13 @@
 mod cargo;
 pub(crate) mod chore;
 mod compile;
+pub(crate) mod edit;
 mod explain;
 mod generate;
 mod graph;
 mod info;
 mod leak;
+pub(crate) mod list;
 mod lock;
 pub(crate) mod manifest;
 mod part;
@@ -22,6 +24,7 @@ mod settings;
 mod ship;
 mod stage;
 mod unwind;
+mod vendor;
 mod verify;
 
 use std::path::{Path, PathBuf};

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Instant;
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 
 use super::{BuildOptions, Distribution, Profile, compile};
 use crate::console::{human, say};
@@ -60,6 +60,12 @@ impl Build {
             (false, false) => Profile::Dev,
         };
         let out = self.out.as_ref().map(|out| std::path::absolute(out).unwrap_or_else(|_| out.clone()));
-        BuildOptions { profile, target: self.target.clone(), locked: self.locked, vendored: self.vendored, out }
+        BuildOptions {
+            profile,
+            target: self.target.clone(),
+            locked: self.locked,
+            vendored: self.vendored,
+            out,
+        }
     }
 }

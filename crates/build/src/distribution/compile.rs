@@ -16,7 +16,7 @@ use super::manifest::Shipping;
 use super::part::{self, Part};
 use super::remap::Map;
 use super::stage::Stage;
-use super::{Distribution, explain, info, leak, lock, policy, ship, stage, unwind, verify};
+use super::{Distribution, explain, info, leak, lock, policy, ship, stage, unwind, vendor, verify};
 use crate::command;
 use crate::console::say;
 
@@ -152,7 +152,8 @@ pub(super) fn generate(dist: &Distribution, options: &BuildOptions) -> Result<Pa
 pub(crate) fn prepare(dist: &Distribution, options: &BuildOptions) -> Result<Prepared> {
     unwind::check(&dist.root)?;
     let locked = options.locked || command::in_ci();
-    let cargo = Cargo::find(dist)?.locked(locked);
+    let vendored = options.vendored.then(|| vendor::settings(&dist.root)).transpose()?;
+    let cargo = Cargo::find(dist)?.locked(locked).vendored(vendored);
     let parts = part::parts(dist, &cargo)?;
     let folder = dist.folder();
     let target = options.target.as_deref().unwrap_or(&cargo.host);

@@ -10,11 +10,11 @@ use anyhow::{Context, Result};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
+use super::Distribution;
 use super::compile::{BuildOptions, Prepared};
 use super::graph::Package;
 use super::lock::Checksums;
 use super::manifest::{self, Source};
-use super::{Distribution, lock};
 
 /// The variable that hands it to the compiler.
 pub(super) const VARIABLE: &str = "GATEWRIGHT_BUILD_INFO";
@@ -24,7 +24,7 @@ pub(super) const VARIABLE: &str = "GATEWRIGHT_BUILD_INFO";
 /// # Errors
 /// A file of an extension cannot be read.
 pub(super) fn text(dist: &Distribution, prepared: &Prepared, options: &BuildOptions) -> Result<String> {
-    let checksums = lock::Checksums::read(&dist.lock())?;
+    let checksums = Checksums::read(&dist.lock())?;
     let core = prepared.graph.named("gatewright-core");
     let mut extensions = Vec::new();
     for part in &prepared.parts {
@@ -51,8 +51,11 @@ pub(super) fn text(dist: &Distribution, prepared: &Prepared, options: &BuildOpti
     Ok(info.to_string())
 }
 
-/// What tells one content of a package from another.
-fn digest(package: &Package, source: &Source, checksums: &Checksums) -> Result<Value> {
+/// What tells one content of a package from another; null where nothing does.
+///
+/// # Errors
+/// A file of it cannot be read.
+pub(super) fn digest(package: &Package, source: &Source, checksums: &Checksums) -> Result<Value> {
     Ok(match source {
         Source::Path(_) => Value::from(folder_digest(package.folder())?),
         Source::Git { rev, .. } => Value::from(rev.as_str()),

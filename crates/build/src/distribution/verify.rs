@@ -15,6 +15,8 @@ pub(crate) struct Registered {
     pub(crate) package: String,
     pub(crate) version: String,
     pub(crate) points: Vec<String>,
+    /// What the build told it of its sources.
+    pub(crate) digest: Option<String>,
 }
 
 /// Asks the binary what registered in it.
@@ -43,6 +45,7 @@ fn read(value: &Value) -> Option<Registered> {
         name: text("name")?,
         package: text("package")?,
         version: text("version")?,
+        digest: text("digest"),
         points: points.filter_map(|point| Some(point.as_str()?.to_owned())).collect(),
     })
 }
