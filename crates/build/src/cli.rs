@@ -7,7 +7,7 @@ use clap::{Parser, Subcommand};
 
 use crate::client::Clients;
 use crate::console::say;
-use crate::distribution::{chore, edit, list};
+use crate::distribution::{chore, doctor, edit, list};
 use crate::workspace::{self, Workspace};
 use crate::{bench, ci, demo, metrics, skip, supply, test, tidy};
 
@@ -71,6 +71,8 @@ enum Chore {
     Remove(edit::Remove),
     /// Move an extension, the core, or everything in the lock to newer versions
     Update(edit::Update),
+    /// Look at what could keep a distribution from building on this machine
+    Doctor,
     /// Measure against a bare proxy and write the table into docs/benchmarks.md
     Bench(bench::Options),
 }
@@ -116,6 +118,7 @@ fn run(chore: Chore) -> Result<()> {
         Chore::Add(add) => add.run(),
         Chore::Remove(remove) => remove.run(),
         Chore::Update(update) => update.run(),
+        Chore::Doctor => doctor::run(),
         Chore::Bench(options) => bench::run(&workspace::root()?, &options),
     }
 }

@@ -7,6 +7,7 @@
 mod cargo;
 pub(crate) mod chore;
 mod compile;
+pub(crate) mod doctor;
 pub(crate) mod edit;
 mod explain;
 mod generate;

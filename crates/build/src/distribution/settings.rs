@@ -41,6 +41,13 @@ impl Settings {
         self.table.get("build").and_then(|build| build.get("rustflags")).map(flags).unwrap_or_default()
     }
 
+    /// The linker that it chooses for some system.
+    pub(super) fn linker(&self) -> Option<String> {
+        let targets = self.table.get("target").and_then(toml::Value::as_table).into_iter().flatten();
+        let mut linkers = targets.filter_map(|(_, target)| target.get("linker")?.as_str());
+        linkers.next().map(str::to_owned)
+    }
+
     /// The compiler flags for single systems.
     pub(super) fn target_flags(&self) -> Vec<String> {
         let targets = self.table.get("target").and_then(toml::Value::as_table).into_iter().flatten();
