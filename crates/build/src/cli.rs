@@ -9,7 +9,7 @@ use crate::client::Clients;
 use crate::console::say;
 use crate::distribution::{chore, doctor, edit, list};
 use crate::workspace::{self, Workspace};
-use crate::{bench, ci, demo, metrics, skip, supply, test, tidy};
+use crate::{bench, ci, demo, metrics, new, skip, supply, test, tidy};
 
 #[derive(Debug, Parser)]
 #[command(
@@ -73,6 +73,9 @@ enum Chore {
     Update(edit::Update),
     /// Look at what could keep a distribution from building on this machine
     Doctor,
+    /// Write a company's repository, or one more extension
+    #[command(subcommand)]
+    New(new::What),
     /// Measure against a bare proxy and write the table into docs/benchmarks.md
     Bench(bench::Options),
 }
@@ -119,6 +122,7 @@ fn run(chore: Chore) -> Result<()> {
         Chore::Remove(remove) => remove.run(),
         Chore::Update(update) => update.run(),
         Chore::Doctor => doctor::run(),
+        Chore::New(what) => new::run(&what),
         Chore::Bench(options) => bench::run(&workspace::root()?, &options),
     }
 }

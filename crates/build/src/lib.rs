@@ -16,6 +16,7 @@ mod distribution;
 mod fixture;
 mod marked;
 mod metrics;
+mod new;
 mod skip;
 mod source;
 mod supply;

@@ -42,6 +42,15 @@ impl Gateway {
         GatewayBuilder::new()
     }
 
+    /// A gateway that is configured by these files; a later one is laid over an earlier one. It listens on free ports
+    /// and keeps its records in a folder of its own. The listener `public` is the one that requests go to.
+    ///
+    /// # Panics
+    /// If a path is relative and the current folder is not known.
+    pub fn configured_by(files: impl IntoIterator<Item = impl AsRef<Path>>) -> GatewayBuilder {
+        GatewayBuilder::over(files)
+    }
+
     /// A gateway that serves the model `small` at this provider, at 1 and 2 dollars for a million tokens.
     pub fn in_front_of(provider: &SimulatedProvider) -> GatewayBuilder {
         let price = json!({"input": 1.0, "output": 2.0});
@@ -55,7 +64,7 @@ impl Gateway {
             configuration::write(&folder.path().join(name), content);
         }
         configuration::write_down(&folder.path().join(CONFIGURATION), &builder.configuration);
-        let process = Process::serve(&builder.binary, folder.path(), &builder.environment);
+        let process = serve(&builder, folder.path());
         // Until it says where it listens.
         let nowhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         let mut gateway = Self { process, builder, address: nowhere, admin: nowhere, folder };
@@ -80,7 +89,7 @@ impl Gateway {
 
     /// Starts the process again without waiting until it is ready.
     pub fn launch(&mut self) {
-        self.process = Process::serve(&self.builder.binary, self.folder.path(), &self.builder.environment);
+        self.process = serve(&self.builder, self.folder.path());
     }
 
     /// Waits until it listens and says that it is ready.
@@ -366,6 +375,12 @@ impl Drop for Gateway {
             }
         }
     }
+}
+
+fn serve(builder: &GatewayBuilder, folder: &Path) -> Process {
+    let own = [Path::new(CONFIGURATION)];
+    let files = builder.bases.iter().map(PathBuf::as_path).chain(own);
+    Process::serve(&builder.binary_path(), folder, files, &builder.environment)
 }
 
 /// The first address under this name in the log.

@@ -1,5 +1,6 @@
 //! The gateway's process: started, signalled, asked how it ended, and never left behind.
 
+use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
@@ -71,12 +72,18 @@ pub(super) struct Process {
 
 impl Process {
     /// Starts `serve`. What it logs is added to the file `gateway.log` in the folder.
-    pub(super) fn serve(binary: &Path, folder: &Path, environment: &[(String, String)]) -> Self {
+    pub(super) fn serve<'p>(
+        binary: &Path,
+        folder: &Path,
+        files: impl Iterator<Item = &'p Path>,
+        environment: &[(String, String)],
+    ) -> Self {
         let log = folder.join("gateway.log");
         let begin = fs::read(&log).map_or(0, |old| old.len());
         let file = File::options().create(true).append(true).open(&log).expect("the log can be written");
         let child = Command::new(binary)
-            .args(["serve", "--config", "gateway.yaml"])
+            .arg("serve")
+            .args(files.flat_map(|file| [OsStr::new("--config"), file.as_os_str()]))
             .current_dir(folder)
             .envs(environment.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
