@@ -33,6 +33,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 
 pub(crate) use compile::{BuildOptions, Built, Profile};
+pub(crate) use generate::{lexical, relative};
 pub(crate) use manifest::Manifest;
 
 use crate::workspace;

@@ -7,7 +7,6 @@ mod dist;
 mod home;
 mod name;
 mod origin;
-mod place;
 mod tree;
 
 use std::path::Path;

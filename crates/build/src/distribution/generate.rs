@@ -34,7 +34,7 @@ pub(super) fn write(path: &Path, text: &str) -> Result<bool> {
 }
 
 /// The way from one folder to another; both are absolute. The other one itself where they share nothing.
-pub(super) fn relative(from: &Path, to: &Path) -> PathBuf {
+pub(crate) fn relative(from: &Path, to: &Path) -> PathBuf {
     let (from, to) = (lexical(from), lexical(to));
     let shared = from.components().zip(to.components()).take_while(|(a, b)| a == b).count();
     if shared <= 1 {
@@ -46,7 +46,7 @@ pub(super) fn relative(from: &Path, to: &Path) -> PathBuf {
 }
 
 /// A path without `.` and `..`, as cargo reads it: without looking at the disk.
-pub(super) fn lexical(path: &Path) -> PathBuf {
+pub(crate) fn lexical(path: &Path) -> PathBuf {
     let mut clean = PathBuf::new();
     for part in path.components() {
         match part {

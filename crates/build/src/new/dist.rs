@@ -10,10 +10,10 @@ use clap::Args;
 
 use super::name::Name;
 use super::origin::Origin;
-use super::place::{normal, relative};
 use super::tree::{self, Tree};
 use super::{format_rust, home};
 use crate::console::{print, say};
+use crate::distribution::{lexical, relative};
 
 /// The lock of Gatewright's own workspace, from which a company starts: the versions that were tested together.
 const LOCK: &str = "Cargo.lock";
@@ -75,7 +75,7 @@ pub(super) fn run(options: &Options) -> Result<()> {
         Some(path) => current.join(path),
         None => default_folder(&current, home.as_deref(), &name)?,
     };
-    let folder = normal(&folder);
+    let folder = lexical(&folder);
     let origin = match (&options.git, &options.rev) {
         (Some(url), Some(rev)) => Origin::git(url, rev)?,
         _ => home::origin(home.as_deref(), &folder)?,
@@ -94,7 +94,7 @@ pub(super) fn run(options: &Options) -> Result<()> {
     }
     format_rust(&folder, tree.rust_files());
     say(format_args!("wrote {} ({})", folder.display(), gateway_name(&name)));
-    let way = relative(&folder, &current).unwrap_or_else(|| folder.clone());
+    let way = relative(&current, &folder);
     print(&tree::fill(NEXT, &[("FOLDER", &way.display().to_string())]));
     Ok(())
 }

@@ -1,15 +1,13 @@
 //! The repository that a command of `new` is given from: Gatewright's clone, or a company's own.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 
 use super::origin::Origin;
 use crate::command;
-
-/// The build manifest of a distribution.
-pub(super) const MANIFEST: &str = "gatewright.toml";
+use crate::distribution::manifest::{self, Source};
+use crate::distribution::{Distribution, lexical};
 
 /// The nearest such repository from a folder upwards; outside of any, the one whose `xtask` runs.
 pub(super) fn find(current: &Path) -> Option<PathBuf> {
@@ -27,7 +25,7 @@ pub(super) fn is_clone(folder: &Path) -> bool {
 }
 
 fn is_home(folder: &Path) -> bool {
-    folder.join(MANIFEST).is_file() || is_clone(folder)
+    folder.join(manifest::FILE).is_file() || is_clone(folder)
 }
 
 /// What a new repository in `folder` is built from: the clone, or what the company's own is built from.
@@ -43,22 +41,13 @@ pub(super) fn origin(home: Option<&Path>, folder: &Path) -> Result<Origin> {
     if is_clone(home) {
         return Ok(Origin::clone_seen_from(home, folder));
     }
-    let path = home.join(MANIFEST);
-    let text = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
-    let table: toml::Table = text.parse().with_context(|| format!("{} is no TOML", path.display()))?;
-    let said = |key: &str| table.get("core")?.get(key)?.as_str();
-    match (said("path"), said("git"), said("rev")) {
-        (Some(clone), ..) => {
-            let clone = home.join(clone);
-            let clone = fs::canonicalize(&clone).with_context(|| {
-                format!("{} builds from {}, which is not there", path.display(), clone.display())
-            })?;
-            Ok(Origin::clone_seen_from(&clone, folder))
-        }
-        (None, Some(url), Some(rev)) => Origin::git(url, rev),
-        _ => bail!(
+    let dist = Distribution::load(home)?;
+    match &dist.manifest.core.source.value {
+        Source::Path(clone) => Ok(Origin::clone_seen_from(&lexical(&dist.resolve(clone)), folder)),
+        Source::Git { url, rev } => Origin::git(url, rev),
+        Source::Registry { .. } => bail!(
             "{} does not say by path or git what it is built from: name a repository with `--git URL --rev HEX`",
-            path.display()
+            dist.root.join(manifest::FILE).display()
         ),
     }
 }
@@ -68,16 +57,20 @@ mod tests {
     use super::*;
     use crate::fixture::Fixture;
 
+    fn manifest(core: &str) -> String {
+        format!("manifest = 1\n[dist]\nname = \"acme\"\nversion = \"0.1.0\"\n[core]\n{core}\n")
+    }
+
     #[test]
     fn a_company_hands_on_what_it_is_built_from() {
         let fixture = Fixture::new(&[
             ("gatewright/Cargo.toml", ""),
             ("gatewright/crates/core/Cargo.toml", ""),
-            ("acme/gatewright.toml", "[core]\npath = \"../gatewright\"\n"),
+            ("acme/gatewright.toml", &manifest("path = \"../gatewright\"")),
             ("acme/extensions/x/README.md", ""),
-            ("other/gatewright.toml", "[core]\nversion = \"0.1\"\n"),
+            ("other/gatewright.toml", &manifest("version = \"=0.1.0\"")),
         ]);
-        let root = fs::canonicalize(fixture.root()).unwrap();
+        let root = fixture.root().canonicalize().unwrap();
         let inside = root.join("acme/extensions/x");
         let home = find(&inside).unwrap();
         assert_eq!(home, root.join("acme"));

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 
-use super::place::relative;
+use crate::distribution::relative;
 
 /// The packages of Gatewright that a company's workspace may name, with their folders in the clone.
 const PACKAGES: [(&str, &str); 4] = [
@@ -29,7 +29,7 @@ pub(super) enum Origin {
 impl Origin {
     /// A clone, written relative to `from` where both lie below one folder other than the root of the disk.
     pub(super) fn clone_seen_from(clone: &Path, from: &Path) -> Self {
-        Self::Path(relative(clone, from).unwrap_or_else(|| clone.to_owned()))
+        Self::Path(relative(from, clone))
     }
 
     /// A repository at a revision.
