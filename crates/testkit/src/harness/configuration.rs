@@ -1,7 +1,9 @@
 //! The configuration of a gateway under test: one that serves, and what a test changes in it.
 
 use std::fs;
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
@@ -26,6 +28,8 @@ pub struct GatewayBuilder {
     /// What `configuration` is laid over, if it is not all.
     pub(super) bases: Vec<PathBuf>,
     binary: Option<PathBuf>,
+    /// What the process gets as its standard input.
+    pub(super) socket: Option<Arc<TcpListener>>,
 }
 
 impl GatewayBuilder {
@@ -49,7 +53,7 @@ impl GatewayBuilder {
             (CALLER_KEY_FILE.into(), CALLER_KEY.to_owned()),
             (PROVIDER_KEY_FILE.into(), PROVIDER_KEY.to_owned()),
         ];
-        Self { configuration, environment: Vec::new(), files, bases: Vec::new(), binary: None }
+        Self { configuration, environment: Vec::new(), files, bases: Vec::new(), binary: None, socket: None }
     }
 
     /// The configuration of these files, but for where it listens, where it keeps its records and how it logs.
@@ -64,7 +68,7 @@ impl GatewayBuilder {
             "telemetry": {"log": {"format": "json", "level": "info"}},
         });
         let bases = bases.into_iter().map(|base| absolute(base.as_ref())).collect();
-        Self { configuration, environment: Vec::new(), files: Vec::new(), bases, binary: None }
+        Self { configuration, environment: Vec::new(), files: Vec::new(), bases, binary: None, socket: None }
     }
 
     pub(super) fn binary_path(&self) -> PathBuf {
@@ -130,6 +134,13 @@ impl GatewayBuilder {
     #[must_use]
     pub fn binary(mut self, path: impl Into<PathBuf>) -> Self {
         self.binary = Some(path.into());
+        self
+    }
+
+    /// Serves on this socket instead of one of its own; the test keeps it open.
+    #[must_use]
+    pub fn socket(mut self, socket: &Arc<TcpListener>) -> Self {
+        self.socket = Some(Arc::clone(socket));
         self
     }
 

@@ -1,14 +1,16 @@
 //! A running gateway, and everything that a test can ask of it from outside.
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
-use std::process::ExitStatus;
+use std::process::{ExitStatus, Stdio};
 
 use bytes::Bytes;
 use gatewright_store::{Durability, Ledger, LedgerPlace, LedgerSettings, UsageRow};
 use http::Method;
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use tokio::process::Command;
 
 use super::client::{self, Request};
 use super::configuration::{self, CALLER_KEY, GatewayBuilder};
@@ -378,9 +380,21 @@ impl Drop for Gateway {
 }
 
 fn serve(builder: &GatewayBuilder, folder: &Path) -> Process {
-    let own = [Path::new(CONFIGURATION)];
-    let files = builder.bases.iter().map(PathBuf::as_path).chain(own);
-    Process::serve(&builder.binary_path(), folder, files, &builder.environment)
+    let mut command = Command::new(builder.binary_path());
+    command.arg("serve").envs(builder.environment.iter().map(|(name, value)| (name, value)));
+    for file in builder.bases.iter().map(PathBuf::as_path).chain([Path::new(CONFIGURATION)]) {
+        command.arg("--config").arg(file);
+    }
+    match &builder.socket {
+        Some(socket) => {
+            let socket = OwnedFd::from(socket.try_clone().expect("a socket can be cloned"));
+            command.arg("--socket-on-stdin").stdin(socket);
+        }
+        None => {
+            command.stdin(Stdio::null());
+        }
+    }
+    Process::start(command, folder)
 }
 
 /// The first address under this name in the log.
