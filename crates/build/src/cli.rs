@@ -9,7 +9,7 @@ use crate::client::Clients;
 use crate::console::say;
 use crate::distribution::{chore, doctor, edit, list};
 use crate::workspace::{self, Workspace};
-use crate::{bench, ci, demo, metrics, new, skip, supply, test, tidy};
+use crate::{bench, ci, demo, dev, metrics, new, skip, supply, test, tidy};
 
 #[derive(Debug, Parser)]
 #[command(
@@ -73,6 +73,8 @@ enum Chore {
     Update(edit::Update),
     /// Look at what could keep a distribution from building on this machine
     Doctor,
+    /// Run the distribution in front of a simulated provider, and build it again at every save
+    Dev(dev::Options),
     /// Write a company's repository, or one more extension
     #[command(subcommand)]
     New(new::What),
@@ -122,6 +124,7 @@ fn run(chore: Chore) -> Result<()> {
         Chore::Remove(remove) => remove.run(),
         Chore::Update(update) => update.run(),
         Chore::Doctor => doctor::run(),
+        Chore::Dev(options) => dev::run(&options),
         Chore::New(what) => new::run(&what),
         Chore::Bench(options) => bench::run(&workspace::root()?, &options),
     }

@@ -11,6 +11,7 @@ mod client;
 mod command;
 mod console;
 mod demo;
+mod dev;
 mod distribution;
 #[cfg(test)]
 mod fixture;

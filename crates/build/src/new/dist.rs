@@ -172,3 +172,60 @@ fn seed(from: &Path, to: &Path) -> Result<()> {
     }
     fs::copy(from, to).with_context(|| format!("cannot write {}", to.display())).map(drop)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::distribution::manifest::Manifest;
+
+    fn repository_of(name: &str) -> Tree {
+        repository(&Name::parse(name).unwrap(), &Origin::Path("../gatewright".into())).unwrap()
+    }
+
+    #[track_caller]
+    fn text_of<'t>(tree: &'t Tree, path: &str) -> &'t str {
+        let found = tree.files().iter().find(|(known, _)| known == Path::new(path));
+        &found.unwrap_or_else(|| panic!("{path} is not written")).1
+    }
+
+    #[test]
+    fn nothing_is_left_to_fill_in() {
+        for (path, text) in repository_of("acme").files() {
+            let mut marks = text.split('@').skip(1).step_by(2);
+            let left = marks
+                .find(|mark| !mark.is_empty() && mark.chars().all(|c| c.is_ascii_uppercase() || c == '_'));
+            assert_eq!(left, None, "{}", path.display());
+        }
+    }
+
+    #[test]
+    fn a_company_is_called_the_same_with_and_without_the_suffix() {
+        for name in ["acme", "acme-gateway"] {
+            let tree = repository_of(name);
+            let manifest = Manifest::parse(text_of(&tree, "gatewright.toml")).unwrap();
+            assert_eq!(manifest.name, "acme-gateway");
+            assert_eq!(manifest.extensions[0].key, "acme-example");
+            text_of(&tree, "extensions/acme-example/src/lib.rs");
+        }
+    }
+
+    #[test]
+    fn the_toolchain_is_the_one_that_gatewright_is_built_with() {
+        let tree = repository_of("acme");
+        let manifest = Manifest::parse(text_of(&tree, "gatewright.toml")).unwrap();
+        assert_eq!(manifest.toolchain.unwrap().value, rust_version().unwrap());
+        assert!(text_of(&tree, "rust-toolchain.toml").contains(&rust_version().unwrap()));
+    }
+
+    #[test]
+    fn the_default_folder_is_an_empty_one_or_beside_the_repository_or_here() {
+        let temporary = tempfile::tempdir().unwrap();
+        let (root, name) = (temporary.path(), Name::parse("acme-gateway").unwrap());
+        assert_eq!(default_folder(root, None, &name).unwrap(), root);
+        let clone = root.join("gatewright");
+        fs::create_dir_all(clone.join("crates")).unwrap();
+        assert_eq!(default_folder(root, None, &name).unwrap(), root.join("acme"));
+        assert_eq!(default_folder(&clone, Some(&clone), &name).unwrap(), root.join("acme"));
+        assert_eq!(default_folder(root, Some(&clone), &name).unwrap(), root.join("acme"));
+    }
+}

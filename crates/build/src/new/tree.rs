@@ -29,6 +29,7 @@ impl Tree {
         paths.filter(|path| path.extension().is_some_and(|extension| extension == "rs"))
     }
 
+    /// Everything that will be written.
     #[cfg(test)]
     pub(super) fn files(&self) -> &[(PathBuf, String)] {
         &self.files
