@@ -102,6 +102,14 @@ impl Distribution {
         self.root.join(path)
     }
 
+    /// Writes the crate that links everything, and returns its folder.
+    ///
+    /// # Errors
+    /// The manifest does not fit together, or cargo cannot resolve it.
+    pub(crate) fn generate(&self, options: &BuildOptions) -> Result<PathBuf> {
+        compile::generate(self, options)
+    }
+
     /// Builds the binary and lets it check itself.
     ///
     /// # Errors

@@ -4,9 +4,12 @@
 //! something that works.
 
 mod dist;
+mod extension;
 mod home;
+mod imports;
 mod name;
 mod origin;
+mod point;
 mod tree;
 
 use std::path::Path;
@@ -20,6 +23,8 @@ use clap::Subcommand;
 pub(crate) enum What {
     /// A repository for a company's own gateway: manifest, one extension with tests, configuration, smoke test
     Dist(dist::Options),
+    /// A crate with settings, an implementation of each point and tests, listed in the manifest
+    Extension(extension::Options),
 }
 
 /// Makes it.
@@ -29,6 +34,7 @@ pub(crate) enum What {
 pub(crate) fn run(what: &What) -> Result<()> {
     match what {
         What::Dist(options) => dist::run(options),
+        What::Extension(options) => extension::run(options),
     }
 }
 

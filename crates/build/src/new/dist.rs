@@ -36,6 +36,7 @@ const FILES: &[(&str, &str)] = &[
     ("xtask/Cargo.toml", include_str!("template/dist/xtask-Cargo.toml.in")),
     ("xtask/src/main.rs", include_str!("template/dist/xtask-main.rs.in")),
     ("tests/Cargo.toml", include_str!("template/dist/tests-Cargo.toml.in")),
+    ("tests/simulator.rs", include_str!("template/dist/simulator.rs.in")),
     ("tests/smoke.rs", include_str!("template/dist/smoke.rs.in")),
 ];
 
@@ -95,7 +96,7 @@ pub(super) fn run(options: &Options) -> Result<()> {
     format_rust(&folder, tree.rust_files());
     say(format_args!("wrote {} ({})", folder.display(), gateway_name(&name)));
     let way = relative(&current, &folder);
-    print(&tree::fill(NEXT, &[("FOLDER", &way.display().to_string())]));
+    print(&tree::fill(NEXT, &[("FOLDER", way.display().to_string())]));
     Ok(())
 }
 
@@ -112,17 +113,15 @@ Next:
 fn repository(name: &Name, origin: &Origin) -> Result<Tree> {
     let company = company(name);
     let (dist, example) = (gateway_name(name), Name::parse(&format!("{company}-example"))?);
-    let (core, patches) = (origin.core_table()?, origin.patches()?);
-    let rust = rust_version()?;
     let values = [
-        ("COMPANY", company),
-        ("DIST", dist.as_str()),
-        ("EXAMPLE", example.as_str()),
-        ("TYPE", &example.type_name()),
-        ("CORE", &core),
-        ("PATCHES", &patches),
-        ("CORE_VERSION", CORE_VERSION),
-        ("RUST", &rust),
+        ("COMPANY", company.to_owned()),
+        ("DIST", dist),
+        ("EXAMPLE", example.to_string()),
+        ("TYPE", example.type_name()),
+        ("CORE", origin.core_table()?),
+        ("PATCHES", origin.patches()?),
+        ("CORE_VERSION", CORE_VERSION.to_owned()),
+        ("RUST", rust_version()?),
     ];
     let mut tree = Tree::default();
     for (path, template) in FILES {
@@ -136,7 +135,8 @@ fn repository(name: &Name, origin: &Origin) -> Result<Tree> {
 }
 
 /// The version of the SDK that extensions ask for: any that is compatible with the one at hand.
-const CORE_VERSION: &str = concat!(env!("CARGO_PKG_VERSION_MAJOR"), ".", env!("CARGO_PKG_VERSION_MINOR"));
+pub(super) const CORE_VERSION: &str =
+    concat!(env!("CARGO_PKG_VERSION_MAJOR"), ".", env!("CARGO_PKG_VERSION_MINOR"));
 /// The toolchain that Gatewright itself is built with.
 const TOOLCHAIN: &str = include_str!("../../../../rust-toolchain.toml");
 

@@ -15,11 +15,11 @@ pub(super) struct Tree {
 }
 
 /// What stands for what in a template: `@KEY@` and its value.
-pub(super) type Values<'a> = [(&'a str, &'a str)];
+pub(super) type Values = [(&'static str, String)];
 
 impl Tree {
     /// Adds a file from a template.
-    pub(super) fn add(&mut self, path: impl Into<PathBuf>, template: &str, values: &Values<'_>) {
+    pub(super) fn add(&mut self, path: impl Into<PathBuf>, template: &str, values: &Values) {
         self.files.push((path.into(), fill(template, values)));
     }
 
@@ -54,7 +54,7 @@ impl Tree {
 }
 
 /// The template with its values in place.
-pub(super) fn fill(template: &str, values: &Values<'_>) -> String {
+pub(super) fn fill(template: &str, values: &Values) -> String {
     values.iter().fold(template.to_owned(), |text, (key, value)| text.replace(&format!("@{key}@"), value))
 }
 
@@ -81,7 +81,7 @@ mod tests {
 
     fn tree() -> Tree {
         let mut tree = Tree::default();
-        tree.add("a/b.txt", "@WHO@ and @WHO@\n", &[("WHO", "ann")]);
+        tree.add("a/b.txt", "@WHO@ and @WHO@\n", &[("WHO", "ann".to_owned())]);
         tree
     }
 
