@@ -163,7 +163,7 @@ impl Extension {
             ("TEST_USE", self.imports("test use", TEST_KIT)),
             ("SAMPLE", samples.join(", ")),
             ("TEST", self.sections("test")),
-            ("INSTANCE", self.instance("  ")),
+            ("INSTANCE", self.instances("  ")),
             ("PLACES", self.places()),
             ("TABLE", self.table()),
             ("WIRE", self.wire()),
@@ -184,11 +184,15 @@ impl Extension {
         }
     }
 
-    /// An instance in YAML, as an item of a list.
+    /// An instance in YAML, as an item of a list. An adapter has none: a provider of the configuration is its instance.
     fn instance(&self, indent: &str) -> String {
+        if self.points.iter().all(Point::is_adapter) {
+            return String::new();
+        }
         let name = &self.name;
         let mut lines = vec![format!("- id: {name}"), format!("  use: {name}")];
-        let settings = self.sections("yaml");
+        let of_instance = self.points.iter().filter(|point| !point.is_adapter());
+        let settings: String = of_instance.map(|point| point.section("yaml")).collect();
         if !settings.is_empty() {
             lines.push("  with:".to_owned());
         }
@@ -196,12 +200,18 @@ impl Extension {
         lines.iter().map(|line| format!("{indent}{line}\n")).collect()
     }
 
+    /// The list of instances; nothing where there is none.
+    fn instances(&self, indent: &str) -> String {
+        let instance = self.instance(indent);
+        if instance.is_empty() { instance } else { format!("extensions:\n{instance}") }
+    }
+
     /// The rest of a configuration that names an instance, for the page.
     fn places(&self) -> String {
         let name = &self.name;
         let line = |place: Place| match place {
             Place::Top(key) => ("", format!("{key}: [{name}]\n")),
-            Place::Provider(key) => ("providers:\n  main:\n", format!("    {key}: {name}\n")),
+            Place::Provider(key) => (PROVIDER, format!("    {key}: {name}\n")),
             Place::Model(key) => (
                 "models:\n  gpt-4o-mini:\n    targets: [{ provider: main }]\n",
                 format!("    {key}: {name}\n"),
@@ -211,8 +221,13 @@ impl Extension {
             }
         };
         let mut groups: BTreeMap<&str, String> = BTreeMap::new();
-        for (head, line) in self.points.iter().map(|point| line(point.place())) {
-            groups.entry(head).or_default().push_str(&line);
+        for point in &self.points {
+            let (head, line) = line(point.place());
+            let group = groups.entry(head).or_default();
+            group.push_str(&line);
+            if point.is_adapter() {
+                group.push_str(&format!("    with:\n{}", point.section("yaml")));
+            }
         }
         groups.into_iter().map(|(head, lines)| format!("{head}{lines}")).collect()
     }
@@ -223,6 +238,8 @@ impl Extension {
     }
 }
 
+/// A provider of the configuration, without what speaks to it.
+const PROVIDER: &str = "providers:\n  main:\n    base_url: https://api.example.com/v1\n";
 /// What every extension imports.
 const SDK: &str = "use gatewright::prelude::*;\n";
 /// What the tests of every extension import.

@@ -82,6 +82,11 @@ impl Point {
         ""
     }
 
+    /// Whether a provider of the configuration uses it, and gives it its settings.
+    pub(super) fn is_adapter(&self) -> bool {
+        self.name == "provider"
+    }
+
     /// Where the configuration names an instance of this point.
     pub(super) fn place(&self) -> Place {
         match self.section("place").trim().split_once(' ') {

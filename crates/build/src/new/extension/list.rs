@@ -69,7 +69,10 @@ fn appended(text: &str, lines: &str, key: &str) -> Option<String> {
 }
 
 fn list_in_configuration(root: &Path, extension: &Extension) -> Result<()> {
-    let lines = format!("{INSTANCES}\n{}", extension.instance("  "));
+    let lines = extension.instances("  ");
+    if lines.is_empty() {
+        return Ok(());
+    }
     change(root, CONFIGURATION, &lines, |text| with_instance(text, |indent| extension.instance(indent)))
 }
 
