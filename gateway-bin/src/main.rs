@@ -1,4 +1,9 @@
-//! The Gatewright distribution with the bundled extensions.
+//! The gatewright distribution: the bundled extensions.
+//!
+//! Written by `cargo xtask build` from gatewright.toml: change that file, not this one.
+
+// Whatever this crate depends on is linked below, or is not there.
+#![deny(unused_crate_dependencies)]
 
 use std::process::ExitCode;
 
@@ -11,11 +16,31 @@ use gatewright_provider_openai as _;
 
 /// The extension packages that this binary is to contain; the start checks that they registered.
 const EXPECTED: &[Expected] = &[
-    Expected { package: "gatewright-ext-enrich", listed_in: "gateway-bin/Cargo.toml", points: None },
-    Expected { package: "gatewright-ext-mask", listed_in: "gateway-bin/Cargo.toml", points: None },
-    Expected { package: "gatewright-ext-request-limits", listed_in: "gateway-bin/Cargo.toml", points: None },
-    Expected { package: "gatewright-ext-static-keys", listed_in: "gateway-bin/Cargo.toml", points: None },
-    Expected { package: "gatewright-provider-openai", listed_in: "gateway-bin/Cargo.toml", points: None },
+    Expected {
+        package: "gatewright-ext-enrich",
+        listed_in: "gatewright.toml:14, extensions.enrich",
+        points: None,
+    },
+    Expected {
+        package: "gatewright-ext-mask",
+        listed_in: "gatewright.toml:15, extensions.mask",
+        points: None,
+    },
+    Expected {
+        package: "gatewright-ext-request-limits",
+        listed_in: "gatewright.toml:17, extensions.request-limits",
+        points: None,
+    },
+    Expected {
+        package: "gatewright-ext-static-keys",
+        listed_in: "gatewright.toml:18, extensions.static-keys",
+        points: None,
+    },
+    Expected {
+        package: "gatewright-provider-openai",
+        listed_in: "gatewright.toml:16, extensions.openai",
+        points: None,
+    },
 ];
 
 fn main() -> ExitCode {

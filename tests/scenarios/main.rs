@@ -20,6 +20,7 @@ mod pass_through;
 mod reload;
 mod route;
 mod secret;
+mod socket;
 mod support;
 mod telemetry;
 mod tls;

@@ -7,8 +7,9 @@ use clap::{Parser, Subcommand};
 
 use crate::client::Clients;
 use crate::console::say;
+use crate::distribution::{chore, doctor, edit, list};
 use crate::workspace::{self, Workspace};
-use crate::{bench, ci, demo, metrics, skip, supply, test, tidy};
+use crate::{bench, ci, demo, dev, metrics, new, skip, supply, test, tidy};
 
 #[derive(Debug, Parser)]
 #[command(
@@ -60,6 +61,23 @@ enum Chore {
     },
     /// Print the size and the habits of the code beside the values aimed at
     Metrics,
+    /// Build the binary that gatewright.toml describes
+    Build(chore::Build),
+    /// Print the extensions by the manifest and by the binary, with what differs
+    List(list::List),
+    /// Add an extension to gatewright.toml
+    Add(edit::Add),
+    /// Take an extension out of gatewright.toml
+    Remove(edit::Remove),
+    /// Move an extension, the core, or everything in the lock to newer versions
+    Update(edit::Update),
+    /// Look at what could keep a distribution from building on this machine
+    Doctor,
+    /// Run the distribution in front of a simulated provider, and build it again at every save
+    Dev(dev::Options),
+    /// Write a company's repository, or one more extension
+    #[command(subcommand)]
+    New(new::What),
     /// Measure against a bare proxy and write the table into docs/benchmarks.md
     Bench(bench::Options),
 }
@@ -100,6 +118,14 @@ fn run(chore: Chore) -> Result<()> {
             metrics::run(&Workspace::find()?);
             Ok(())
         }
+        Chore::Build(build) => build.run(),
+        Chore::List(list) => list.run(),
+        Chore::Add(add) => add.run(),
+        Chore::Remove(remove) => remove.run(),
+        Chore::Update(update) => update.run(),
+        Chore::Doctor => doctor::run(),
+        Chore::Dev(options) => dev::run(&options),
+        Chore::New(what) => new::run(&what),
         Chore::Bench(options) => bench::run(&workspace::root()?, &options),
     }
 }

@@ -3,25 +3,20 @@
 //! Builds the gateway and the simulated provider in the development profile: it compiles in a fraction of the time
 //! that the release profile needs, and its speed is far above what a person at a terminal can notice.
 //! Writes a configuration into the target folder, starts both on loopback, says what to try, and ends both when it is
-//! told to end. `service.rs` holds a child process, `probe.rs` asks whether it is ready.
-
-mod probe;
-mod service;
+//! told to end.
 
 use std::fs;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
-use signal_hook::iterator::Signals;
 
 use crate::console::{print, say};
+use crate::service::{self, Service, Wait, probe, simulated};
 use crate::{command, test, workspace};
-use service::Service;
 
 /// The configuration as it is written, but for addresses.
 const TEMPLATE: &str = include_str!("demo/gateway.yaml");
@@ -60,9 +55,9 @@ pub(crate) fn run(root: &Path, options: &Options) -> Result<()> {
     let binaries = ["--bin", "gatewright", "--bin", "gatewright-simulator"];
     command::run(command::cargo().current_dir(root).args(packages).args(binaries))?;
 
-    // Signals are taken over before the first child starts, so that none is left behind whenever they come.
-    let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP]).context("cannot listen for signals")?;
-    let (mut provider, provider_url) = start_provider(root, options.rate)?;
+    let mut signals = service::take_over_signals()?;
+    let (mut provider, provider_url) =
+        simulated::start(&test::binary(root, "gatewright-simulator"), options.rate)?;
     let place = Place::prepare(root, options.port, &provider_url)?;
     let mut gateway = start_gateway(root, &place)?;
     probe::ready(place.admin, &mut gateway, START_DEADLINE)?;
@@ -85,21 +80,6 @@ pub(crate) fn run(root: &Path, options: &Options) -> Result<()> {
     }
 }
 
-/// Waiting for a signal without blocking for ever.
-trait Wait {
-    fn wait_up_to(&mut self, time: Duration) -> bool;
-}
-
-impl Wait for Signals {
-    fn wait_up_to(&mut self, time: Duration) -> bool {
-        if self.pending().next().is_some() {
-            return true;
-        }
-        std::thread::sleep(time);
-        self.pending().next().is_some()
-    }
-}
-
 /// The addresses of one demo and its configuration on disk.
 #[derive(Debug)]
 struct Place {
@@ -114,20 +94,16 @@ impl Place {
         let folder = workspace::target(root).join("demo");
         fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
         let config = folder.join("gateway.yaml");
-        let listener =
-            free_address(port).or_else(|_| free_address(0)).context("no port is free on loopback")?;
-        let admin = free_address(0).context("no port is free on loopback")?;
+        let listener = service::free_address(port)
+            .or_else(|_| service::free_address(0))
+            .context("no port is free on loopback")?;
+        let admin = service::free_address(0).context("no port is free on loopback")?;
         let text = configuration(listener, admin, provider_url);
         for (path, text) in [(&config, text.as_str()), (&folder.join(KEY_FILE), KEY)] {
             fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))?;
         }
         Ok(Self { listener, admin, folder, config })
     }
-}
-
-/// A loopback address that nobody listens on at this moment.
-fn free_address(port: u16) -> std::io::Result<SocketAddr> {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, port))?.local_addr()
 }
 
 fn configuration(listener: SocketAddr, admin: SocketAddr, provider_url: &str) -> String {
@@ -144,19 +120,6 @@ fn welcome(place: &Place, provider_url: &str) -> String {
         .replace(PROVIDER, provider_url)
         .replace("CONFIG", &place.config.display().to_string())
         .replace("KEY", KEY)
-}
-
-fn start_provider(root: &Path, rate: f64) -> Result<(Service, String)> {
-    let mut command = Command::new(test::binary(root, "gatewright-simulator"));
-    command.args(["--listen", "127.0.0.1:0", "--rate", &rate.to_string()]).stdout(Stdio::piped());
-    let mut service = Service::start("the simulated provider", &mut command)?;
-    let line = service.first_line()?;
-    let url = line.split_whitespace().find(|word| word.starts_with("http://"));
-    let url =
-        url.with_context(|| format!("the simulated provider did not say where it listens, but: {line}"))?;
-    let url = url.trim_end_matches('/');
-    let base = if url.ends_with("/v1") { url.to_owned() } else { format!("{url}/v1") };
-    Ok((service, base))
 }
 
 fn start_gateway(root: &Path, place: &Place) -> Result<Service> {

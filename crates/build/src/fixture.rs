@@ -1,6 +1,7 @@
 //! A small repository in a temporary folder, on which a check is shown to find what it promises to find.
 
 use std::fs;
+use std::path::Path;
 
 use tempfile::TempDir;
 
@@ -20,6 +21,11 @@ impl Fixture {
             fs::write(path, text).unwrap();
         }
         Self(folder)
+    }
+
+    /// Where the files lie.
+    pub(crate) fn root(&self) -> &Path {
+        self.0.path()
     }
 
     pub(crate) fn workspace(&self) -> Workspace {

@@ -3,7 +3,7 @@
 //! cargo-deny reads the same file and looks deeper, but takes minutes to build; this answers in a second, so that a
 //! developer hears of a broken rule at once. It asks cargo for the licences and reads the lock file for the rest.
 
-mod licence;
+pub(crate) mod licence;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;

@@ -30,7 +30,7 @@ mod tests;
 pub use hold::{HoldBack, Overflow};
 pub use lane::{Lane, LaneKind, LaneMask};
 pub use lane_text::{Released, TextError, TextStats};
-pub use pattern::{Pattern, PatternError, Replacement};
+pub use pattern::{Pattern, PatternError, Replacement, escape};
 pub use patterns::{PatternMatch, TextPatterns};
 pub use session::TextSession;
 pub use stage::TextStage;

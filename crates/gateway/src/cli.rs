@@ -8,6 +8,7 @@ use gatewright_config::{Inputs, Loaded, ProcessEnvironment, load, schema};
 
 use gatewright::registry::{Registry, RegistryError};
 
+use crate::serve::Sockets;
 use crate::{Build, Exit, serve};
 
 /// An AI gateway that a platform team compiles to measure.
@@ -25,7 +26,14 @@ used, 6 the drain deadline passed and answers were cut off";
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Serve until SIGTERM or Ctrl-C, then drain.
-    Serve(Files),
+    Serve {
+        #[command(flatten)]
+        files: Files,
+        /// Serve the first listener on the listening socket that is standard input, and open no other: for a
+        /// supervisor that keeps the socket over restarts
+        #[arg(long)]
+        socket_on_stdin: bool,
+    },
     /// Check a configuration as `serve` would, building every instance, without serving.
     Check(Files),
     /// Print the JSON Schema of this binary's configuration.
@@ -69,7 +77,10 @@ pub(crate) fn run(build: &Build) -> Exit {
         }
     };
     match arguments.command {
-        Command::Serve(files) => with_files(&files.config, |files| serve::serve(build, linked, files)),
+        Command::Serve { files, socket_on_stdin } => {
+            let sockets = if socket_on_stdin { Sockets::StandardInput } else { Sockets::Configured };
+            with_files(&files.config, |files| serve::serve(build, linked, files, sockets))
+        }
         Command::Check(files) => with_files(&files.config, |files| check(&linked, &files)),
         Command::Schema => answer(&serde_json::to_string_pretty(&schema(&linked)).unwrap_or_default()),
         Command::Version { json: true } => answer(&version_json(build, &linked)),

@@ -16,7 +16,7 @@ use gatewright_config::{
 use gatewright_pipeline::{CutSwitch, PathSettings, with_causes};
 use gatewright_server::admin::{Admin, Pulse};
 use gatewright_server::drain::{Drain, DrainReport, DrainTimes, Phase};
-use gatewright_server::listener::{Limits as ListenerBounds, Listener, ListenerOptions};
+use gatewright_server::listener::{Limits as ListenerBounds, Listener, ListenerOptions, from_standard_input};
 use gatewright_server::tls::{Tls, TlsFiles};
 use gatewright_store::{Ledger, LedgerPlace, LedgerSettings, MemoryLimits};
 use gatewright_upstream::Egress;
@@ -45,8 +45,17 @@ const WORKER_SILENCE_MAX: Duration = Duration::from_secs(5);
 /// Wishes to reload that may wait; more come to nothing, because those that wait do the same.
 const RELOADS_MAX: usize = 4;
 
+/// Where listening sockets come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Sockets {
+    /// Each listener of the configuration opens its own.
+    Configured,
+    /// The first listener takes over standard input; no other is opened.
+    StandardInput,
+}
+
 /// Serves until the process is told to stop, then drains.
-pub(crate) fn serve(build: &Build, registry: Registry, files: Vec<PathBuf>) -> Exit {
+pub(crate) fn serve(build: &Build, registry: Registry, files: Vec<PathBuf>, sockets: Sockets) -> Exit {
     let last_good = LastGood::beside(&store_path(&files, &ProcessEnvironment));
     let loaded = match load_or_fall_back(&registry, &files, &last_good) {
         Ok(loaded) => loaded,
@@ -64,7 +73,7 @@ pub(crate) fn serve(build: &Build, registry: Registry, files: Vec<PathBuf>) -> E
         }
     };
     runtime.block_on(async {
-        match Running::start(build, registry, files, last_good, loaded).await {
+        match Running::start(build, registry, files, last_good, loaded, sockets).await {
             Ok(running) => running.run().await,
             Err((exit, why)) => {
                 tracing::error!(why, "Gateway did not start");
@@ -184,6 +193,7 @@ impl Running {
         files: Vec<PathBuf>,
         last_good: LastGood,
         loaded: Loaded,
+        sockets: Sockets,
     ) -> Started<Self> {
         let metrics = Arc::new(Metrics::new(info));
         let store = Arc::new(open_ledger(&loaded.settings)?);
@@ -201,7 +211,7 @@ impl Running {
             tracing::warn!(%error, "Last good configuration not kept");
         }
         let snapshots = Arc::new(ArcSwap::from_pointee(snapshot));
-        let (listeners, certificates) = open_listeners(&settings)?;
+        let (listeners, certificates) = open_listeners(&settings, sockets)?;
         let drain = Drain::new(drain_times(&settings));
         let cut = CutSwitch::default();
         let (reload_sender, reloads) = mpsc::channel(RELOADS_MAX);
@@ -355,10 +365,14 @@ fn open_ledger(settings: &Settings) -> Started<Ledger> {
         .map_err(|error| (Exit::Resource, format!("store: {}", with_causes(&error))))
 }
 
-fn open_listeners(settings: &Settings) -> Started<(Vec<Listener>, Vec<Tls>)> {
+fn open_listeners(settings: &Settings, sockets: Sockets) -> Started<(Vec<Listener>, Vec<Tls>)> {
     let mut listeners = Vec::new();
     let mut certificates = Vec::new();
-    for listener in &settings.listeners {
+    let count = match sockets {
+        Sockets::Configured => settings.listeners.len(),
+        Sockets::StandardInput => 1,
+    };
+    for listener in settings.listeners.iter().take(count) {
         let fail = |why: String| (Exit::Resource, format!("listeners.{}: {why}", listener.name));
         let tls = match &listener.tls {
             Some(files) => {
@@ -375,8 +389,13 @@ fn open_listeners(settings: &Settings) -> Started<(Vec<Listener>, Vec<Tls>)> {
             http2_cleartext: listener.http2_cleartext,
             ..ListenerOptions::new(listener.name.as_str())
         };
-        let opened = Listener::bind(listener.address, options)
-            .map_err(|error| fail(format!("cannot listen on {}: {error}", listener.address)))?;
+        let opened = match sockets {
+            Sockets::Configured => Listener::bind(listener.address, options)
+                .map_err(|error| fail(format!("cannot listen on {}: {error}", listener.address)))?,
+            Sockets::StandardInput => from_standard_input()
+                .and_then(|socket| Listener::new(socket, options))
+                .map_err(|error| fail(format!("cannot take over the socket on standard input: {error}")))?,
+        };
         listeners.push(opened);
     }
     Ok((listeners, certificates))

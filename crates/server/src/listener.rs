@@ -28,6 +28,7 @@ use std::convert::Infallible;
 use std::error::Error;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
+use std::os::fd::AsFd;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -118,6 +119,18 @@ pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;
     Ok(socket.into())
+}
+
+/// The listening socket that this process was given as its standard input, by a supervisor that keeps it open over
+/// restarts, so that no connection is refused in between.
+///
+/// # Errors
+/// Standard input is no socket.
+pub fn from_standard_input() -> io::Result<TcpListener> {
+    let socket = TcpListener::from(io::stdin().as_fd().try_clone_to_owned()?);
+    socket.local_addr()?;
+    socket.set_nonblocking(true)?;
+    Ok(socket)
 }
 
 impl Listener {

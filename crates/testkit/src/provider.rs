@@ -19,6 +19,7 @@ mod event;
 mod model;
 mod plan;
 mod prerender;
+mod process;
 mod query;
 mod record;
 mod refusal;
@@ -46,6 +47,7 @@ pub use self::behaviour::{
     UsagePlace, UsageReport, Words, keys,
 };
 pub use self::prerender::PRERENDERED_PROMPT_TOKENS;
+pub use self::process::main;
 pub use self::record::{Bill, Outcome, RecordedRequest};
 pub use self::script::{Answer, Gate, Script, Step};
 pub use self::service::{RECORDS_MAX, REQUEST_BYTES_MAX};

@@ -4,7 +4,7 @@
 //! An expression that it cannot read is not satisfied.
 
 /// Whether the allowed licences satisfy the expression.
-pub(super) fn satisfies(expression: &str, is_allowed: &dyn Fn(&str) -> bool) -> bool {
+pub(crate) fn satisfies(expression: &str, is_allowed: &dyn Fn(&str) -> bool) -> bool {
     let spaced = expression.replace('/', " OR ").replace('(', " ( ").replace(')', " ) ");
     let words: Vec<&str> = spaced.split_whitespace().collect();
     let mut reader = Reader { words: &words, is_allowed };

@@ -157,7 +157,7 @@ pub(super) const EXCLUSIVE: &[Exclusive] = &[
         what: "JSON",
         crates: &["serde_json"],
         features: &[],
-        only: &[Core, Wire, Config, Store, Server, Gateway, Extension, Provider, Testkit, Tests],
+        only: &[Core, Wire, Config, Store, Server, Gateway, Extension, Provider, Testkit, Tests, Build],
     },
     Exclusive {
         what: "schemas",

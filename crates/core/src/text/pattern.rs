@@ -67,6 +67,21 @@ impl Pattern {
     }
 }
 
+/// The text as a regular expression that matches it and nothing else.
+///
+/// ```
+/// use gatewright::text::{Pattern, TextPatterns, escape};
+///
+/// let version = Pattern::new("version", format!(r"\b{}\b", escape("v1.0")));
+/// let patterns = TextPatterns::compile([version])?;
+/// assert_eq!(patterns.replace_all("v1.0 is not v1x0"), "[version] is not v1x0");
+/// # Ok::<(), gatewright::text::PatternError>(())
+/// ```
+#[must_use]
+pub fn escape(text: &str) -> String {
+    regex_syntax::escape(text)
+}
+
 /// Makes text from a match.
 type Render = dyn Fn(&str) -> String + Send + Sync;
 

@@ -1,7 +1,9 @@
 //! The configuration of a gateway under test: one that serves, and what a test changes in it.
 
 use std::fs;
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
@@ -23,7 +25,11 @@ pub struct GatewayBuilder {
     pub(super) configuration: Value,
     pub(super) environment: Vec<(String, String)>,
     pub(super) files: Vec<(PathBuf, String)>,
-    pub(super) binary: PathBuf,
+    /// What `configuration` is laid over, if it is not all.
+    pub(super) bases: Vec<PathBuf>,
+    binary: Option<PathBuf>,
+    /// What the process gets as its standard input.
+    pub(super) socket: Option<Arc<TcpListener>>,
 }
 
 impl GatewayBuilder {
@@ -47,8 +53,26 @@ impl GatewayBuilder {
             (CALLER_KEY_FILE.into(), CALLER_KEY.to_owned()),
             (PROVIDER_KEY_FILE.into(), PROVIDER_KEY.to_owned()),
         ];
-        let binary = binary("gatewright", "GATEWRIGHT_BIN");
-        Self { configuration, environment: Vec::new(), files, binary }
+        Self { configuration, environment: Vec::new(), files, bases: Vec::new(), binary: None, socket: None }
+    }
+
+    /// The configuration of these files, but for where it listens, where it keeps its records and how it logs.
+    pub(super) fn over(bases: impl IntoIterator<Item = impl AsRef<Path>>) -> Self {
+        let absolute = |path: &Path| std::path::absolute(path).expect("the current folder is known");
+        let configuration = json!({
+            "listeners": [{"name": "public", "address": "127.0.0.1:0"}],
+            "admin": {"address": "127.0.0.1:0"},
+            "workers": 2,
+            "drain": {"min": "0s", "deadline": "10s"},
+            "store": {"path": "gatewright.db"},
+            "telemetry": {"log": {"format": "json", "level": "info"}},
+        });
+        let bases = bases.into_iter().map(|base| absolute(base.as_ref())).collect();
+        Self { configuration, environment: Vec::new(), files: Vec::new(), bases, binary: None, socket: None }
+    }
+
+    pub(super) fn binary_path(&self) -> PathBuf {
+        self.binary.clone().unwrap_or_else(|| binary("gatewright", "GATEWRIGHT_BIN"))
     }
 
     /// Adds a provider.
@@ -109,7 +133,14 @@ impl GatewayBuilder {
     /// Runs another binary than the distribution's own.
     #[must_use]
     pub fn binary(mut self, path: impl Into<PathBuf>) -> Self {
-        self.binary = path.into();
+        self.binary = Some(path.into());
+        self
+    }
+
+    /// Serves on this socket instead of one of its own; the test keeps it open.
+    #[must_use]
+    pub fn socket(mut self, socket: &Arc<TcpListener>) -> Self {
+        self.socket = Some(Arc::clone(socket));
         self
     }
 

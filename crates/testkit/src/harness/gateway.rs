@@ -1,14 +1,16 @@
 //! A running gateway, and everything that a test can ask of it from outside.
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
-use std::process::ExitStatus;
+use std::process::{ExitStatus, Stdio};
 
 use bytes::Bytes;
 use gatewright_store::{Durability, Ledger, LedgerPlace, LedgerSettings, UsageRow};
 use http::Method;
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use tokio::process::Command;
 
 use super::client::{self, Request};
 use super::configuration::{self, CALLER_KEY, GatewayBuilder};
@@ -42,6 +44,15 @@ impl Gateway {
         GatewayBuilder::new()
     }
 
+    /// A gateway that is configured by these files; a later one is laid over an earlier one. It listens on free ports
+    /// and keeps its records in a folder of its own. The listener `public` is the one that requests go to.
+    ///
+    /// # Panics
+    /// If a path is relative and the current folder is not known.
+    pub fn configured_by(files: impl IntoIterator<Item = impl AsRef<Path>>) -> GatewayBuilder {
+        GatewayBuilder::over(files)
+    }
+
     /// A gateway that serves the model `small` at this provider, at 1 and 2 dollars for a million tokens.
     pub fn in_front_of(provider: &SimulatedProvider) -> GatewayBuilder {
         let price = json!({"input": 1.0, "output": 2.0});
@@ -55,7 +66,7 @@ impl Gateway {
             configuration::write(&folder.path().join(name), content);
         }
         configuration::write_down(&folder.path().join(CONFIGURATION), &builder.configuration);
-        let process = Process::serve(&builder.binary, folder.path(), &builder.environment);
+        let process = serve(&builder, folder.path());
         // Until it says where it listens.
         let nowhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         let mut gateway = Self { process, builder, address: nowhere, admin: nowhere, folder };
@@ -80,7 +91,7 @@ impl Gateway {
 
     /// Starts the process again without waiting until it is ready.
     pub fn launch(&mut self) {
-        self.process = Process::serve(&self.builder.binary, self.folder.path(), &self.builder.environment);
+        self.process = serve(&self.builder, self.folder.path());
     }
 
     /// Waits until it listens and says that it is ready.
@@ -366,6 +377,24 @@ impl Drop for Gateway {
             }
         }
     }
+}
+
+fn serve(builder: &GatewayBuilder, folder: &Path) -> Process {
+    let mut command = Command::new(builder.binary_path());
+    command.arg("serve").envs(builder.environment.iter().map(|(name, value)| (name, value)));
+    for file in builder.bases.iter().map(PathBuf::as_path).chain([Path::new(CONFIGURATION)]) {
+        command.arg("--config").arg(file);
+    }
+    match &builder.socket {
+        Some(socket) => {
+            let socket = OwnedFd::from(socket.try_clone().expect("a socket can be cloned"));
+            command.arg("--socket-on-stdin").stdin(socket);
+        }
+        None => {
+            command.stdin(Stdio::null());
+        }
+    }
+    Process::start(command, folder)
 }
 
 /// The first address under this name in the log.

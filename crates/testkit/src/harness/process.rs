@@ -70,20 +70,12 @@ pub(super) struct Process {
 }
 
 impl Process {
-    /// Starts `serve`. What it logs is added to the file `gateway.log` in the folder.
-    pub(super) fn serve(binary: &Path, folder: &Path, environment: &[(String, String)]) -> Self {
+    /// Starts the command in the folder. What it logs is added to the file `gateway.log` there.
+    pub(super) fn start(mut command: Command, folder: &Path) -> Self {
         let log = folder.join("gateway.log");
         let begin = fs::read(&log).map_or(0, |old| old.len());
         let file = File::options().create(true).append(true).open(&log).expect("the log can be written");
-        let child = Command::new(binary)
-            .args(["serve", "--config", "gateway.yaml"])
-            .current_dir(folder)
-            .envs(environment.iter().map(|(name, value)| (name, value)))
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(file)
-            .kill_on_drop(true)
-            .spawn();
+        let child = command.current_dir(folder).stdout(Stdio::null()).stderr(file).kill_on_drop(true).spawn();
         Self { child: child.expect("the binary starts"), log, begin }
     }
 

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 
-use super::service::Service;
+use super::Service;
 
 /// Between two questions.
 const PAUSE: Duration = Duration::from_millis(50);
@@ -20,7 +20,7 @@ const ANSWER_MAX: u64 = 64 * 1024;
 ///
 /// # Errors
 /// It ends before, or is not ready at the deadline.
-pub(super) fn ready(admin: SocketAddr, service: &mut Service, deadline: Duration) -> Result<()> {
+pub(crate) fn ready(admin: SocketAddr, service: &mut Service, deadline: Duration) -> Result<()> {
     let start = Instant::now();
     while start.elapsed() < deadline {
         if let Some(ended) = service.ended()? {

@@ -1,21 +1,28 @@
 //! A child process that does not outlive its owner.
 //!
-//! It gets a process group of its own, so that Ctrl-C at the terminal reaches the demo alone, which ends its children
+//! It gets a process group of its own, so that Ctrl-C at the terminal reaches this tool alone, which ends its children
 //! in order. Dropping a service kills what still runs.
+//! `probe.rs` asks the gateway whether it is ready, `simulated.rs` starts the simulated provider.
 
-use std::io::{BufRead, BufReader};
+pub(crate) mod probe;
+pub(crate) mod simulated;
+
+use std::io::{self, BufRead, BufReader};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
 
 use crate::command;
 use crate::console::say;
 
 /// A running child.
 #[derive(Debug)]
-pub(super) struct Service {
+pub(crate) struct Service {
     name: &'static str,
     child: Child,
     /// Held open: a child whose reader goes away would fail at its next line.
@@ -27,14 +34,22 @@ impl Service {
     ///
     /// # Errors
     /// It cannot be started.
-    pub(super) fn start(name: &'static str, command: &mut Command) -> Result<Self> {
-        let child = command.stdin(Stdio::null()).process_group(0).spawn();
+    pub(crate) fn start(name: &'static str, command: &mut Command) -> Result<Self> {
+        Self::start_with(name, command, Stdio::null())
+    }
+
+    /// The same with something to read from.
+    ///
+    /// # Errors
+    /// It cannot be started.
+    pub(crate) fn start_with(name: &'static str, command: &mut Command, input: Stdio) -> Result<Self> {
+        let child = command.stdin(input).process_group(0).spawn();
         let mut child = child.with_context(|| format!("cannot start {name}"))?;
         let output = child.stdout.take().map(BufReader::new);
         Ok(Self { name, child, output })
     }
 
-    pub(super) fn name(&self) -> &'static str {
+    pub(crate) fn name(&self) -> &'static str {
         self.name
     }
 
@@ -42,7 +57,7 @@ impl Service {
     ///
     /// # Errors
     /// The child ends before it prints one.
-    pub(super) fn first_line(&mut self) -> Result<String> {
+    pub(crate) fn first_line(&mut self) -> Result<String> {
         let output =
             self.output.as_mut().with_context(|| format!("the output of {} is not read", self.name))?;
         let mut line = String::new();
@@ -57,7 +72,7 @@ impl Service {
     ///
     /// # Errors
     /// The system cannot tell.
-    pub(super) fn ended(&mut self) -> Result<Option<String>> {
+    pub(crate) fn ended(&mut self) -> Result<Option<String>> {
         Ok(self.status()?.map(|status| format!("{} ended with {status}", self.name)))
     }
 
@@ -65,12 +80,8 @@ impl Service {
     ///
     /// # Errors
     /// The system cannot tell whether it ended.
-    pub(super) fn end(&mut self, deadline: Duration) -> Result<()> {
-        if self.status()?.is_some() {
-            return Ok(());
-        }
-        // The child is not reaped before its status is read, so its id cannot belong to another process.
-        command::run(Command::new("kill").args(["-TERM", &self.child.id().to_string()]))?;
+    pub(crate) fn end(&mut self, deadline: Duration) -> Result<()> {
+        self.ask_to_end()?;
         let start = Instant::now();
         while self.status()?.is_none() {
             if start.elapsed() > deadline {
@@ -81,6 +92,18 @@ impl Service {
             std::thread::sleep(Duration::from_millis(20));
         }
         Ok(())
+    }
+
+    /// Asks the child to end, and does not wait for it.
+    ///
+    /// # Errors
+    /// It cannot be asked.
+    pub(crate) fn ask_to_end(&mut self) -> Result<()> {
+        if self.status()?.is_some() {
+            return Ok(());
+        }
+        // The child is not reaped before its status is read, so its id cannot belong to another process.
+        command::run(Command::new("kill").args(["-TERM", &self.child.id().to_string()]))
     }
 
     fn status(&mut self) -> Result<Option<ExitStatus>> {
@@ -98,6 +121,39 @@ impl Drop for Service {
     fn drop(&mut self) {
         self.kill();
     }
+}
+
+/// Waiting for a signal without blocking for ever.
+pub(crate) trait Wait {
+    /// Whether a signal came, which is waited for no longer than `time`.
+    fn wait_up_to(&mut self, time: Duration) -> bool;
+}
+
+impl Wait for Signals {
+    fn wait_up_to(&mut self, time: Duration) -> bool {
+        if self.pending().next().is_some() {
+            return true;
+        }
+        std::thread::sleep(time);
+        self.pending().next().is_some()
+    }
+}
+
+/// A loopback address that nobody listens on at this moment.
+///
+/// # Errors
+/// The port is taken, or no port is free.
+pub(crate) fn free_address(port: u16) -> io::Result<SocketAddr> {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, port))?.local_addr()
+}
+
+/// Takes over the signals that ask this tool to end. To be called before the first child is started, so that none is
+/// left behind whenever they come.
+///
+/// # Errors
+/// The system does not allow it.
+pub(crate) fn take_over_signals() -> Result<Signals> {
+    Signals::new([SIGINT, SIGTERM, SIGHUP]).context("cannot listen for signals")
 }
 
 #[cfg(test)]

@@ -1,0 +1,72 @@
+//! The last word has the binary itself: it is asked what registered, and that is held against the manifest.
+
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+use serde_json::Value;
+
+use super::part::Part;
+
+/// An extension as the binary names it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Registered {
+    pub(crate) name: String,
+    pub(crate) package: String,
+    pub(crate) version: String,
+    pub(crate) points: Vec<String>,
+    /// What the build told it of its sources.
+    pub(crate) digest: Option<String>,
+}
+
+/// Asks the binary what registered in it.
+///
+/// # Errors
+/// It does not start, finds fault with itself (its words are in the message), or answers something else.
+pub(crate) fn registered(binary: &Path) -> Result<Vec<Registered>> {
+    let output = Command::new(binary)
+        .args(["version", "--json"])
+        .output()
+        .with_context(|| format!("cannot start {}", binary.display()))?;
+    if !output.status.success() {
+        bail!("{}", String::from_utf8_lossy(&output.stderr).trim_end().trim_start_matches("error: "));
+    }
+    let answer: Value = serde_json::from_slice(&output.stdout)
+        .with_context(|| format!("`{} version --json` answers no JSON", binary.display()))?;
+    let list = answer.get("extensions").unwrap_or(&answer).as_array();
+    let list = list.with_context(|| format!("`{} version --json` answers no list", binary.display()))?;
+    Ok(list.iter().filter_map(read).collect())
+}
+
+fn read(value: &Value) -> Option<Registered> {
+    let text = |key: &str| Some(value.get(key)?.as_str()?.to_owned());
+    let points = value.get("points")?.as_array()?.iter();
+    Some(Registered {
+        name: text("name")?,
+        package: text("package")?,
+        version: text("version")?,
+        digest: text("digest"),
+        points: points.filter_map(|point| Some(point.as_str()?.to_owned())).collect(),
+    })
+}
+
+/// Whether the binary contains what the manifest lists.
+///
+/// # Errors
+/// It does not; the message names the line of the manifest and what to do.
+pub(super) fn verify(binary: &Path, parts: &[Part]) -> Result<()> {
+    let registered = registered(binary)?;
+    let missing: Vec<String> = parts
+        .iter()
+        .filter(|part| registered.iter().all(|found| found.package != part.package))
+        .map(|part| {
+            format!(
+                "{}: the package `{}` is linked but registered no extension; add `gatewright::register!(…)` to it, \
+                 or take it out of the manifest",
+                part.listed_in(),
+                part.package
+            )
+        })
+        .collect();
+    if missing.is_empty() { Ok(()) } else { bail!("{}", missing.join("\n")) }
+}
