@@ -56,7 +56,7 @@ pub use point::provider::{ProviderAdapter, ProviderTarget, UpstreamCall};
 pub use point::sink::UsageSink;
 pub use point::transform::{RequestTransform, TransformPhase};
 pub use principal::{Principal, matches_pattern};
-pub use request::{EditError, LlmRequest, Placement, Role, TextKind, TextPart};
+pub use request::{EditError, LlmRequest, Placement, RequestCounts, Role, TextKind, TextPart};
 pub use response::{LlmResponse, ResponseHead};
 pub use secret::Secret;
 pub use stream::{CancelledBy, EventKind, FinishReason, Origin, Outcome, StreamEvent};

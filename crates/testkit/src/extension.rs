@@ -18,8 +18,8 @@ use std::time::Instant;
 use gatewright::dialect::{Dialect, Operation};
 use gatewright::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
 use gatewright::{
-    BuildError, ExtEnv, Extension, LlmRequest, Principal, ProviderName, RequestCx, RequestFacts, RequestHead,
-    RequestId, ResponseHead, Role, Settings, TextKind, TextPart,
+    BuildError, ExtEnv, Extension, LlmRequest, LlmResponse, Principal, ProviderName, RequestCx, RequestFacts,
+    RequestHead, RequestId, ResponseHead, Role, Settings, TextKind, TextPart,
 };
 
 use self::document::PlainRequest;
@@ -95,6 +95,39 @@ pub fn request(messages: &[(Role, &str)]) -> LlmRequest {
 #[must_use]
 pub fn request_of(part: TextPart<'_>) -> LlmRequest {
     LlmRequest::new(Box::new(PlainRequest::chat(vec![(part.role, part.kind, part.text.to_owned())])))
+}
+
+/// A chat request as the gateway decodes it from this body, with all its fields.
+///
+/// # Panics
+/// If it is none.
+#[must_use]
+pub fn chat_request(body: &serde_json::Value) -> LlmRequest {
+    match gatewright_wire::openai_chat::codec().decode_request(body.to_string().into()) {
+        Ok(document) => LlmRequest::new(document),
+        Err(failure) => panic!("{failure} in {body}"),
+    }
+}
+
+/// The body of a request as JSON.
+///
+/// # Panics
+/// If it is none, as with requests that are lists of texts.
+#[must_use]
+pub fn body(request: &LlmRequest) -> serde_json::Value {
+    serde_json::from_slice(&request.to_body()).expect("a request that was decoded is JSON")
+}
+
+/// A whole chat answer as the gateway decodes it from this body.
+///
+/// # Panics
+/// If it is none.
+#[must_use]
+pub fn chat_answer(body: &serde_json::Value) -> LlmResponse {
+    match gatewright_wire::openai_chat::codec().decode_answer(body.to_string().into()) {
+        Ok(document) => LlmResponse::new(document),
+        Err(failure) => panic!("{failure} in {body}"),
+    }
 }
 
 /// A request for the vectors of a text.
