@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use gatewright_ext_enrich as _;
 use gatewright_ext_mask as _;
+use gatewright_ext_prompt_templates as _;
 use gatewright_ext_request_limits as _;
 use gatewright_ext_static_keys as _;
 use gatewright_gateway::{Build, Expected};
@@ -13,6 +14,11 @@ use gatewright_provider_openai as _;
 const EXPECTED: &[Expected] = &[
     Expected { package: "gatewright-ext-enrich", listed_in: "gateway-bin/Cargo.toml", points: None },
     Expected { package: "gatewright-ext-mask", listed_in: "gateway-bin/Cargo.toml", points: None },
+    Expected {
+        package: "gatewright-ext-prompt-templates",
+        listed_in: "gateway-bin/Cargo.toml",
+        points: None,
+    },
     Expected { package: "gatewright-ext-request-limits", listed_in: "gateway-bin/Cargo.toml", points: None },
     Expected { package: "gatewright-ext-static-keys", listed_in: "gateway-bin/Cargo.toml", points: None },
     Expected { package: "gatewright-provider-openai", listed_in: "gateway-bin/Cargo.toml", points: None },

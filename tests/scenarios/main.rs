@@ -17,6 +17,7 @@ mod http;
 mod limit;
 mod mask;
 mod pass_through;
+mod prompt_templates;
 mod reload;
 mod route;
 mod secret;

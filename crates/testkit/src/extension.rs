@@ -103,10 +103,17 @@ pub fn request_of(part: TextPart<'_>) -> LlmRequest {
 /// If it is none.
 #[must_use]
 pub fn chat_request(body: &serde_json::Value) -> LlmRequest {
-    match gatewright_wire::openai_chat::codec().decode_request(body.to_string().into()) {
-        Ok(document) => LlmRequest::new(document),
-        Err(failure) => panic!("{failure} in {body}"),
-    }
+    chat_request_text(&body.to_string())
+}
+
+/// The same from the exact text of a body.
+///
+/// # Panics
+/// If it is none.
+#[must_use]
+pub fn chat_request_text(body: &str) -> LlmRequest {
+    let decoded = gatewright_wire::openai_chat::codec().decode_request(body.to_owned().into());
+    LlmRequest::new(decoded.expect("the test gives a chat request"))
 }
 
 /// The body of a request as JSON.
@@ -124,10 +131,8 @@ pub fn body(request: &LlmRequest) -> serde_json::Value {
 /// If it is none.
 #[must_use]
 pub fn chat_answer(body: &serde_json::Value) -> LlmResponse {
-    match gatewright_wire::openai_chat::codec().decode_answer(body.to_string().into()) {
-        Ok(document) => LlmResponse::new(document),
-        Err(failure) => panic!("{failure} in {body}"),
-    }
+    let decoded = gatewright_wire::openai_chat::codec().decode_answer(body.to_string().into());
+    LlmResponse::new(decoded.expect("the test gives a chat answer"))
 }
 
 /// A request for the vectors of a text.
