@@ -52,7 +52,13 @@ pub fn env(limits: Arc<MemoryLimits>) -> ExtEnv {
 /// The context of a chat request for the model `model` on the route `route`.
 #[must_use]
 pub fn context(principal: Principal) -> RequestCx {
-    RequestCx::new(RequestFacts {
+    RequestCx::new(facts(principal))
+}
+
+/// What such a context is made of, for a test that needs another model, route or header.
+#[must_use]
+pub fn facts(principal: Principal) -> RequestFacts {
+    RequestFacts {
         id: RequestId::new(1, 1),
         principal: Arc::new(principal),
         route: "route".into(),
@@ -62,7 +68,7 @@ pub fn context(principal: Principal) -> RequestCx {
         streams: false,
         received: Instant::now(),
         client_headers: Arc::new(HeaderMap::new()),
-    })
+    }
 }
 
 /// A caller of the tenant `tenant` whose key is known as `key`.
