@@ -241,7 +241,9 @@ impl LlmRequest {
     ///
     /// When the request would not be one without the field.
     pub fn remove_field(&mut self, pointer: &str) -> Result<bool, EditError> {
-        self.document.remove_field(pointer)
+        let was_there = self.document.remove_field(pointer)?;
+        self.edits = self.edits.saturating_add(u32::from(was_there));
+        Ok(was_there)
     }
 
     /// Sends the request under another model name.
