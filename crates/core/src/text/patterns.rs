@@ -109,15 +109,15 @@ impl TextPatterns {
     /// What a filter declares that looks for the matches of several sets side by side, by
     /// [`TextWindow::edit_matches`](super::TextWindow::edit_matches).
     #[must_use]
-    pub fn hold_back_of<'s>(sets: impl IntoIterator<Item = &'s Self>) -> HoldBack {
-        HoldBack::bytes(0).with_max_bytes(sets.into_iter().map(Self::longest_match).sum())
+    pub fn hold_back_of(sets: &[Self]) -> HoldBack {
+        HoldBack::bytes(0).with_max_bytes(sets.iter().map(Self::longest_match).sum())
     }
 
     /// Shows each match of several sets in a whole text, as
     /// [`TextWindow::edit_matches`](super::TextWindow::edit_matches) does; borrows where none is replaced.
     #[must_use]
     pub fn edit_all<'t>(
-        sets: &[&Self],
+        sets: &[Self],
         text: &'t str,
         edit: impl FnMut(FoundMatch<'_>) -> Option<String>,
     ) -> Cow<'t, str> {
@@ -128,7 +128,7 @@ impl TextPatterns {
     /// and outside a string becomes a string.
     #[must_use]
     pub fn edit_all_json<'t>(
-        sets: &[&Self],
+        sets: &[Self],
         source: &'t str,
         edit: impl FnMut(FoundMatch<'_>) -> Option<String>,
     ) -> Cow<'t, str> {
@@ -154,12 +154,12 @@ impl TextPatterns {
 
 fn edit_whole<'t>(
     lane: Lane,
-    sets: &[&TextPatterns],
+    sets: &[TextPatterns],
     text: &'t str,
     edit: impl FnMut(FoundMatch<'_>) -> Option<String>,
 ) -> Cow<'t, str> {
     let mut edited = String::new();
-    let mut stage = TextStage::new(TextPatterns::hold_back_of(sets.iter().copied()));
+    let mut stage = TextStage::new(TextPatterns::hold_back_of(sets));
     match stage.step(lane, text, true, &mut edited, |window| window.edit_matches(sets, edit)) {
         Ok(released) if released.edits == 0 => Cow::Borrowed(text),
         // A lane's last piece is released whole, so it holds nothing that could be too much.

@@ -131,8 +131,8 @@ impl<'a> TextWindow<'a> {
     ///
     /// let secret = TextPatterns::compile([Pattern::new("secret", r"\bFalcon\b")])?;
     /// let noted = TextPatterns::compile([Pattern::new("noted", r"\bproject Falcon\b")])?;
-    /// let sets = [&secret, &noted];
-    /// let mut stage = TextStage::new(TextPatterns::hold_back_of(sets));
+    /// let sets = [secret, noted];
+    /// let mut stage = TextStage::new(TextPatterns::hold_back_of(&sets));
     /// let (mut out, mut seen) = (String::new(), Vec::new());
     /// for (piece, is_last) in [("the project Fal", false), ("con.", true)] {
     ///     stage.step(Lane::content(0), piece, is_last, &mut out, |window| {
@@ -148,7 +148,7 @@ impl<'a> TextWindow<'a> {
     /// ```
     pub fn edit_matches(
         &mut self,
-        sets: &[&TextPatterns],
+        sets: &[TextPatterns],
         mut edit: impl FnMut(FoundMatch<'_>) -> Option<String>,
     ) -> usize {
         let (buffer, start) = self.state.parts();
