@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use gatewright_ext_content_policy as _;
 use gatewright_ext_enrich as _;
 use gatewright_ext_mask as _;
 use gatewright_ext_prompt_templates as _;
@@ -12,6 +13,7 @@ use gatewright_provider_openai as _;
 
 /// The extension packages that this binary is to contain; the start checks that they registered.
 const EXPECTED: &[Expected] = &[
+    Expected { package: "gatewright-ext-content-policy", listed_in: "gateway-bin/Cargo.toml", points: None },
     Expected { package: "gatewright-ext-enrich", listed_in: "gateway-bin/Cargo.toml", points: None },
     Expected { package: "gatewright-ext-mask", listed_in: "gateway-bin/Cargo.toml", points: None },
     Expected {

@@ -6,6 +6,7 @@ mod auth;
 mod bad_request;
 mod clients;
 mod command;
+mod content_policy;
 mod crash;
 mod drain;
 mod ending;
