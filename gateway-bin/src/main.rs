@@ -6,6 +6,7 @@ use gatewright_ext_content_policy as _;
 use gatewright_ext_enrich as _;
 use gatewright_ext_mask as _;
 use gatewright_ext_prompt_templates as _;
+use gatewright_ext_request_caps as _;
 use gatewright_ext_request_limits as _;
 use gatewright_ext_static_keys as _;
 use gatewright_gateway::{Build, Expected};
@@ -21,6 +22,7 @@ const EXPECTED: &[Expected] = &[
         listed_in: "gateway-bin/Cargo.toml",
         points: None,
     },
+    Expected { package: "gatewright-ext-request-caps", listed_in: "gateway-bin/Cargo.toml", points: None },
     Expected { package: "gatewright-ext-request-limits", listed_in: "gateway-bin/Cargo.toml", points: None },
     Expected { package: "gatewright-ext-static-keys", listed_in: "gateway-bin/Cargo.toml", points: None },
     Expected { package: "gatewright-provider-openai", listed_in: "gateway-bin/Cargo.toml", points: None },

@@ -57,7 +57,9 @@ async fn a_whole_answer_is_denied_masked_or_labelled() {
     let tags: Value = serde_json::from_str(&gateway.record(&answer.id()).await.tags.unwrap()).unwrap();
     assert_eq!(tags, json!({"content_policy": "ticket,price", "content_policy_monitored": "rival-names"}));
     let metrics = gateway.metrics().await;
-    let counted = |name: &str| metrics.count(&format!("gatewright_ext_content_policy_matches_{name}"), &[("instance", "policy")]);
+    let counted = |name: &str| {
+        metrics.count(&format!("gatewright_ext_content_policy_matches_{name}"), &[("instance", "policy")])
+    };
     assert_eq!((counted("rival_names"), counted("weapons")), (1, 1));
 }
 
@@ -77,7 +79,11 @@ async fn a_stream_is_cut_before_the_match_at_every_split_of_its_text() {
         let what = format!("{head}|{tail}");
         // Where the first event already has the match, nothing was released and the stream has only the error.
         let error = error_event_of(&stream);
-        assert_eq!((&error["code"], &error["message"]), (&json!("content_policy"), &json!("no weapons")), "{what}");
+        assert_eq!(
+            (&error["code"], &error["message"]),
+            (&json!("content_policy"), &json!("no weapons")),
+            "{what}"
+        );
         assert!("so: [ticket], a ".starts_with(&stream.text(0)), "{what}: {stream:?}");
         assert_eq!(gateway.record(&id).await.outcome, "cut", "{what}");
     }

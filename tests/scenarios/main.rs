@@ -20,6 +20,7 @@ mod mask;
 mod pass_through;
 mod prompt_templates;
 mod reload;
+mod request_caps;
 mod route;
 mod secret;
 mod support;
