@@ -8,6 +8,7 @@ use gatewright_ext_mask as _;
 use gatewright_ext_prompt_templates as _;
 use gatewright_ext_request_caps as _;
 use gatewright_ext_request_limits as _;
+use gatewright_ext_response_tag as _;
 use gatewright_ext_static_keys as _;
 use gatewright_gateway::{Build, Expected};
 use gatewright_provider_openai as _;
@@ -24,6 +25,7 @@ const EXPECTED: &[Expected] = &[
     },
     Expected { package: "gatewright-ext-request-caps", listed_in: "gateway-bin/Cargo.toml", points: None },
     Expected { package: "gatewright-ext-request-limits", listed_in: "gateway-bin/Cargo.toml", points: None },
+    Expected { package: "gatewright-ext-response-tag", listed_in: "gateway-bin/Cargo.toml", points: None },
     Expected { package: "gatewright-ext-static-keys", listed_in: "gateway-bin/Cargo.toml", points: None },
     Expected { package: "gatewright-provider-openai", listed_in: "gateway-bin/Cargo.toml", points: None },
 ];

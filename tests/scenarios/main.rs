@@ -21,6 +21,7 @@ mod pass_through;
 mod prompt_templates;
 mod reload;
 mod request_caps;
+mod response_tag;
 mod route;
 mod secret;
 mod support;

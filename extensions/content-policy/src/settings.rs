@@ -166,10 +166,8 @@ impl Settings {
             if !names.insert(&settings.name) {
                 return Err(BuildError::at(format!("rules[{index}].name"), "another rule has this name"));
             }
-            rules.push(settings.rule(meter).map_err(|error| {
-                let path = format!("rules[{index}].{}", error.path);
-                BuildError::at(path.trim_end_matches('.'), error.message)
-            })?);
+            let rule = settings.rule(meter);
+            rules.push(rule.map_err(|error| error.under(format!("rules[{index}]")))?);
         }
         Ok(rules)
     }

@@ -78,11 +78,8 @@ impl Settings {
             return Err(BuildError::at("templates", "give at least one prompt"));
         }
         let prompt = |(name, settings): (&String, &TemplateSettings)| {
-            let below = |error: BuildError| {
-                let path = format!("templates.{name}.{}", error.path);
-                BuildError::at(path.trim_end_matches('.'), error.message)
-            };
-            Ok((name.clone(), settings.prompt().map_err(below)?))
+            let prompt = settings.prompt().map_err(|error| error.under(format!("templates.{name}")))?;
+            Ok((name.clone(), prompt))
         };
         self.templates.iter().map(prompt).collect()
     }
@@ -113,8 +110,7 @@ impl TemplateSettings {
             return Err(BuildError::new("give `system`, `user`, or both"));
         }
         for (name, variable) in &self.variables {
-            let at = |path: &str| format!("variables.{name}.{path}");
-            variable.check().map_err(|error| BuildError::at(at(&error.path), error.message))?;
+            variable.check().map_err(|error| error.under(format!("variables.{name}")))?;
             if !used.contains(name) {
                 return Err(BuildError::at(format!("variables.{name}"), "no text of the prompt uses it"));
             }

@@ -67,27 +67,19 @@ impl Settings {
             return Err(BuildError::at("rules", "give at least one rule"));
         }
         let rule = |(index, caps): (usize, RuleSettings)| {
-            let at = |path: String| format!("rules[{index}].{path}");
+            let at = |path: &str| format!("rules[{index}].{path}");
             let mut parameters = Vec::new();
             for (name, bounds) in &caps.parameters {
                 let parameter = Parameter { name: name.clone(), bounds: bounds.clone() };
-                let path = |below: &str| at(format!("parameters.{name}.{below}"));
+                let path = at(&format!("parameters.{name}"));
                 if name.split('.').any(str::is_empty) || RESERVED.contains(&name.as_str()) {
-                    return Err(BuildError::at(
-                        path("").trim_end_matches('.'),
-                        "this is no parameter that can be bounded",
-                    ));
+                    return Err(BuildError::at(path, "this is no parameter that can be bounded"));
                 }
-                parameter.check().map_err(|error| {
-                    BuildError::at(path(&error.path).trim_end_matches('.'), error.message)
-                })?;
+                parameter.check().map_err(|error| error.under(path))?;
                 parameters.push(parameter);
             }
             if let Some(name) = caps.required.iter().find(|name| caps.forbidden.contains(name)) {
-                return Err(BuildError::at(
-                    at("required".to_owned()),
-                    format!("`{name}` is forbidden as well"),
-                ));
+                return Err(BuildError::at(at("required"), format!("`{name}` is forbidden as well")));
             }
             Ok(Rule { caps, parameters })
         };
