@@ -85,6 +85,35 @@ async fn an_instruction_stands_beside_those_of_the_caller_and_the_rest_keeps_its
 }
 
 #[tokio::test]
+async fn claims_go_into_fields_and_labels() {
+    let settings = json!({
+        "fields": {"user": "{user|nobody}", "metadata.department": "{tag.department|unknown}"},
+        "tags": {"app": "{header.x-app|unknown}", "cost_center": "{tenant}/{tag.department|none}"},
+    });
+    let (provider, gateway) = enriching(&settings).await;
+    let mut request = chat("hello");
+    request["user"] = json!("eve");
+    request["metadata"] = json!({"a": "b", "department": "forged"});
+    let answer = gateway.chat(&request).key("ann-key-of-research").header("x-app", "web").send().await;
+    assert_eq!(answer.status, 200);
+    let record = gateway.record(&answer.id()).await;
+    let seen = provider.next_request().await.json();
+    assert_eq!(seen["user"], "ann");
+    assert_eq!(seen["metadata"], json!({"a": "b", "department": "research"}));
+    let tags: Value = serde_json::from_str(&record.tags.unwrap()).unwrap();
+    assert_eq!((&tags["app"], &tags["cost_center"]), (&json!("web"), &json!("acme/research")));
+
+    let answer = gateway.chat(&chat("hello")).key("key-of-somebody").send().await;
+    assert_eq!(answer.status, 200);
+    let seen = provider.next_request().await.json();
+    assert_eq!((&seen["user"], &seen["metadata"]), (&json!("nobody"), &json!({"department": "unknown"})));
+
+    request["metadata"] = json!("text");
+    let answer = gateway.chat(&request).key("key-of-somebody").send().await.whole().await;
+    assert_eq!(error_of(&answer, 400)["param"], "metadata");
+}
+
+#[tokio::test]
 async fn requests_without_instructions_get_the_headers_only() {
     let (provider, gateway) = enriching(&json!({"headers": {"x-caller": "{key}"}, "system": "house"})).await;
     let body = r#"{"model":"small", "input":"text"}"#;

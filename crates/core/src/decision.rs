@@ -72,6 +72,8 @@ pub struct Denial {
     pub code: Cow<'static, str>,
     /// What the caller reads: the reason and what to change.
     pub message: Cow<'static, str>,
+    /// The field of the request that is at fault, where it is one.
+    pub param: Option<Cow<'static, str>>,
     /// Headers for the client.
     pub headers: HeaderMap,
     /// How long to wait before another try.
@@ -91,6 +93,7 @@ impl Denial {
             status: if is_error { status } else { StatusCode::FORBIDDEN },
             code: code.into(),
             message: message.into(),
+            param: None,
             headers: HeaderMap::new(),
             retry_after: None,
         }
@@ -109,6 +112,17 @@ impl Denial {
         message: impl Into<Cow<'static, str>>,
     ) -> Self {
         Self::new(StatusCode::UNAUTHORIZED, code, message)
+    }
+
+    /// 400: the request must be changed; `param` names the field at fault, such as `temperature` or
+    /// `prompt_template.variables.tone`.
+    #[must_use]
+    pub fn invalid(
+        param: impl Into<Cow<'static, str>>,
+        code: impl Into<Cow<'static, str>>,
+        message: impl Into<Cow<'static, str>>,
+    ) -> Self {
+        Self { param: Some(param.into()), ..Self::new(StatusCode::BAD_REQUEST, code, message) }
     }
 
     /// 429: later. `retry_after` is sent as whole seconds, rounded up.

@@ -12,7 +12,7 @@ use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 
 use crate::text::Lane;
-use crate::{EditError, Failure, Placement, Role, StreamEvent, TextPart, Usage};
+use crate::{EditError, Failure, Placement, RequestCounts, Role, StreamEvent, TextPart, Usage};
 
 /// A public wire protocol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -191,12 +191,22 @@ pub trait RequestDocument: Send + Sync + fmt::Debug {
     fn insert_text(&mut self, role: Role, at: Placement, text: &str) -> Result<(), EditError>;
     /// See [`LlmRequest::field`](crate::LlmRequest::field).
     fn field(&self, pointer: &str) -> Option<String>;
+    /// See [`LlmRequest::fields`](crate::LlmRequest::fields).
+    fn fields(&self, pointer: &str) -> Vec<String>;
     /// See [`LlmRequest::set_field`](crate::LlmRequest::set_field).
     ///
     /// # Errors
     ///
     /// When the pointer leads nowhere, or the value is not JSON.
     fn set_field(&mut self, pointer: &str, json: &str) -> Result<(), EditError>;
+    /// See [`LlmRequest::remove_field`](crate::LlmRequest::remove_field).
+    ///
+    /// # Errors
+    ///
+    /// When the request would not be one without the field.
+    fn remove_field(&mut self, pointer: &str) -> Result<bool, EditError>;
+    /// See [`LlmRequest::counts`](crate::LlmRequest::counts).
+    fn counts(&self) -> RequestCounts;
     /// Whether an extension edited it.
     fn is_edited(&self) -> bool;
     /// The bytes to send: the client's own buffer when there is no patch at all.

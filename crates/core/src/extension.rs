@@ -41,6 +41,23 @@ impl BuildError {
     pub fn at(path: impl Into<String>, message: impl Into<Cow<'static, str>>) -> Self {
         Self { path: path.into(), message: message.into() }
     }
+
+    /// The same fault, seen from further out: `outer` is the place of what its own place stands in.
+    ///
+    /// ```
+    /// # use gatewright::BuildError;
+    /// let fault = BuildError::at("pattern", "it matches everything").under("rules[2]");
+    /// assert_eq!(fault.to_string(), "rules[2].pattern: it matches everything");
+    /// ```
+    #[must_use]
+    pub fn under(self, outer: impl Into<String>) -> Self {
+        let mut path = outer.into();
+        if !self.path.is_empty() && !self.path.starts_with('[') {
+            path.push('.');
+        }
+        path.push_str(&self.path);
+        Self { path, ..self }
+    }
 }
 
 impl std::fmt::Display for BuildError {

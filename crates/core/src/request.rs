@@ -45,6 +45,22 @@ pub struct TextPart<'a> {
     pub text: &'a str,
 }
 
+/// What can be counted in a request, whatever its dialect calls it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RequestCounts {
+    /// Messages of a conversation.
+    pub messages: usize,
+    /// Prompts or inputs outside of any message.
+    pub inputs: usize,
+    /// Tools that are offered to the model.
+    pub tools: usize,
+    /// Images in messages.
+    pub images: usize,
+    /// Sounds, films and documents in messages.
+    pub files: usize,
+}
+
 /// Where inserted text goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Placement {
@@ -187,10 +203,24 @@ impl LlmRequest {
         Ok(())
     }
 
-    /// The JSON source text of the field at an RFC 6901 pointer, for example `/temperature`.
+    /// The JSON source text of the field at an RFC 6901 pointer, for example `/temperature`; the last
+    /// one where a key is repeated.
     #[must_use]
     pub fn field(&self, pointer: &str) -> Option<String> {
         self.document.field(pointer)
+    }
+
+    /// The JSON source text of every field that stands at an RFC 6901 pointer: more than one where a
+    /// key is repeated. Which of them a provider reads is not known, so a check has to look at all.
+    #[must_use]
+    pub fn fields(&self, pointer: &str) -> Vec<String> {
+        self.document.fields(pointer)
+    }
+
+    /// How much of what countable things the request has.
+    #[must_use]
+    pub fn counts(&self) -> RequestCounts {
+        self.document.counts()
     }
 
     /// Sets the field at an RFC 6901 pointer to a JSON value; a missing last member is added.
@@ -202,6 +232,18 @@ impl LlmRequest {
         self.document.set_field(pointer, json)?;
         self.edits = self.edits.saturating_add(1);
         Ok(())
+    }
+
+    /// Takes the field at an RFC 6901 pointer out, however often its key is repeated, and says whether
+    /// there was one.
+    ///
+    /// # Errors
+    ///
+    /// When the request would not be one without the field.
+    pub fn remove_field(&mut self, pointer: &str) -> Result<bool, EditError> {
+        let was_there = self.document.remove_field(pointer)?;
+        self.edits = self.edits.saturating_add(u32::from(was_there));
+        Ok(was_there)
     }
 
     /// Sends the request under another model name.

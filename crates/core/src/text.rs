@@ -34,4 +34,4 @@ pub use pattern::{Pattern, PatternError, Replacement, escape};
 pub use patterns::{PatternMatch, TextPatterns};
 pub use session::TextSession;
 pub use stage::TextStage;
-pub use window::TextWindow;
+pub use window::{FoundMatch, TextWindow};

@@ -166,7 +166,7 @@ pub(crate) fn denial_body(denial: &Denial, id: RequestId) -> ErrorBody<'_> {
         class,
         code: Some(denial.code.as_ref().into()),
         message: denial.message.as_ref().into(),
-        param: None,
+        param: denial.param.as_deref().map(Into::into),
         request_id: Some(id),
         retry_after: denial.retry_after,
     }
@@ -236,6 +236,12 @@ mod tests {
         assert_eq!(
             (body.status.as_u16(), body.class, body.code.as_deref()),
             (429, ErrorClass::RateLimit, Some("requests"))
+        );
+        let refusal = Refusal::from(Denial::invalid("n", "too_many_choices", "send less"));
+        let body = refusal.body(RequestId::new(0, 0)).unwrap();
+        assert_eq!(
+            (body.status.as_u16(), body.class, body.param.as_deref()),
+            (400, ErrorClass::InvalidRequest, Some("n"))
         );
     }
 }

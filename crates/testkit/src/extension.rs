@@ -18,8 +18,8 @@ use std::time::Instant;
 use gatewright::dialect::{Dialect, Operation};
 use gatewright::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
 use gatewright::{
-    BuildError, ExtEnv, Extension, LlmRequest, Principal, ProviderName, RequestCx, RequestFacts, RequestHead,
-    RequestId, ResponseHead, Role, Settings, TextKind, TextPart,
+    BuildError, ExtEnv, Extension, LlmRequest, LlmResponse, Principal, ProviderName, RequestCx, RequestFacts,
+    RequestHead, RequestId, ResponseHead, Role, Settings, TextKind, TextPart,
 };
 
 use self::document::PlainRequest;
@@ -52,7 +52,13 @@ pub fn env(limits: Arc<MemoryLimits>) -> ExtEnv {
 /// The context of a chat request for the model `model` on the route `route`.
 #[must_use]
 pub fn context(principal: Principal) -> RequestCx {
-    RequestCx::new(RequestFacts {
+    RequestCx::new(facts(principal))
+}
+
+/// What such a context is made of, for a test that needs another model, route or header.
+#[must_use]
+pub fn facts(principal: Principal) -> RequestFacts {
+    RequestFacts {
         id: RequestId::new(1, 1),
         principal: Arc::new(principal),
         route: "route".into(),
@@ -62,7 +68,7 @@ pub fn context(principal: Principal) -> RequestCx {
         streams: false,
         received: Instant::now(),
         client_headers: Arc::new(HeaderMap::new()),
-    })
+    }
 }
 
 /// A caller of the tenant `tenant` whose key is known as `key`.
@@ -95,6 +101,44 @@ pub fn request(messages: &[(Role, &str)]) -> LlmRequest {
 #[must_use]
 pub fn request_of(part: TextPart<'_>) -> LlmRequest {
     LlmRequest::new(Box::new(PlainRequest::chat(vec![(part.role, part.kind, part.text.to_owned())])))
+}
+
+/// A chat request as the gateway decodes it from this body, with all its fields.
+///
+/// # Panics
+/// If it is none.
+#[must_use]
+pub fn chat_request(body: &serde_json::Value) -> LlmRequest {
+    chat_request_text(&body.to_string())
+}
+
+/// The same from the exact text of a body.
+///
+/// # Panics
+/// If it is none.
+#[must_use]
+pub fn chat_request_text(body: &str) -> LlmRequest {
+    let decoded = gatewright_wire::openai_chat::codec().decode_request(body.to_owned().into());
+    LlmRequest::new(decoded.expect("the test gives a chat request"))
+}
+
+/// The body of a request as JSON.
+///
+/// # Panics
+/// If it is none, as with requests that are lists of texts.
+#[must_use]
+pub fn body(request: &LlmRequest) -> serde_json::Value {
+    serde_json::from_slice(&request.to_body()).expect("a request that was decoded is JSON")
+}
+
+/// A whole chat answer as the gateway decodes it from this body.
+///
+/// # Panics
+/// If it is none.
+#[must_use]
+pub fn chat_answer(body: &serde_json::Value) -> LlmResponse {
+    let decoded = gatewright_wire::openai_chat::codec().decode_answer(body.to_string().into());
+    LlmResponse::new(decoded.expect("the test gives a chat answer"))
 }
 
 /// A request for the vectors of a text.

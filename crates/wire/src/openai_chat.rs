@@ -5,6 +5,7 @@
 //! chunk, no terminator, several names for reasoning, errors inside streams in several shapes.
 
 mod answer;
+pub(crate) mod count;
 mod decoder;
 mod draft;
 mod encoder;
@@ -45,6 +46,7 @@ static SHAPE: Shape = Shape {
     can_stream: true,
     texts: message::texts,
     insert: message::insert,
+    counts: count::chat,
 };
 
 static CHAT: Family = Family { shape: &SHAPE, form: ChunkForm::Delta, has_choices: true };

@@ -3,7 +3,7 @@
 use gatewright::dialect::{Codec, Dialect, Operation};
 
 use crate::json::Kind;
-use crate::openai_chat::{ChunkForm, Family, Shape, input};
+use crate::openai_chat::{ChunkForm, Family, Shape, count, input};
 
 static SHAPE: Shape = Shape {
     dialect: Dialect::OpenAiCompletions,
@@ -14,6 +14,7 @@ static SHAPE: Shape = Shape {
     can_stream: true,
     texts: |text, sink| input::texts(text, &["prompt", "suffix"], sink),
     insert: input::insert,
+    counts: |root| count::inputs(root, "prompt"),
 };
 
 static COMPLETIONS: Family = Family { shape: &SHAPE, form: ChunkForm::Text, has_choices: true };

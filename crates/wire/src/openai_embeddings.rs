@@ -3,7 +3,7 @@
 use gatewright::dialect::{Codec, Dialect, Operation};
 
 use crate::json::Kind;
-use crate::openai_chat::{ChunkForm, Family, Shape, input};
+use crate::openai_chat::{ChunkForm, Family, Shape, count, input};
 
 static SHAPE: Shape = Shape {
     dialect: Dialect::OpenAiEmbeddings,
@@ -16,6 +16,7 @@ static SHAPE: Shape = Shape {
     can_stream: false,
     texts: |text, sink| input::texts(text, &["input"], sink),
     insert: input::insert,
+    counts: |root| count::inputs(root, "input"),
 };
 
 static EMBEDDINGS: Family = Family { shape: &SHAPE, form: ChunkForm::Text, has_choices: false };

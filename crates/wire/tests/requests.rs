@@ -416,6 +416,53 @@ fn settings_that_make_no_request_are_refused_and_leave_it_as_it_was() {
     assert!(!request.is_edited());
 }
 
+#[test]
+fn fields_are_removed_by_pointer_wherever_they_stand() {
+    let mut request = chat(&with(r#""t":1 , "x":{"a":[1, 2 ,3],"b":{}},"t":2"#));
+    for (pointer, was_there) in
+        [("/t", true), ("/t", false), ("/x/a/1", true), ("/x/b", true), ("/x/a/7", false), ("/nope/t", false)]
+    {
+        assert_eq!(request.remove_field(pointer), Ok(was_there), "{pointer}");
+    }
+    let left = r#"{"model":"m","messages":[{"role":"user","content":"hi"}] , "x":{"a":[1 ,3]}}"#;
+    assert_eq!(request.to_body(), left);
+    assert_eq!(request.field("/t"), None);
+    let error = request.remove_field("/messages").unwrap_err();
+    assert_eq!(error.to_string(), "/messages is malformed: the request is invalid without it");
+    assert_eq!(request.to_body(), left);
+
+    let body = with(r#""t":1"#);
+    let mut untouched = chat(&body);
+    assert_eq!(untouched.remove_field("/u"), Ok(false));
+    assert!(!untouched.is_edited());
+}
+
+#[test]
+fn every_field_under_a_repeated_key_is_found() {
+    let request = chat(&with(r#""t":1,"x":{"a":2,"a":3},"t":4,"x":{"a":5}"#));
+    assert_eq!(request.fields("/t"), ["1", "4"]);
+    assert_eq!(request.field("/t").as_deref(), Some("4"));
+    assert_eq!(request.fields("/x/a"), ["2", "3", "5"]);
+    assert_eq!(request.fields("/nope"), Vec::<String>::new());
+}
+
+#[test]
+fn counts_what_a_request_has() {
+    let part = r#"{"type":"text","text":"x"},{"type":"image_url","image_url":{"url":"u"}},{"image_url":""}"#;
+    let files = r#"{"type":"input_audio","input_audio":{}},{"type":"file","file":{}}"#;
+    let body = format!(
+        r#"{{"model":"m","messages":[{{"role":"system","content":"s"}},{{"role":"user","content":[{part},{files}]}}],"tools":[{{}},{{}}],"functions":[{{}}]}}"#
+    );
+    let counts = chat(&body).counts();
+    assert_eq!((counts.messages, counts.tools, counts.images, counts.files, counts.inputs), (2, 3, 2, 2, 0));
+    for (input, expected) in [(r#""one""#, 1), ("[1,2,3]", 1), (r#"["a","b"]"#, 2), ("[[1,2],[3]]", 2)] {
+        let body = format!(r#"{{"model":"m","input":{input}}}"#);
+        let codec = gatewright_wire::openai_embeddings::codec();
+        let request = codec.decode_request(body.into()).unwrap();
+        assert_eq!(request.counts().inputs, expected, "{input}");
+    }
+}
+
 // === Together ===
 
 #[test]

@@ -1,5 +1,6 @@
 //! Templates: text with placeholders, compiled once.
 
+use gatewright::http::HeaderName;
 use gatewright::prelude::*;
 
 /// A compiled template.
@@ -22,7 +23,9 @@ enum Value {
     Model,
     Route,
     Request,
+    Groups,
     Tag(String),
+    Header(HeaderName),
 }
 
 impl Template {
@@ -77,17 +80,23 @@ fn placeholder(source: &str) -> Result<Part, String> {
         "model" => Value::Model,
         "route" => Value::Route,
         "request" => Value::Request,
-        _ => match name.strip_prefix("tag.").filter(|tag| !tag.is_empty()) {
-            Some(tag) => Value::Tag(tag.to_owned()),
-            None => {
-                return Err(format!(
-                    "unknown placeholder `{{{name}}}`; known are tenant, project, user, key, model, route, \
-                     request and tag.NAME"
-                ));
-            }
-        },
+        "groups" => Value::Groups,
+        _ => named(name).ok_or_else(|| {
+            format!(
+                "unknown placeholder `{{{name}}}`; known are tenant, project, user, groups, key, model, route, \
+                 request, tag.NAME and header.NAME"
+            )
+        })?,
     };
     Ok(Part::Value(value, otherwise.to_owned()))
+}
+
+fn named(name: &str) -> Option<Value> {
+    match name.split_once('.')? {
+        ("tag", tag) if !tag.is_empty() => Some(Value::Tag(tag.to_owned())),
+        ("header", header) => header.parse().ok().map(Value::Header),
+        _ => None,
+    }
 }
 
 impl Value {
@@ -101,6 +110,12 @@ impl Value {
             Self::Model => then(Some(cx.model().as_str())),
             Self::Route => then(Some(cx.route().as_str())),
             Self::Request => then(Some(cx.id().as_str())),
+            Self::Groups => {
+                then(Some(principal.groups.join(",").as_str()).filter(|groups| !groups.is_empty()));
+            }
+            Self::Header(name) => {
+                then(cx.client_headers().get(name).and_then(|value| value.to_str().ok()));
+            }
             Self::Tag(name) => then(cx.tags.get(name).or_else(|| principal.tag(name))),
         }
     }

@@ -1,5 +1,9 @@
 //! What is added to a request, and which settings are refused.
 
+use std::sync::Arc;
+
+use gatewright::RequestFacts;
+use gatewright::http::{HeaderName, HeaderValue};
 use gatewright::prelude::*;
 use gatewright_testkit::extension::{self, context, request, texts};
 use serde_json::{Value, json};
@@ -77,9 +81,63 @@ async fn a_value_that_no_header_can_hold_is_a_failure() {
     assert!(answer.is_err());
 }
 
+fn chat(extra: &Value) -> LlmRequest {
+    let mut body = json!({"model": "m", "messages": [{"role": "user", "content": "hi"}]});
+    body.as_object_mut().expect("an object").extend(extra.as_object().cloned().unwrap_or_default());
+    extension::chat_request(&body)
+}
+
+async fn applied(settings: Value, request: &mut LlmRequest, cx: &mut RequestCx) -> Flow {
+    let enrich = created(settings).await.expect("the settings are valid");
+    enrich.on_request(request, cx).await.expect("it does not fail")
+}
+
+#[tokio::test]
+async fn puts_claims_into_fields_whatever_the_caller_sent_there() {
+    let settings = json!({"fields": {
+        "user": "{user}", "metadata.language": "{tag.language}", "metadata.project": "{project}",
+        "labels.groups": "{groups|none}",
+    }});
+    let cases = [
+        (json!({}), json!({"language": "Danish"})),
+        (json!({"metadata": null, "user": "eve"}), json!({"language": "Danish"})),
+        (json!({"metadata": {"language": "x", "a": 1}}), json!({"language": "Danish", "a": 1})),
+    ];
+    for (sent, metadata) in cases {
+        let mut request = chat(&sent);
+        let flow = applied(settings.clone(), &mut request, &mut context(alice())).await;
+        assert!(matches!(flow, Flow::Continue));
+        let body = extension::body(&request);
+        assert_eq!((&body["user"], &body["metadata"]), (&json!("alice"), &metadata));
+        assert_eq!(body["labels"], json!({"groups": "none"}));
+    }
+    let denied = applied(settings, &mut chat(&json!({"metadata": [1]})), &mut context(alice())).await;
+    let Flow::Deny(denial) = denied else { panic!("{denied:?}") };
+    assert_eq!((denial.status.as_u16(), denial.param.as_deref()), (400, Some("metadata")));
+}
+
+#[tokio::test]
+async fn sets_labels_that_later_templates_see() {
+    let groups = vec!["staff".into(), "ops".into()];
+    let caller = Principal { groups, ..alice() };
+    let headers = [(HeaderName::from_static("x-app"), HeaderValue::from_static("web"))];
+    let client_headers = Arc::new(headers.into_iter().collect());
+    let mut cx = RequestCx::new(RequestFacts { client_headers, ..extension::facts(caller) });
+    let settings = json!({
+        "tags": {"team": "{groups}", "none": "{project}", "via": "{header.x-app|unknown}"},
+        "fields": {"metadata.team": "{tag.team}"},
+    });
+    let mut request = chat(&json!({}));
+    let _flow = applied(settings, &mut request, &mut cx).await;
+    let tags: Vec<_> = cx.tags.iter().collect();
+    assert_eq!(tags, [("team", "staff,ops"), ("via", "web")]);
+    assert_eq!(extension::body(&request)["metadata"]["team"], "staff,ops");
+}
+
 #[tokio::test]
 async fn settings_that_cannot_be_right_are_refused_with_their_place() {
-    let known = "known are tenant, project, user, key, model, route, request and tag.NAME";
+    let known =
+        "known are tenant, project, user, groups, key, model, route, request, tag.NAME and header.NAME";
     let cases = [
         (json!({"system": "for {usr}"}), format!("system: unknown placeholder `{{usr}}`; {known}")),
         (
@@ -89,6 +147,20 @@ async fn settings_that_cannot_be_right_are_refused_with_their_place() {
         (json!({"system": "a { b"}), "system: a `{` without `}`; write `{{` for the character".to_owned()),
         (json!({"system": "a } b"}), "system: a single `}`; write `}}` for the character".to_owned()),
         (json!({"headers": {"x a": ""}}), "headers.x a: this is not the name of a header".to_owned()),
+        (
+            json!({"headers": {"x-a": "{header.a b}"}}),
+            format!("headers.x-a: unknown placeholder `{{header.a b}}`; {known}"),
+        ),
+        (
+            json!({"fields": {"a.b.c": "x"}}),
+            "fields.a.b.c: a field is a name, or an object and its member, as in metadata.department"
+                .to_owned(),
+        ),
+        (
+            json!({"fields": {"model": "x"}}),
+            "fields.model: the gateway reads this field itself; choose another one".to_owned(),
+        ),
+        (json!({"tags": {"": "x"}}), "tags.: a label's name has 1 to 64 bytes".to_owned()),
         (
             json!({"headers": {"Authorization": "x"}}),
             "headers.Authorization: the gateway sets this header itself; choose another name".to_owned(),

@@ -12,7 +12,7 @@ use gatewright::prelude::*;
 use gatewright::service::limits::{Claim, Claimed, Dimension, Held, Limits, Refusal};
 
 use crate::rule::Rule;
-pub use crate::settings::{Part, RuleSettings, Settings, Window};
+pub use crate::settings::{RuleSettings, Settings, Window};
 
 /// Admits requests by rules.
 pub struct RequestLimits {

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::num::NonZeroU64;
 use std::time::Duration;
 
-use gatewright::InstanceId;
 use gatewright::prelude::*;
+use gatewright::{InstanceId, Label};
 
 use crate::rule::Rule;
 
@@ -23,10 +23,10 @@ pub struct Settings {
 #[gatewright::config]
 #[derive(Debug)]
 pub struct RuleSettings {
-    /// What has an allowance of its own: any of `tenant`, `project`, `user`, `key`, `model`, or a label as
-    /// `{tag: NAME}`. Several together make one allowance per combination. No allowance is ever shared
+    /// What has an allowance of its own: any of `tenant`, `project`, `user`, `key`, `model`, `route`,
+    /// `group`, `{tag: NAME}` or `{header: NAME}`. Several together make one allowance per combination. No allowance is ever shared
     /// between tenants; callers without the part in question share one.
-    pub per: Vec<Part>,
+    pub per: Vec<Label>,
     /// How many requests a window takes.
     #[serde(default)]
     pub requests: Option<NonZeroU64>,
@@ -40,25 +40,6 @@ pub struct RuleSettings {
     /// reload. Default: its parts, as in `key+model`.
     #[serde(default)]
     pub name: Option<String>,
-}
-
-/// What a rule is applied to.
-#[gatewright::config]
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[serde(rename_all = "snake_case")]
-pub enum Part {
-    /// The tenant as a whole.
-    Tenant,
-    /// The project within the tenant.
-    Project,
-    /// The person or service.
-    User,
-    /// The credential.
-    Key,
-    /// The model that is asked for, by its public name.
-    Model,
-    /// A label of the request or the caller.
-    Tag(String),
 }
 
 /// The length of a window.
@@ -79,7 +60,7 @@ pub enum Window {
 
 fn default_rules() -> Vec<RuleSettings> {
     vec![RuleSettings {
-        per: vec![Part::Key],
+        per: vec![Label::Key],
         requests: NonZeroU64::new(600),
         window: Window::Minute,
         concurrent: NonZeroU64::new(100),
@@ -98,19 +79,6 @@ impl Window {
     }
 }
 
-impl Part {
-    fn name(&self) -> &str {
-        match self {
-            Self::Tenant => "tenant",
-            Self::Project => "project",
-            Self::User => "user",
-            Self::Key => "key",
-            Self::Model => "model",
-            Self::Tag(name) => name,
-        }
-    }
-}
-
 impl Settings {
     pub(crate) fn rules(self, instance: &InstanceId) -> Result<Vec<Rule>, BuildError> {
         let mut names = BTreeSet::new();
@@ -122,7 +90,7 @@ impl Settings {
             if rule.per.is_empty() {
                 return Err(at("say what the rule is `per`, such as [key]"));
             }
-            let parts: Vec<&str> = rule.per.iter().map(Part::name).collect();
+            let parts: Vec<&str> = rule.per.iter().map(Label::name).collect();
             let name = rule.name.clone().unwrap_or_else(|| parts.join("+"));
             if !names.insert(name.clone()) {
                 return Err(at("another rule has this name; give one of them a `name` of its own"));

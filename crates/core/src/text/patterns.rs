@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::compile::{Compiled, compile};
 use super::scan::{Hit, Span};
-use super::{HoldBack, Lane, Pattern, PatternError, TextStage};
+use super::{FoundMatch, HoldBack, Lane, Pattern, PatternError, TextStage};
 
 /// A set of patterns, compiled once into one automaton; a clone shares it.
 ///
@@ -106,6 +106,40 @@ impl TextPatterns {
         HoldBack::bytes(0).with_max_bytes(self.0.reach)
     }
 
+    /// What a filter declares that looks for the matches of several sets side by side, by
+    /// [`TextWindow::edit_matches`](super::TextWindow::edit_matches).
+    #[must_use]
+    pub fn hold_back_of(sets: &[Self]) -> HoldBack {
+        HoldBack::bytes(0).with_max_bytes(sets.iter().map(Self::longest_match).sum())
+    }
+
+    /// Shows each match of several sets in a whole text, as
+    /// [`TextWindow::edit_matches`](super::TextWindow::edit_matches) does; borrows where none is replaced.
+    #[must_use]
+    pub fn edit_all<'t>(
+        sets: &[Self],
+        text: &'t str,
+        edit: impl FnMut(FoundMatch<'_>) -> Option<String>,
+    ) -> Cow<'t, str> {
+        edit_whole(Lane::content(0), sets, text, edit)
+    }
+
+    /// The same in the strings of a JSON source, whose escapes hide no match. What is put in is escaped,
+    /// and outside a string becomes a string.
+    #[must_use]
+    pub fn edit_all_json<'t>(
+        sets: &[Self],
+        source: &'t str,
+        edit: impl FnMut(FoundMatch<'_>) -> Option<String>,
+    ) -> Cow<'t, str> {
+        edit_whole(Lane::tool_arguments(0, 0), sets, source, edit)
+    }
+
+    /// The name of the pattern that matched, and what it matched.
+    pub(super) fn describe<'a>(&'a self, text: &'a str, hit: Hit) -> (&'a str, &'a str) {
+        (&self.0.rules[hit.rule].name, text.get(hit.start..hit.end).unwrap_or_default())
+    }
+
     /// Reports every decided match and returns where the undecided part begins.
     pub(super) fn scan(&self, span: Span<'_>, coarse: &mut bool, found: &mut dyn FnMut(Hit)) -> usize {
         self.0.scan(span, coarse, found)
@@ -115,6 +149,21 @@ impl TextPatterns {
     pub(super) fn render<'a>(&'a self, text: &str, hit: Hit) -> Cow<'a, str> {
         let matched = text.get(hit.start..hit.end).unwrap_or_default();
         self.0.rules[hit.rule].replacement.render(matched)
+    }
+}
+
+fn edit_whole<'t>(
+    lane: Lane,
+    sets: &[TextPatterns],
+    text: &'t str,
+    edit: impl FnMut(FoundMatch<'_>) -> Option<String>,
+) -> Cow<'t, str> {
+    let mut edited = String::new();
+    let mut stage = TextStage::new(TextPatterns::hold_back_of(sets));
+    match stage.step(lane, text, true, &mut edited, |window| window.edit_matches(sets, edit)) {
+        Ok(released) if released.edits == 0 => Cow::Borrowed(text),
+        // A lane's last piece is released whole, so it holds nothing that could be too much.
+        Ok(_) | Err(_) => Cow::Owned(edited),
     }
 }
 

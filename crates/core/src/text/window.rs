@@ -7,6 +7,17 @@ use super::lane_text::{CONTEXT_BYTES, LaneText};
 use super::scan::Span;
 use super::{Lane, TextPatterns};
 
+/// A match that is about to be released.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FoundMatch<'a> {
+    /// Which of the sets it belongs to, from 0.
+    pub set: usize,
+    /// Name of the pattern.
+    pub pattern: &'a str,
+    /// What matched.
+    pub text: &'a str,
+}
+
 /// The text of one lane that is not released yet: the held tail, then the text that just came.
 ///
 /// Edits name places in [`text`](Self::text), which does not change while the window is open. They are
@@ -104,6 +115,69 @@ impl<'a> TextWindow<'a> {
                 with.into_owned(),
             );
         }
+        count
+    }
+
+    /// Shows each match of several sets once, however the text is cut, and replaces those for which `edit`
+    /// returns a text; returns how many those were. The sets are looked for side by side, the first one's
+    /// matches are shown first, and a match of one hides none of another.
+    ///
+    /// A match is shown when it is about to be released; text that is undecided in any set is held. With
+    /// [`TextPatterns::hold_back_of`] as the declared reach, nothing is released that could still become a
+    /// match. Edits of matches that overlap become one, with the text of the first.
+    ///
+    /// ```
+    /// use gatewright::text::{Lane, Pattern, TextPatterns, TextStage};
+    ///
+    /// let secret = TextPatterns::compile([Pattern::new("secret", r"\bFalcon\b")])?;
+    /// let noted = TextPatterns::compile([Pattern::new("noted", r"\bproject Falcon\b")])?;
+    /// let sets = [secret, noted];
+    /// let mut stage = TextStage::new(TextPatterns::hold_back_of(&sets));
+    /// let (mut out, mut seen) = (String::new(), Vec::new());
+    /// for (piece, is_last) in [("the project Fal", false), ("con.", true)] {
+    ///     stage.step(Lane::content(0), piece, is_last, &mut out, |window| {
+    ///         window.edit_matches(&sets, |found| {
+    ///             seen.push(found.text.to_owned());
+    ///             (found.set == 0).then(|| "[secret]".to_owned())
+    ///         })
+    ///     })?;
+    /// }
+    /// assert_eq!(out, "the project [secret].");
+    /// assert_eq!(seen, ["Falcon", "project Falcon"]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn edit_matches(
+        &mut self,
+        sets: &[TextPatterns],
+        mut edit: impl FnMut(FoundMatch<'_>) -> Option<String>,
+    ) -> usize {
+        let (buffer, start) = self.state.parts();
+        let span = Span { text: buffer, from: start, is_last: self.is_last() };
+        let mut coarse = self.state.coarse;
+        let mut open = buffer.len();
+        let mut hits = Vec::new();
+        for (set, patterns) in sets.iter().enumerate() {
+            open = open.min(patterns.scan(span, &mut coarse, &mut |hit| hits.push((set, hit))));
+        }
+        // A match that another set's undecided place would cut through waits as a whole.
+        while let Some(start) =
+            hits.iter().filter(|(_, hit)| hit.start < open && open < hit.end).map(|(_, hit)| hit.start).min()
+        {
+            open = start;
+        }
+        let mut edits = Vec::new();
+        for (set, hit) in hits.into_iter().filter(|(_, hit)| hit.end <= open) {
+            let (pattern, text) = sets[set].describe(buffer, hit);
+            if let Some(with) = edit(FoundMatch { set, pattern, text }) {
+                edits.push((hit.start, hit.end, with));
+            }
+        }
+        let count = edits.len();
+        for (start, end, with) in edits {
+            self.state.edit(start, end, with);
+        }
+        self.state.coarse = coarse;
+        self.state.hold_from(open);
         count
     }
 

@@ -2,7 +2,7 @@
 
 use gatewright::bytes::Bytes;
 use gatewright::dialect::{Dialect, Operation, RequestDocument};
-use gatewright::{EditError, Placement, Role, TextKind, TextPart};
+use gatewright::{EditError, Placement, RequestCounts, Role, TextKind, TextPart};
 
 /// A request in memory. Its body is its texts, one a line.
 #[derive(Clone, Debug)]
@@ -106,6 +106,18 @@ impl RequestDocument for PlainRequest {
 
     fn field(&self, _pointer: &str) -> Option<String> {
         None
+    }
+
+    fn fields(&self, _pointer: &str) -> Vec<String> {
+        Vec::new()
+    }
+
+    fn remove_field(&mut self, _pointer: &str) -> Result<bool, EditError> {
+        Ok(false)
+    }
+
+    fn counts(&self) -> RequestCounts {
+        RequestCounts::default()
     }
 
     fn set_field(&mut self, pointer: &str, _json: &str) -> Result<(), EditError> {

@@ -4,7 +4,7 @@ use std::fmt;
 
 use bytes::Bytes;
 use gatewright::dialect::{Dialect, Operation};
-use gatewright::{EditError, Failure, FailureKind, Placement, Role, Side, TextKind};
+use gatewright::{EditError, Failure, FailureKind, Placement, RequestCounts, Role, Side, TextKind};
 use smallvec::SmallVec;
 
 use super::draft::Head;
@@ -39,6 +39,8 @@ pub(crate) struct Shape {
     pub(crate) texts: TextWalk,
     /// The patches that put a text in.
     pub(crate) insert: Insertion,
+    /// Counts what can be counted in a request.
+    pub(crate) counts: fn(&Value<'_>) -> RequestCounts,
 }
 
 /// A walk over the texts of a request.

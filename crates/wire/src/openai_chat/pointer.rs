@@ -3,13 +3,52 @@
 use bytes::Bytes;
 use gatewright::EditError;
 
-use crate::json::{Kind, ObjectEdit, Patches, Value};
+use crate::json::{Kind, ListEdit, ObjectEdit, Patches, Value};
 
 /// The JSON text of the field that `pointer` leads to.
 pub(super) fn get(text: &[u8], pointer: &str) -> Option<String> {
     let root = Value::of_checked(text);
     let value = tokens(pointer)?.try_fold(root, |value, token| child(&value, &token))?;
     String::from_utf8(value.raw().to_vec()).ok()
+}
+
+/// The JSON text of every field that `pointer` leads to; more than one where a key is repeated.
+pub(super) fn all(text: &[u8], pointer: &str) -> Vec<String> {
+    let Some(tokens) = tokens(pointer) else { return Vec::new() };
+    let found = tokens.fold(vec![Value::of_checked(text)], |values, token| {
+        values.iter().flat_map(|value| children(value, &token)).collect()
+    });
+    found.iter().filter_map(|value| String::from_utf8(value.raw().to_vec()).ok()).collect()
+}
+
+/// The patches that take the field out wherever it stands; none if it does not.
+pub(super) fn remove(text: &[u8], pointer: &str) -> Option<Patches> {
+    let mut tokens: Vec<String> = tokens(pointer)?.collect();
+    let last = tokens.pop()?;
+    let parents = tokens.iter().fold(vec![Value::of_checked(text)], |values, token| {
+        values.iter().flat_map(|value| children(value, token)).collect()
+    });
+    let mut patches = Patches::new();
+    for parent in parents {
+        if let Ok(edit) = ObjectEdit::new().remove(&last).patches(&parent) {
+            patches.append(&edit);
+        } else if let Ok(index) = last.parse() {
+            remove_element(&parent, index, &mut patches);
+        }
+    }
+    (!patches.is_empty()).then_some(patches)
+}
+
+fn remove_element(list: &Value<'_>, index: usize, patches: &mut Patches) {
+    let mut edit = ListEdit::default();
+    for (place, element) in list.elements().enumerate() {
+        if place == index {
+            edit.drop(element.span(), patches);
+        } else {
+            edit.keep(element.span(), patches);
+        }
+    }
+    edit.finish(patches);
 }
 
 /// The patches that give the field the value `json`, or add it to the object or array that it would be the next of.
@@ -47,6 +86,15 @@ fn find_and_set(text: &[u8], pointer: &str, json: Bytes) -> Option<Patches> {
 fn tokens(pointer: &str) -> Option<impl Iterator<Item = String>> {
     let path = pointer.strip_prefix('/')?;
     Some(path.split('/').map(|token| token.replace("~1", "/").replace("~0", "~")))
+}
+
+fn children<'a>(value: &Value<'a>, token: &str) -> Vec<Value<'a>> {
+    match value.kind() {
+        Kind::Object => {
+            value.members().filter(|member| member.key.is(token)).map(|member| member.value).collect()
+        }
+        _ => child(value, token).into_iter().collect(),
+    }
 }
 
 fn child<'a>(value: &Value<'a>, token: &str) -> Option<Value<'a>> {

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use gatewright::dialect::{Dialect, Operation, RequestDocument};
-use gatewright::{EditError, Failure, Placement, Role, TextPart};
+use gatewright::{EditError, Failure, Placement, RequestCounts, Role, TextPart};
 
 use super::draft::{Draft, Scanned};
 use super::head::{self, RequestHead, Shape};
@@ -157,6 +157,13 @@ impl RequestDocument for Request {
         pointer::get(&self.draft.current().text, pointer)
     }
 
+    fn fields(&self, pointer: &str) -> Vec<String> {
+        if self.model.is_some() && pointer == "/model" {
+            return self.field(pointer).into_iter().collect();
+        }
+        pointer::all(&self.draft.current().text, pointer)
+    }
+
     fn set_field(&mut self, pointer: &str, json: &str) -> Result<(), EditError> {
         let patches = pointer::set(&self.draft.settle().text, pointer, json)?;
         // A value that is JSON and no use here, a number as the model, say, would make the request another one.
@@ -168,6 +175,20 @@ impl RequestDocument for Request {
             self.model = None;
         }
         Ok(())
+    }
+
+    fn remove_field(&mut self, pointer: &str) -> Result<bool, EditError> {
+        let Some(patches) = pointer::remove(&self.draft.settle().text, pointer) else { return Ok(false) };
+        if !self.draft.try_edit(&patches) {
+            let reason = "the request is invalid without it".to_owned();
+            return Err(EditError::Malformed { pointer: pointer.to_owned(), reason });
+        }
+        Ok(true)
+    }
+
+    fn counts(&self) -> RequestCounts {
+        let scanned = self.draft.current();
+        (scanned.head.shape.counts)(&Value::of_checked(&scanned.text))
     }
 
     fn is_edited(&self) -> bool {
