@@ -20,6 +20,7 @@ mod pattern;
 mod patterns;
 mod scan;
 mod session;
+mod sieve;
 mod stage;
 mod window;
 

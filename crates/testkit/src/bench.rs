@@ -12,6 +12,6 @@ pub mod process;
 pub mod report;
 pub mod shot;
 pub mod streams;
-pub mod text;
 #[cfg(test)]
 mod tests;
+pub mod text;

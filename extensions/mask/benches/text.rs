@@ -8,18 +8,8 @@ use gatewright_testkit::bench::text;
 use gatewright_testkit::extension;
 use serde_json::json;
 
-const PRESETS: [&str; 10] = [
-    "api-key",
-    "private-key",
-    "jwt",
-    "url-credentials",
-    "email",
-    "iban",
-    "card",
-    "ssn",
-    "phone",
-    "ip",
-];
+const PRESETS: [&str; 10] =
+    ["api-key", "private-key", "jwt", "url-credentials", "email", "iban", "card", "ssn", "phone", "ip"];
 const REPEATS: u32 = 5;
 const WINDOW: Duration = Duration::from_millis(500);
 

@@ -5,4 +5,5 @@ mod exact;
 mod json;
 mod kit;
 mod lanes;
+mod sieve;
 mod window;

@@ -52,7 +52,8 @@ pub(super) fn is_national(text: &str) -> bool {
     let first = separators.next();
     let rest: Vec<u8> = separators.collect();
     let are_alike = rest.windows(2).all(|pair| pair.first() == pair.last());
-    let follow_the_first = matches!(first, Some(b'/' | b')')) || rest.first().is_none_or(|one| first == Some(*one));
+    let follow_the_first =
+        matches!(first, Some(b'/' | b')')) || rest.first().is_none_or(|one| first == Some(*one));
     (9..=11).contains(&digits(text).count()) && are_alike && follow_the_first
 }
 
