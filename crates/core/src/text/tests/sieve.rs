@@ -110,7 +110,7 @@ fn a_set_of_more_patterns_than_the_sieve_has_places_for_finds_them_all() {
 
 #[test]
 fn deeply_nested_patterns_compile_at_once() {
-    let nested = (0..18).fold("a#".to_owned(), |inner, i| format!("(?:[xy](?:{inner}|b{i}@)|c)-"));
+    let nested = (0..16).fold("a#".to_owned(), |inner, i| format!("(?:[xy](?:{inner}|b{i}@)|c)-"));
     let set = compile([Pattern::new("p", nested).max_bytes(64)]).expect("valid");
     assert_eq!(scanned(&set, "so c-", true).0.len(), 1);
 }
