@@ -2,6 +2,7 @@
 
 mod compile;
 mod exact;
+mod fold;
 mod json;
 mod kit;
 mod lanes;
