@@ -7,9 +7,13 @@
 
 use std::process::ExitCode;
 
+use gatewright_ext_content_policy as _;
 use gatewright_ext_enrich as _;
 use gatewright_ext_mask as _;
+use gatewright_ext_prompt_templates as _;
+use gatewright_ext_request_caps as _;
 use gatewright_ext_request_limits as _;
+use gatewright_ext_response_tag as _;
 use gatewright_ext_static_keys as _;
 use gatewright_gateway::{Build, Expected};
 use gatewright_provider_openai as _;
@@ -17,28 +21,48 @@ use gatewright_provider_openai as _;
 /// The extension packages that this binary is to contain; the start checks that they registered.
 const EXPECTED: &[Expected] = &[
     Expected {
+        package: "gatewright-ext-content-policy",
+        listed_in: "gatewright.toml:14, extensions.content-policy",
+        points: None,
+    },
+    Expected {
         package: "gatewright-ext-enrich",
-        listed_in: "gatewright.toml:14, extensions.enrich",
+        listed_in: "gatewright.toml:15, extensions.enrich",
         points: None,
     },
     Expected {
         package: "gatewright-ext-mask",
-        listed_in: "gatewright.toml:15, extensions.mask",
+        listed_in: "gatewright.toml:16, extensions.mask",
+        points: None,
+    },
+    Expected {
+        package: "gatewright-ext-prompt-templates",
+        listed_in: "gatewright.toml:18, extensions.prompt-templates",
+        points: None,
+    },
+    Expected {
+        package: "gatewright-ext-request-caps",
+        listed_in: "gatewright.toml:19, extensions.request-caps",
         points: None,
     },
     Expected {
         package: "gatewright-ext-request-limits",
-        listed_in: "gatewright.toml:17, extensions.request-limits",
+        listed_in: "gatewright.toml:20, extensions.request-limits",
+        points: None,
+    },
+    Expected {
+        package: "gatewright-ext-response-tag",
+        listed_in: "gatewright.toml:21, extensions.response-tag",
         points: None,
     },
     Expected {
         package: "gatewright-ext-static-keys",
-        listed_in: "gatewright.toml:18, extensions.static-keys",
+        listed_in: "gatewright.toml:22, extensions.static-keys",
         points: None,
     },
     Expected {
         package: "gatewright-provider-openai",
-        listed_in: "gatewright.toml:16, extensions.openai",
+        listed_in: "gatewright.toml:17, extensions.openai",
         points: None,
     },
 ];

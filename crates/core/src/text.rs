@@ -12,6 +12,7 @@
 //! [`TextStage`]; a test drives [`TextSession`].
 
 mod compile;
+mod fold;
 mod hold;
 mod json;
 mod lane;
@@ -20,6 +21,7 @@ mod pattern;
 mod patterns;
 mod scan;
 mod session;
+mod sieve;
 mod stage;
 mod window;
 
@@ -27,11 +29,12 @@ mod window;
 #[expect(clippy::string_slice, reason = "tests cut texts at places that they know")]
 mod tests;
 
+pub use fold::as_read;
 pub use hold::{HoldBack, Overflow};
 pub use lane::{Lane, LaneKind, LaneMask};
 pub use lane_text::{Released, TextError, TextStats};
 pub use pattern::{Pattern, PatternError, Replacement, escape};
-pub use patterns::{PatternMatch, TextPatterns};
+pub use patterns::{MatchEdit, PatternMatch, TextPatterns};
 pub use session::TextSession;
 pub use stage::TextStage;
 pub use window::{FoundMatch, TextWindow};

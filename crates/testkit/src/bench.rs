@@ -2,7 +2,7 @@
 //!
 //! [`floor`] is the yardstick: the least that a proxy can do. [`load`] and [`streams`] are the other end of the line,
 //! [`measure`] asks the kernel what a process used, [`process`] starts the processes on their cores, and [`report`]
-//! runs every row for the floor and for the gateway and prints the table.
+//! runs every row for the floor and for the gateway and prints the table. [`text`] measures a text filter alone.
 //! The far end of the line is [`crate::provider`] with pre-rendered answers.
 
 pub mod floor;
@@ -14,3 +14,4 @@ pub mod shot;
 pub mod streams;
 #[cfg(test)]
 mod tests;
+pub mod text;

@@ -13,6 +13,7 @@ use regex_syntax::ParserBuilder;
 use regex_syntax::hir::{Hir, HirKind, Look, Repetition};
 
 use super::pattern::{Pattern, PatternError, Replacement};
+use super::sieve::Sieve;
 
 /// The most patterns that one set may have.
 const PATTERNS_MAX: usize = 256;
@@ -40,8 +41,10 @@ pub(super) struct Compiled {
     pub(super) rules: Vec<Rule>,
     /// The longest match of any pattern, in bytes.
     pub(super) reach: usize,
-    /// Where a match can start.
+    /// Where a match can start, by one byte and the one before it.
     pub(super) first: FirstBytes,
+    /// Where a match can start, by what must stand in it; none where that says too little.
+    pub(super) sieve: Option<Sieve>,
 }
 
 /// What is left of a pattern once it is compiled.
@@ -77,6 +80,7 @@ pub(super) fn compile(patterns: impl IntoIterator<Item = Pattern>) -> Result<Com
     let template = anchored.clone();
     Ok(Compiled {
         search: search(&hirs)?,
+        sieve: Sieve::new(&hirs),
         caches: Pool::new(Box::new(move || template.create_cache())),
         anchored,
         reach: rules.iter().map(|rule| rule.limit).max().unwrap_or(0),
@@ -190,6 +194,13 @@ impl FirstBytes {
                 [&b""[..], b" ", b"\n", b"\r"].iter().any(|before| starts(before, byte));
         }
         first
+    }
+
+    /// Whether a match can start at this place.
+    pub(super) fn allows(&self, text: &[u8], at: usize) -> bool {
+        let word = at.checked_sub(1).and_then(|i| text.get(i)).is_some_and(|b| is_word(*b));
+        let first = if word { &self.after_word } else { &self.after_other };
+        text.get(at).is_some_and(|byte| first[usize::from(*byte)])
     }
 
     /// The first place at or after `at` where a match can start.

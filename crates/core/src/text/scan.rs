@@ -2,9 +2,10 @@
 //!
 //! A place is decided once the automaton that starts there is dead before the text's end, or says the
 //! same whatever follows. Everything up to the first open place can be released.
-//! Two ways give the same answer: `search` runs over text that has a longest match and one byte to the
-//! right of it, and `settle` asks place by place near the end. A stream whose text makes the second too
-//! dear goes on with the first alone, and then holds one longest match.
+//! Three ways give the same answer. `sift` asks the places that the sieve marks, which are few, in text
+//! that goes on for as long as the sieve sees; `settle` asks place by place near the end; `search` runs one
+//! automaton over text that has a longest match and one byte to the right of it. Text that makes asking too
+//! dear goes on with the search alone; a stream then holds one longest match.
 
 use regex_automata::hybrid::LazyStateID;
 use regex_automata::hybrid::dfa::{Cache, DFA};
@@ -14,10 +15,13 @@ use regex_automata::{Anchored, Input, PatternID};
 use smallvec::SmallVec;
 
 use super::compile::{Compiled, MakeCache};
+use super::sieve::{Pass, Sieve};
 
-/// The most automaton steps of one push before the stream goes on with the cheap rule.
+/// The most automaton steps of one push before the text goes on with the search alone.
 const STEPS_MAX: usize = 64 * 1024;
-/// From this many surely decided bytes on, a search is cheaper than asking place by place.
+/// How many steps more there may be for each byte of a text that is sifted.
+const STEPS_PER_BYTE_MAX: usize = 16;
+/// From this many bytes on, a sieve or a search is cheaper than asking place by place.
 const SEARCH_BYTES_MIN: usize = 64;
 /// How many forms of one match are shown to its validator.
 const CANDIDATES_MAX: usize = 64;
@@ -51,30 +55,54 @@ enum Verdict {
     Open,
 }
 
+/// What a sifted text left.
+enum Sifted {
+    /// This place depends on what follows.
+    Open(usize),
+    /// Everything before this place is decided.
+    Until(usize),
+}
+
 /// The step budget is used up.
 struct Spent;
 
 impl Compiled {
     /// Reports every decided match and returns where the undecided part begins.
     ///
-    /// `coarse` says that this stream goes on with the cheap rule; it is set when the budget is used up.
+    /// `coarse` says that this text goes on with the search alone; it is set when the budget is used up.
     pub(super) fn scan(&self, span: Span<'_>, coarse: &mut bool, found: &mut dyn FnMut(Hit)) -> usize {
-        let len = span.text.len();
-        let sure = if span.is_last { len } else { len.saturating_sub(self.reach) };
-        let mut at = span.from;
-        if *coarse || span.is_last || sure.saturating_sub(at) >= SEARCH_BYTES_MIN {
-            at = self.search(Span { from: at, ..span }, sure, found);
-        }
-        if *coarse || span.is_last {
-            return at;
-        }
-        match self.settle(Span { from: at, ..span }, found) {
+        match self.ask(span, *coarse, found) {
             Ok(open) => open,
-            Err(spent_at) => {
+            Err(at) => {
                 *coarse = true;
-                self.search(Span { from: spent_at, ..span }, sure, found)
+                self.search(Span { from: at, ..span }, self.sure(span), found)
             }
         }
+    }
+
+    /// The place up to which a search can see enough.
+    fn sure(&self, span: Span<'_>) -> usize {
+        if span.is_last { span.text.len() } else { span.text.len().saturating_sub(self.reach) }
+    }
+
+    /// As [`scan`](Self::scan); an error is the place from which on only the search may go.
+    fn ask(&self, span: Span<'_>, coarse: bool, found: &mut dyn FnMut(Hit)) -> Result<usize, usize> {
+        if coarse {
+            return Err(span.from);
+        }
+        let mut at = span.from;
+        let unseen = if span.is_last { 0 } else { self.sieve.as_ref().map_or(self.reach, Sieve::span) };
+        let clear = span.text.len().saturating_sub(unseen);
+        let is_long = clear.saturating_sub(at) >= SEARCH_BYTES_MIN;
+        match &self.sieve {
+            Some(sieve) if is_long => match self.sift(sieve, span, clear, found)? {
+                Sifted::Open(place) => return Ok(place),
+                Sifted::Until(place) => at = place,
+            },
+            None if is_long || span.is_last => at = self.search(span, clear, found),
+            Some(_) | None => {}
+        }
+        self.settle(Span { from: at, ..span }, found)
     }
 
     /// The next match at or after `from` in a text to which nothing is added.
@@ -125,6 +153,36 @@ impl Compiled {
         None
     }
 
+    /// Asks the places before `clear` that the sieve marks. An error is where the budget ended.
+    fn sift(
+        &self,
+        sieve: &Sieve,
+        span: Span<'_>,
+        clear: usize,
+        found: &mut dyn FnMut(Hit),
+    ) -> Result<Sifted, usize> {
+        let text = span.text.as_bytes();
+        let steps = STEPS_MAX.saturating_add(text.len().saturating_mul(STEPS_PER_BYTE_MAX));
+        let mut work = Work::new(self, steps);
+        let mut pass = Pass::new(sieve, span.from);
+        let mut at = span.from;
+        while let Some(place) = pass.next(text, at, clear) {
+            at = place + 1;
+            if !self.first.allows(text, place) {
+                continue;
+            }
+            match work.decide(span, place).map_err(|Spent| place)? {
+                Verdict::No => {}
+                Verdict::Match(hit) => {
+                    found(hit);
+                    at = hit.end;
+                }
+                Verdict::Open => return Ok(Sifted::Open(place)),
+            }
+        }
+        Ok(Sifted::Until(at.max(clear)))
+    }
+
     /// Asks place by place; returns the first open one, or as an error where the budget ended.
     fn settle(&self, span: Span<'_>, found: &mut dyn FnMut(Hit)) -> Result<usize, usize> {
         let text = span.text.as_bytes();
@@ -168,9 +226,16 @@ impl<'c> Work<'c> {
         Ok(match best {
             _ if !decided => Verdict::Open,
             None => Verdict::No,
-            Some(hit) if self.set.rules[hit.rule].takes(hit.end - hit.start) => Verdict::Match(hit),
+            Some(hit) if self.stands(span, hit) => Verdict::Match(hit),
             Some(hit) => return self.decide_each(span, place, hit.rule),
         })
+    }
+
+    /// Whether the preferred match of all is taken as it is. It is the preferred match of its own rule too.
+    fn stands(&self, span: Span<'_>, hit: Hit) -> bool {
+        let rule = &self.set.rules[hit.rule];
+        let is_valid = |accept: fn(&str) -> bool| span.text.get(hit.start..hit.end).is_some_and(accept);
+        hit.end - hit.start <= rule.limit && rule.validate.is_none_or(is_valid)
     }
 
     /// The same where the preferred match, of rule `first`, does not stand as it is: asks each rule from

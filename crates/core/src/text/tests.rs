@@ -2,8 +2,10 @@
 
 mod compile;
 mod exact;
+mod fold;
 mod json;
 mod kit;
 mod lanes;
 mod sets;
+mod sieve;
 mod window;

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use super::lane_text::{CONTEXT_BYTES, LaneText};
 use super::scan::Span;
-use super::{Lane, TextPatterns};
+use super::{Lane, MatchEdit, PatternMatch, TextPatterns};
 
 /// A match that is about to be released.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -185,12 +185,40 @@ impl<'a> TextWindow<'a> {
     /// how many matches that were. With [`TextPatterns::hold_back`] as the declared reach, nothing is
     /// released that could still change, and nothing held that cannot.
     pub fn mask(&mut self, patterns: &TextPatterns) -> usize {
+        self.mask_by(patterns, &mut |_, _| MatchEdit::Mask)
+    }
+
+    /// The same, where `decide` says what becomes of each match, which it gets with its text. It is asked
+    /// for each in order; the range of a match counts in [`text`](Self::text).
+    ///
+    /// ```
+    /// use gatewright::text::{Lane, MatchEdit, Pattern, TextPatterns, TextSession};
+    ///
+    /// let marks = TextPatterns::compile([Pattern::new("mark", r"\{[a-z]{1,8}\}")])?;
+    /// let mut session = TextSession::new().with_stage(marks.hold_back(), move |window| {
+    ///     window.mask_by(&marks, &mut |_, mark| match mark {
+    ///         "{name}" => MatchEdit::With("Ann".into()),
+    ///         _ => MatchEdit::Keep,
+    ///     });
+    /// });
+    /// let mut out = session.push(Lane::content(0), "Dear {na", false)?;
+    /// out += &session.push(Lane::content(0), "me}, {x}", true)?;
+    /// assert_eq!(out, "Dear Ann, {x}");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn mask_by(
+        &mut self,
+        patterns: &TextPatterns,
+        decide: &mut dyn FnMut(&PatternMatch<'_>, &str) -> MatchEdit,
+    ) -> usize {
         let (buffer, start) = self.state.parts();
         let span = Span { text: buffer, from: start, is_last: self.is_last() };
         let mut coarse = self.state.coarse;
         let mut edits = Vec::new();
         let open = patterns.scan(span, &mut coarse, &mut |hit| {
-            edits.push((hit.start, hit.end, patterns.render(buffer, hit).into_owned()));
+            if let Some(with) = patterns.decided((buffer, start), hit, decide) {
+                edits.push((hit.start, hit.end, with.into_owned()));
+            }
         });
         let count = edits.len();
         for (start, end, with) in edits {

@@ -5,7 +5,7 @@
 
 mod bed;
 mod row;
-mod table;
+pub(super) mod table;
 
 use std::fs;
 use std::io::Write;

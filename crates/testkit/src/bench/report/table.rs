@@ -191,7 +191,8 @@ fn median(sorted: &[f64]) -> Option<f64> {
     sorted.get(sorted.len() / 2).copied()
 }
 
-fn spread(sorted: &[f64], unit: &str) -> String {
+/// Median, lowest and highest of sorted values.
+pub(in crate::bench) fn spread(sorted: &[f64], unit: &str) -> String {
     let (Some(lowest), Some(middle), Some(highest)) = (sorted.first(), median(sorted), sorted.last()) else {
         return String::new();
     };
