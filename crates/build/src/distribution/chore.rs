@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use anyhow::Result;
 
-use super::{BuildOptions, Distribution, Profile, compile};
+use super::{BuildOptions, Distribution, Profile, prepare};
 use crate::console::{human, say};
 
 /// Options of `build`.
@@ -44,7 +44,9 @@ impl Build {
         let dist = Distribution::find()?;
         let start = Instant::now();
         if self.generate_only {
-            let folder = compile::generate(&dist, &self.options(&dist))?;
+            let options = self.options(&dist);
+            let folder = options.out.clone().unwrap_or_else(|| dist.folder());
+            prepare::prepare_in(&dist, &options, &folder)?;
             say(format_args!("{} is written", folder.display()));
             return Ok(());
         }

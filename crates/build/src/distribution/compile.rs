@@ -1,22 +1,17 @@
-//! From the manifest to the binary: generate, resolve, compile, verify.
-//!
-//! `prepare` writes the crate and asks cargo for the graph; everything that only looks stops there.
+//! From the generated crate to the binary: compile, let the binary check itself, and put together what ships.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
-use super::cargo::Cargo;
-use super::generate::{self, Crate};
 use super::graph::Graph;
 use super::manifest::Shipping;
-use super::part::{self, Part};
+use super::prepare::{Prepared, prepare};
 use super::remap::Map;
 use super::stage::Stage;
-use super::{Distribution, explain, info, leak, lock, policy, ship, stage, unwind, vendor, verify};
+use super::{Distribution, info, leak, policy, ship, stage, verify};
 use crate::command;
 use crate::console::say;
 
@@ -71,19 +66,6 @@ pub(crate) struct Built {
     /// In the folder of what ships, where there is one.
     pub(crate) binary: PathBuf,
 }
-
-/// A generated crate and what cargo makes of it.
-#[derive(Debug)]
-pub(crate) struct Prepared {
-    pub(crate) cargo: Cargo,
-    pub(crate) parts: Vec<Part>,
-    pub(crate) graph: Graph,
-    /// The sources beside the public registry from which an extension takes the core.
-    pub(crate) others: Vec<String>,
-}
-
-/// How often the crate is resolved again because an extension takes the core from yet another source.
-const SOURCES_MAX: usize = 8;
 
 pub(super) fn build(dist: &Distribution, options: &BuildOptions) -> Result<Built> {
     let prepared = prepare(dist, options)?;
@@ -142,70 +124,6 @@ fn compile_stage(
     Ok((binary, stage.folder.join("Cargo.lock")))
 }
 
-/// Writes the crate and returns its folder.
-pub(super) fn generate(dist: &Distribution, options: &BuildOptions) -> Result<PathBuf> {
-    prepare(dist, options)?;
-    Ok(dist.folder())
-}
-
-/// Writes the crate in its folder and resolves it.
-pub(crate) fn prepare(dist: &Distribution, options: &BuildOptions) -> Result<Prepared> {
-    unwind::check(&dist.root)?;
-    let locked = options.locked || command::in_ci();
-    let vendored = options.vendored.then(|| vendor::settings(&dist.root)).transpose()?;
-    let cargo = Cargo::find(dist)?.locked(locked).vendored(vendored);
-    let parts = part::parts(dist, &cargo)?;
-    let folder = dist.folder();
-    let target = options.target.as_deref().unwrap_or(&cargo.host);
-    let (graph, others) = if dist.is_clone() {
-        let graph = Graph::read(cargo.metadata(&folder, target)).context("the workspace does not resolve")?;
-        (graph, Vec::new())
-    } else {
-        resolve(dist, &cargo, &parts, target)?
-    };
-    let libraries = generate::libraries(&graph, &parts)?;
-    let main = generate::main_text(&dist.manifest, &parts, &libraries);
-    generate::write(&folder.join("src").join("main.rs"), &main)?;
-    Ok(Prepared { cargo, parts, graph, others })
-}
-
-/// Writes `Cargo.toml` and lets cargo resolve it, with the committed lock.
-fn resolve(dist: &Distribution, cargo: &Cargo, parts: &[Part], target: &str) -> Result<(Graph, Vec<String>)> {
-    let folder = dist.folder();
-    let way = |path: &Path| generate::relative(&folder, path);
-    let place = Crate { dist, way: &way, inner: &[] };
-    if !folder.join("src/main.rs").exists() {
-        // Cargo wants a target before it says how the libraries are called that the real one names.
-        generate::write(&folder.join("src").join("main.rs"), "fn main() {}\n")?;
-    }
-    if let Some(toolchain) = &dist.manifest.toolchain {
-        let text = format!("[toolchain]\nchannel = {}\n", generate::quoted(&toolchain.value));
-        generate::write(&folder.join("rust-toolchain.toml"), &text)?;
-    }
-    lock::restore(dist, &folder, cargo)?;
-    let mut others = Vec::new();
-    for _ in 0..SOURCES_MAX {
-        generate::write(&folder.join("Cargo.toml"), &place.manifest_text(parts, &others))?;
-        let cause = match Graph::read(cargo.metadata(&folder, target)) {
-            Ok(graph) => {
-                lock::keep(dist, &folder)?;
-                return Ok((graph, others));
-            }
-            Err(cause) => format!("{cause:#}"),
-        };
-        let more: Vec<String> = generate::second_sources(&cause, dist)
-            .into_iter()
-            .filter(|source| !others.contains(source))
-            .collect();
-        if more.is_empty() {
-            bail!("{}", explain::resolver(&cause, dist, parts));
-        }
-        others.extend(more);
-        others.sort();
-    }
-    bail!("the extensions take the core from more than {SOURCES_MAX} sources; name it by version alone")
-}
-
 fn compile(
     dist: &Distribution,
     prepared: &Prepared,
@@ -238,12 +156,4 @@ pub(super) fn run(command: &mut Command, name: &str) -> Result<PathBuf> {
         Some(PathBuf::from(message.get("executable")?.as_str()?))
     });
     executables.last().context("cargo names no binary")
-}
-
-/// The text of a file, or none where it is not there.
-pub(super) fn text_of(path: &Path) -> Result<Option<String>> {
-    if !path.exists() {
-        return Ok(None);
-    }
-    Ok(Some(fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?))
 }

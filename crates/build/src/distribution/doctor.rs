@@ -12,7 +12,8 @@ use anyhow::{Result, bail};
 
 use super::Distribution;
 use super::cargo::Cargo;
-use super::compile::{self, BuildOptions, Prepared};
+use super::compile::BuildOptions;
+use super::prepare::{self, Prepared};
 use crate::console::say;
 
 /// How bad a finding is.
@@ -81,5 +82,5 @@ pub(crate) fn run() -> Result<()> {
 /// The graph, without what the checks above have already told.
 fn resolved(dist: &Distribution) -> Result<Prepared> {
     Cargo::find(dist)?;
-    compile::prepare(dist, &BuildOptions::default())
+    prepare::prepare(dist, &BuildOptions::default())
 }

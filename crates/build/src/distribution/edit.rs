@@ -7,9 +7,10 @@ use std::fs;
 use anyhow::{Context, Result, bail};
 use toml_edit::{Array, DocumentMut, InlineTable, Item, Table, TableLike, Value};
 
-use super::compile::{self, BuildOptions, text_of};
+use super::compile::BuildOptions;
 use super::lock::{self, Locked};
 use super::manifest::{self, Manifest, Source};
+use super::prepare::{self, text_of};
 use super::vendor;
 use super::{Distribution, generate};
 use crate::command;
@@ -194,7 +195,7 @@ fn change(dist: &Distribution, edit: impl FnOnce(&mut DocumentMut) -> Result<()>
     let changed = Distribution { root: dist.root.clone(), manifest: Manifest::parse(&after)? };
     let lock_before = text_of(&dist.lock())?;
     generate::write(&path, &after)?;
-    if let Err(cause) = compile::prepare(&changed, &BuildOptions::default()) {
+    if let Err(cause) = prepare::prepare(&changed, &BuildOptions::default()) {
         generate::write(&path, &before)?;
         if let Some(lock) = &lock_before {
             generate::write(&dist.lock(), lock)?;
@@ -206,7 +207,7 @@ fn change(dist: &Distribution, edit: impl FnOnce(&mut DocumentMut) -> Result<()>
 
 /// Moves everything in the lock, or one package, to the newest versions that the manifests allow.
 fn refresh(dist: &Distribution, package: Option<&str>) -> Result<()> {
-    let prepared = compile::prepare(dist, &BuildOptions::default())?;
+    let prepared = prepare::prepare(dist, &BuildOptions::default())?;
     let before = text_of(&dist.lock())?;
     let mut update = prepared.cargo.relaxed().command("update", &dist.folder());
     update.arg("--quiet");

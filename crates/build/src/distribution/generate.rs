@@ -12,7 +12,7 @@ use std::path::{Component, Path, PathBuf};
 use anyhow::{Context, Result};
 
 pub(super) use main_text::{libraries, main_text};
-pub(super) use manifest_text::{Crate, second_sources};
+pub(super) use manifest_text::{Crate, declared_sources, second_sources};
 
 /// Opens every generated file.
 pub(super) const NOTE: &str =

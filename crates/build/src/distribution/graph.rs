@@ -35,8 +35,6 @@ pub(crate) struct Package {
     pub(crate) has_library: bool,
     pub(crate) has_build_script: bool,
     pub(crate) is_proc_macro: bool,
-    /// `package.metadata` of its manifest.
-    pub(crate) metadata: Value,
     pub(crate) features: Vec<String>,
     pub(crate) uses: Vec<Edge>,
 }
@@ -151,7 +149,6 @@ impl Package {
             has_library: has_kind(&["lib", "rlib"]),
             has_build_script: has_kind(&["custom-build"]),
             is_proc_macro: has_kind(&["proc-macro"]),
-            metadata: value.get("metadata").cloned().unwrap_or_default(),
             features: features.collect(),
             uses: list(node, "deps").iter().filter_map(Edge::read).collect(),
         })

@@ -11,10 +11,11 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::Distribution;
-use super::compile::{BuildOptions, Prepared};
+use super::compile::BuildOptions;
 use super::graph::Package;
 use super::lock::Checksums;
 use super::manifest::{self, Source};
+use super::prepare::Prepared;
 
 /// The variable that hands it to the compiler.
 pub(super) const VARIABLE: &str = "GATEWRIGHT_BUILD_INFO";

@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 
-use super::compile::{self, BuildOptions, Prepared};
+use super::compile::BuildOptions;
 use super::lock::Checksums;
 use super::part::Part;
+use super::prepare::{self, Prepared};
 use super::verify::{self, Registered};
 use super::{Distribution, info};
 use crate::console::{print, say, table};
@@ -40,7 +41,7 @@ impl List {
     /// Manifest and binary differ, or the manifest does not fit together.
     pub(crate) fn run(self) -> Result<()> {
         let dist = Distribution::find()?;
-        let prepared = compile::prepare(&dist, &BuildOptions::default())?;
+        let prepared = prepare::prepare(&dist, &BuildOptions::default())?;
         let binary = self.binary.clone().or_else(|| newest(&dist));
         let registered = binary.as_deref().map(verify::registered).transpose()?;
         let rows = rows(&dist, &prepared, registered.as_deref().unwrap_or_default())?;

@@ -1,15 +1,19 @@
 //! `gatewright.lock`: the committed copy of the generated crate's `Cargo.lock`, and what differs between two of them.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 
-use super::Distribution;
 use super::cargo::Cargo;
-use super::compile::text_of;
 use super::generate::write;
+use super::manifest::Source;
+use super::prepare::text_of;
+use super::{Distribution, part};
 use crate::console::say;
+
+/// The name under which the lock of a core that had to be fetched is kept.
+pub(super) const SEED: &str = "core.lock";
 
 /// Puts the committed lock beside the generated `Cargo.toml`.
 ///
@@ -22,7 +26,19 @@ pub(super) fn restore(dist: &Distribution, folder: &Path, cargo: &Cargo) -> Resu
             "gatewright.lock is missing, and this build may not make it (`--locked`, or CI is set): run `cargo \
              xtask build` on a developer's machine and commit the file"
         ),
-        None => Ok(()),
+        None => match text_of(&seed(dist))? {
+            Some(lock) => write(&folder.join("Cargo.lock"), &lock).map(drop),
+            None => Ok(()),
+        },
+    }
+}
+
+/// The core's own lock: the versions that it was tested with are a good start for a distribution that has none.
+fn seed(dist: &Distribution) -> PathBuf {
+    match &dist.manifest.core.source.value {
+        Source::Path(path) => dist.resolve(path).join("Cargo.lock"),
+        Source::Git { rev, .. } => part::fetched_core(dist, rev).join(SEED),
+        Source::Registry { .. } => PathBuf::new(),
     }
 }
 

@@ -5,15 +5,18 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 
-use super::Distribution;
 use super::cargo::Cargo;
 use super::generate::{self, Crate};
 use super::graph::Graph;
 use super::manifest::{self, Entry, Manifest, Source};
+use super::{Distribution, lock};
+
+/// The file that keeps the names of what comes with a core that had to be fetched.
+pub(super) const BUNDLED: &str = "bundled.txt";
 
 /// One package that the binary links for what it registers.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -157,14 +160,17 @@ fn bundled(dist: &Distribution, cargo: &Cargo) -> Result<Vec<(String, Source)>> 
         let names = fetched(dist, cargo)?;
         return Ok(names.into_iter().map(|name| (name, core.value.clone())).collect());
     };
-    let folder = dist.resolve(path);
-    let own = Manifest::load(&folder)
+    let own = listed_by_core(&dist.resolve(path))
         .with_context(|| format!("{}: no Gatewright there", manifest::place(core.line, "core.path")))?;
+    Ok(own.into_iter().map(|(name, inner)| (name, Source::Path(joined(path, &inner)))).collect())
+}
+
+/// Name and folder of each extension that the core's own manifest lists.
+fn listed_by_core(root: &Path) -> Result<Vec<(String, String)>> {
     let mut found = Vec::new();
-    for entry in &own.extensions {
+    for entry in &Manifest::load(root)?.extensions {
         if let Source::Path(inner) = &entry.source {
-            let name = package_name(&folder.join(inner))?;
-            found.push((name, Source::Path(joined(path, inner))));
+            found.push((package_name(&root.join(inner))?, inner.clone()));
         }
     }
     Ok(found)
@@ -178,28 +184,52 @@ fn joined(outer: &str, inner: &str) -> String {
     }
 }
 
-/// The names that the core's gateway gives in its manifest, for a core that cargo has to fetch.
+/// The names that a core's own manifest lists, for a core that cargo has to fetch.
 fn fetched(dist: &Distribution, cargo: &Cargo) -> Result<Vec<String>> {
-    let core = &dist.manifest.core.source.value;
-    let mark = match core {
-        Source::Git { rev, .. } => rev.clone(),
-        Source::Registry { version, .. } => version.trim_start_matches('=').to_owned(),
-        Source::Path(_) => return Ok(Vec::new()),
+    let core = &dist.manifest.core.source;
+    let Source::Git { rev, .. } = &core.value else {
+        bail!(
+            "{}: a core from a registry comes without the list of its extensions; set `default-extensions = false` and \
+             list those that you want",
+            manifest::place(dist.manifest.core.default_extensions.line, "core.default-extensions")
+        );
     };
-    let probe = dist.root.join("target").join("gatewright").join("core").join(mark);
-    let list = probe.join("bundled.txt");
-    if let Ok(text) = fs::read_to_string(&list) {
-        return Ok(text.lines().map(str::to_owned).collect());
+    let probe = fetched_core(dist, rev);
+    let kept = probe.join(BUNDLED);
+    let vendored = cargo.vendor().map(|vendor| vendor.join(BUNDLED));
+    for list in [Some(&kept), vendored.as_ref()].into_iter().flatten() {
+        if let Ok(text) = fs::read_to_string(list) {
+            return Ok(text.lines().map(str::to_owned).collect());
+        }
     }
     let graph = probe_graph(dist, cargo, &probe)?;
     let gateway = graph.named("gatewright-gateway").context("the core has no package gatewright-gateway")?;
-    let names = gateway.metadata.get("gatewright").and_then(|own| own.get("bundled"));
-    let names = names.and_then(serde_json::Value::as_array).context(
-        "the core does not say which extensions come with it; set `core.default-extensions = false` and list them",
-    )?;
-    let names: Vec<String> = names.iter().filter_map(|name| Some(name.as_str()?.to_owned())).collect();
-    fs::write(&list, names.join("\n")).with_context(|| format!("cannot write {}", list.display()))?;
+    // In a checkout the whole repository is there: the gateway lies two folders below its root.
+    let root = gateway.folder().ancestors().nth(2).unwrap_or(gateway.folder());
+    let names: Vec<String> = listed_by_core(root)
+        .with_context(|| format!("{}: no Gatewright there", manifest::place(core.line, "core.git")))?
+        .into_iter()
+        .map(|(name, _)| name)
+        .collect();
+    if let Ok(lock) = fs::read_to_string(root.join("Cargo.lock")) {
+        generate::write(&probe.join(lock::SEED), &lock)?;
+    }
+    generate::write(&kept, &names.join("\n"))?;
     Ok(names)
+}
+
+/// Where what is known of a core from git is kept.
+pub(super) fn fetched_core(dist: &Distribution, rev: &str) -> PathBuf {
+    dist.root.join("target").join("gatewright").join("core").join(rev)
+}
+
+/// The names of what comes with the core, one a line.
+///
+/// # Errors
+/// The core cannot be read or fetched.
+pub(super) fn bundled_names(dist: &Distribution, cargo: &Cargo) -> Result<String> {
+    let names: Vec<String> = bundled(dist, cargo)?.into_iter().map(|(name, _)| name).collect();
+    Ok(names.join("\n"))
 }
 
 /// Resolves a crate that needs the gateway alone, so that cargo fetches the core.

@@ -6,10 +6,10 @@
 use serde_json::{Map, Value, json};
 
 use super::Distribution;
-use super::compile::Prepared;
 use super::graph::{Graph, Package};
 use super::info::{folder_digest, sha256};
 use super::lock::Checksums;
+use super::prepare::Prepared;
 
 use anyhow::Result;
 

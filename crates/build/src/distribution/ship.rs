@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
-use super::compile::Prepared;
 use super::generate::write;
 use super::info::sha256;
 use super::lock::Checksums;
+use super::prepare::Prepared;
 use super::{Distribution, sbom};
 use crate::console::say;
 

@@ -13,10 +13,10 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
-use super::compile::{Prepared, text_of};
 use super::generate::{self, Crate, lexical};
 use super::graph::{Graph, Package};
 use super::manifest::Source;
+use super::prepare::{Prepared, text_of};
 use super::{Distribution, info};
 
 /// The folders of the stage that hold copies.

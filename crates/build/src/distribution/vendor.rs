@@ -4,8 +4,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
 
-use super::compile::{self, BuildOptions};
-use super::{Distribution, generate};
+use super::compile::BuildOptions;
+use super::prepare;
+use super::{Distribution, generate, part};
 use crate::command;
 use crate::console::say;
 
@@ -29,7 +30,7 @@ pub(super) fn settings(root: &Path) -> Result<PathBuf> {
 /// # Errors
 /// The distribution does not resolve, or cargo cannot fetch or write something.
 pub(super) fn fill(dist: &Distribution) -> Result<()> {
-    let prepared = compile::prepare(dist, &BuildOptions::default())?;
+    let prepared = prepare::prepare(dist, &BuildOptions::default())?;
     let mut vendor = prepared.cargo.command("vendor", &dist.folder());
     // With the version in its name a crate has the same path as in cargo's own folder.
     vendor.args(["--versioned-dirs", "--quiet"]).arg(dist.root.join(FOLDER));
@@ -40,6 +41,10 @@ pub(super) fn fill(dist: &Distribution) -> Result<()> {
     });
     let text: Vec<String> = lines.collect();
     generate::write(&dist.root.join(FOLDER).join("config.toml"), &format!("{}\n", text.join("\n")))?;
+    if dist.manifest.core.default_extensions.value {
+        let names = part::bundled_names(dist, &prepared.cargo)?;
+        generate::write(&dist.root.join(FOLDER).join(part::BUNDLED), &names)?;
+    }
     say(format_args!(
         "{FOLDER} holds every source of the lock; `cargo xtask build --vendored` builds from it"
     ));

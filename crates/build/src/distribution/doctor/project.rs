@@ -8,8 +8,8 @@ use super::Finding;
 use crate::command;
 use crate::distribution::Distribution;
 use crate::distribution::cargo::Cargo;
-use crate::distribution::compile::Prepared;
 use crate::distribution::graph::{Graph, Package};
+use crate::distribution::prepare::Prepared;
 
 /// How many names a finding lists.
 const NAMES_MAX: usize = 12;

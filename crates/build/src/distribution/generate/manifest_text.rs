@@ -1,6 +1,7 @@
 //! `Cargo.toml` of the generated crate: what it depends on, from one core for all.
 
 use std::collections::BTreeMap;
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::{NOTE, quoted};
@@ -151,19 +152,39 @@ fn own_profiles(parts: &[Part]) -> String {
         .collect()
 }
 
+/// The git repositories from which extensions in folders say that they take the core: known before cargo is asked.
+pub(crate) fn declared_sources(dist: &Distribution, parts: &[Part]) -> Vec<String> {
+    let mut found = Vec::new();
+    for part in parts {
+        let Source::Path(path) = &part.source else { continue };
+        let text = fs::read_to_string(dist.resolve(path).join("Cargo.toml")).unwrap_or_default();
+        let table: toml::Table = text.parse().unwrap_or_default();
+        let Some(uses) = table.get("dependencies").and_then(toml::Value::as_table) else { continue };
+        let urls = SDK.iter().filter_map(|name| uses.get(*name)?.get("git")?.as_str());
+        found.extend(urls.filter(|url| Some(*url) != own_url(dist)).map(str::to_owned));
+    }
+    found.sort();
+    found.dedup();
+    found
+}
+
+/// The repository of the core, where it comes from one.
+fn own_url(dist: &Distribution) -> Option<&str> {
+    match &dist.manifest.core.source.value {
+        Source::Git { url, .. } => Some(url.as_str()),
+        Source::Path(_) | Source::Registry { .. } => None,
+    }
+}
+
 /// The sources, other than the public registry and the distribution's own, that a message of the resolver names for
 /// a second copy of the core.
 pub(crate) fn second_sources(said: &str, dist: &Distribution) -> Vec<String> {
-    let own = match &dist.manifest.core.source.value {
-        Source::Git { url, .. } => Some(url.as_str()),
-        Source::Path(_) | Source::Registry { .. } => None,
-    };
     let mut found: Vec<String> = Vec::new();
     for line in said.lines().filter(|line| SDK.iter().any(|package| line.contains(package))) {
         let Some((_, rest)) = line.split_once(" (") else { continue };
         let source = rest.split(')').next().unwrap_or_default();
         let url = source.split(['?', '#']).next().unwrap_or_default();
-        let is_new = Some(url) != own && !found.iter().any(|known| known == url);
+        let is_new = Some(url) != own_url(dist) && !found.iter().any(|known| known == url);
         if source.contains("://") && is_new {
             found.push(url.to_owned());
         }
