@@ -109,7 +109,8 @@ impl Distribution {
     /// # Errors
     /// The manifest does not fit together, or cargo cannot resolve it.
     pub(crate) fn generate(&self, options: &BuildOptions) -> Result<PathBuf> {
-        compile::generate(self, options)
+        prepare::prepare(self, options)?;
+        Ok(self.folder())
     }
 
     /// Builds the binary and lets it check itself.

@@ -212,7 +212,7 @@ impl TextPatterns {
 
     /// The name of the pattern that matched, and what it matched.
     pub(super) fn describe<'a>(&'a self, text: &'a str, hit: Hit) -> (&'a str, &'a str) {
-        (&self.0.rules[hit.rule].name, text.get(hit.start..hit.end).unwrap_or_default())
+        (&self.set.rules[hit.rule].name, text.get(hit.start..hit.end).unwrap_or_default())
     }
 
     /// Reports every decided match and returns where the undecided part begins.

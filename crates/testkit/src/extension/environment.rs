@@ -138,8 +138,9 @@ impl TestEnv {
 
     /// The environment of the instance that follows `previous` on a reload.
     #[must_use]
-    pub fn env_after<E: Any + Send + Sync>(&self, previous: Arc<E>) -> ExtEnv {
-        ExtEnv { predecessor: Some(previous), ..self.env.clone() }
+    pub fn env_after<E: Any + Send + Sync>(&self, previous: &Arc<E>) -> ExtEnv {
+        let previous: Arc<dyn Any + Send + Sync> = Arc::<E>::clone(previous);
+        ExtEnv { predecessor: Some(Arc::downgrade(&previous)), ..self.env.clone() }
     }
 
     /// Lets a service fail from now on: `http`, `limits`, `kv` and `sql` with errors, `cache` and `secrets` by having
