@@ -281,11 +281,24 @@ async fn fault_e3_a_hook_that_keeps_its_thread_does_not_stop_the_gateway() {
     })
     .await;
     assert!(String::from_utf8_lossy(&said).contains("progress"), "{said:?}");
-    // The other worker serves; the hook blocks streams only.
+    // The other worker serves, and no second one is lost: the instance is out of service, and its policy is to deny.
+    let named = gateway
+        .log_line("the line that names the hook", |line| {
+            line["instance"] == "trouble" && line["hook"] == "event"
+        })
+        .await;
+    assert_eq!(named["level"], "ERROR", "{named}");
     for _ in 0..20 {
-        let answer: Value = gateway.chat(&chat("x")).send().await.json().await;
-        assert_eq!(answer["object"], "chat.completion");
+        let answer = gateway.chat(&streamed_chat("x")).send().await.whole().await;
+        let error = error_of(&answer, 500);
+        assert_eq!(error["code"], "extension_failed");
+        assert!(error["message"].as_str().unwrap().contains("`trouble`"), "{error}");
     }
+    let ready = gateway.admin("/readyz").send().await.whole().await;
+    assert!(String::from_utf8_lossy(&ready.body).contains("its event hook does not return"), "{ready:?}");
+    let metrics = gateway.metrics().await;
+    assert_eq!(metrics.count("gatewright_extension_out_of_service", &[("instance", "trouble")]), 1);
+    assert_eq!(metrics.count("gatewright_extension_stalls_total", &[("hook", "event")]), 1);
     assert!(gateway.is_running());
 }
 

@@ -68,7 +68,9 @@ async fn the_metrics_count_what_happened() {
         metrics.count("gatewright_extension_calls_total", &[("instance", "keys"), ("result", "passed")]),
         5
     );
-    assert!(metrics.has("gatewright_extension_busy_seconds_total", &[("instance", "keys")]));
+    let of_keys = [("instance", "keys"), ("hook", "authenticate")];
+    assert_eq!(metrics.count("gatewright_extension_hook_seconds_count", &of_keys), 5);
+    assert!(metrics.has("gatewright_extension_info", &[("instance", "keys"), ("extension", "static-keys")]));
     assert_eq!(metrics.count("gatewright_exchanges_in_flight", &[]), 0);
     assert!(metrics.has("gatewright_build_info", &[("name", "gatewright")]));
 }

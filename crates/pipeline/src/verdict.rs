@@ -18,6 +18,11 @@ use crate::observer::HookResult;
 pub(crate) trait Verdict {
     /// The refusal in it.
     fn denial(&self) -> Option<&Denial>;
+
+    /// Whether anybody but the instance itself would notice it; an instance that only watches must not be noticed.
+    fn is_felt(&self) -> bool {
+        true
+    }
 }
 
 impl Verdict for Flow {
@@ -44,6 +49,11 @@ impl Verdict for Admission {
             Self::Deny(denial, _) => Some(denial),
             Self::Skip | Self::Admit(..) | Self::Wait { .. } => None,
         }
+    }
+
+    /// A claim is the limiter's own: without holding it, one that watches would count nothing.
+    fn is_felt(&self) -> bool {
+        matches!(self, Self::Deny(..) | Self::Wait { .. })
     }
 }
 
@@ -82,7 +92,7 @@ impl Course {
                 if let Some(denial) = verdict.denial() {
                     self.denied(hooked, hook, denial);
                 }
-                Ok(Some(verdict).filter(|_| !hooked.is_shadow))
+                Ok(Some(verdict).filter(|verdict| !(hooked.is_shadow && verdict.is_felt())))
             }
             Err(fault) => {
                 let now = self.worker.clock.now();

@@ -136,7 +136,7 @@ impl InstanceFamilies {
             "1 while an instance is quarantined",
             self.out_of_service.clone(),
         );
-        r.register("extension", "What each instance is", self.info.clone());
+        r.register("extension_info", "What each instance is", self.info.clone());
     }
 
     /// The tenants that labels name from now on.

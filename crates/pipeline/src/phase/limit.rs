@@ -65,7 +65,7 @@ async fn ask(
             None | Some(Admission::Skip) => return Ok(()),
             Some(Admission::Admit(reservation, hint)) => {
                 course.claims.push(HeldClaim { hooked: Arc::clone(hooked), reservation });
-                keep_tightest(&mut course.facts.hint, hint);
+                keep_tightest(&mut course.facts.hint, hint.filter(|_| !hooked.is_shadow));
                 return Ok(());
             }
             Some(Admission::Deny(denial, hint)) => {
