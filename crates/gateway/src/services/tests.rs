@@ -54,12 +54,13 @@ async fn the_next_instance_of_an_id_finds_what_the_one_before_left() {
     old.sql.write(&[Statement::new("CREATE TABLE t (a)")]).await.unwrap();
 
     let larger = InstancePlan { cache_bytes: 32 << 20, ..plan("a", "x") };
-    let new = services.env(&larger, Some(Arc::new(7_u32))).unwrap();
+    let before: Arc<dyn Any + Send + Sync> = Arc::new(7_u32);
+    let new = services.env(&larger, Some(Arc::downgrade(&before))).unwrap();
     services.in_use(&[larger]);
     assert_eq!(new.cache.get(&tenant(), "k").unwrap(), "cached");
     assert_eq!(new.kv.get(&tenant(), "k").await.unwrap().unwrap(), "kept");
     assert!(new.sql.query(&Statement::new("SELECT * FROM t")).await.unwrap().is_empty());
-    assert_eq!(new.predecessor.unwrap().downcast_ref::<u32>(), Some(&7));
+    assert!(Arc::ptr_eq(&new.predecessor.unwrap().upgrade().unwrap(), &before));
 
     let other = services.env(&plan("b", "x"), None).unwrap();
     assert_eq!(other.cache.get(&tenant(), "k"), None);

@@ -96,7 +96,7 @@ impl FileKeyValue {
     async fn remove_expired(&self, connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
         const SQL: &str = "DELETE FROM value WHERE rowid IN
             (SELECT rowid FROM value WHERE expires IS NOT NULL AND expires <= ?1 LIMIT 1000)";
-        if self.writes.fetch_add(1, Ordering::Relaxed) % WRITES_BETWEEN_REMOVALS == 0 {
+        if self.writes.fetch_add(1, Ordering::Relaxed).is_multiple_of(WRITES_BETWEEN_REMOVALS) {
             query(SQL).bind(self.now()).execute(connection).await?;
         }
         Ok(())
