@@ -22,7 +22,7 @@ use self::handle::{Counting, Gauging, Nothing, Observing};
 /// The longest name of a metric, the extension's own name included.
 const NAME_BYTES_MAX: usize = 200;
 /// The longest help text.
-const HELP_BYTES_MAX: usize = 500;
+const HELP_CHARACTERS_MAX: usize = 500;
 /// The most bounds of a distribution.
 const BOUNDS_MAX: usize = 64;
 
@@ -214,10 +214,14 @@ fn safe(name: &str) -> String {
     name.chars().map(|letter| if letter.is_ascii_alphanumeric() { letter } else { '_' }).collect()
 }
 
-/// The format has one line for a help text.
+/// A help text on one line that ends as those of the gateway do.
 fn one_line(help: &str) -> String {
     let line = help.chars().map(|letter| if letter.is_control() || letter == '\\' { ' ' } else { letter });
-    line.take(HELP_BYTES_MAX).collect()
+    let mut line: String = line.take(HELP_CHARACTERS_MAX).collect();
+    if !line.ends_with('.') {
+        line.push('.');
+    }
+    line
 }
 
 /// Bounds that a distribution can have: numbers, in order, each once.
@@ -228,3 +232,6 @@ fn ascending(bounds: &[f64]) -> Bounds {
     bounds.truncate(BOUNDS_MAX);
     Bounds(bounds.into())
 }
+
+#[cfg(test)]
+mod tests;

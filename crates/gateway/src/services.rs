@@ -182,3 +182,6 @@ impl Services {
         (Arc::new(kv), Arc::new(FileSql::new(place("data.db"), self.durability)))
     }
 }
+
+#[cfg(test)]
+mod tests;

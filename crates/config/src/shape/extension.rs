@@ -66,7 +66,8 @@ pub(crate) struct Instance {
     #[serde(default)]
     pub(crate) egress: Vec<String>,
 
-    /// Whether those origins may be private, loopback or link-local addresses.
+    /// Whether those origins may be at private or loopback addresses. Link-local ones, where clouds hand out
+    /// credentials, are never called.
     #[serde(default)]
     pub(crate) egress_private: bool,
 

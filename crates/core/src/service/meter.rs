@@ -1,7 +1,9 @@
 //! Metrics of an extension, under its own name.
 //!
-//! A metric `retries` of the extension `acme.export` is exported as `gatewright_ext_acme_export_retries` with the
-//! label `instance`, beside what the host measures of every hook by itself.
+//! A gauge `backlog` of the extension `acme.export` is exported as `gatewright_ext_acme_export_backlog` with the
+//! label `instance`, beside what the host measures of every hook by itself. Counters get `_total` at the end, as the
+//! format wants it. What is no letter or digit becomes `_`. An id that leaves the configuration takes its figures
+//! with it; a reload that makes a new instance of an id goes on with them.
 
 use std::sync::Arc;
 
@@ -25,7 +27,7 @@ pub trait Meter: Send + Sync + 'static {
     fn counter(&self, name: &str, help: &str) -> Arc<dyn Counter>;
     /// A figure that goes up and down.
     fn gauge(&self, name: &str, help: &str) -> Arc<dyn Gauge>;
-    /// A distribution over the given upper bounds.
+    /// A distribution over the given upper bounds, at most 64; the first call for a name decides on them.
     fn histogram(&self, name: &str, help: &str, bounds: &[f64]) -> Arc<dyn Histogram>;
 }
 

@@ -104,11 +104,12 @@ impl StateFile {
     pub(super) async fn session(&self) -> Result<Session<'_>, StateError> {
         let mut held = self.connection.lock().await;
         if self.abandoned.load(Ordering::Acquire) {
-            // The answer comes after what was abandoned has been interrupted and rolled back.
-            if let Some(connection) = held.as_mut()
-                && connection.ping().await.is_err()
-            {
-                *held = None;
+            if let Some(connection) = held.as_mut() {
+                // The answer comes after what was abandoned has been interrupted.
+                match connection.ping().await {
+                    Ok(()) => roll_back(connection).await,
+                    Err(_) => *held = None,
+                }
             }
             self.abandoned.store(false, Ordering::Release);
         }
@@ -209,6 +210,36 @@ impl DerefMut for Session<'_> {
     fn deref_mut(&mut self) -> &mut SqliteConnection {
         self.held.as_mut().expect("a session begins with an open connection")
     }
+}
+
+/// Begins a transaction that has the file from its beginning.
+///
+/// The driver's own transactions are not used: they lose count when SQLite rolls back by itself, as it does after an
+/// interruption or when the disk is full.
+pub(super) async fn begin(connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
+    connection.execute("BEGIN IMMEDIATE").await?;
+    Ok(())
+}
+
+/// Ends a transaction: what succeeded has its effect, what failed has none.
+pub(super) async fn end<T, E: From<sqlx::Error>>(
+    connection: &mut SqliteConnection,
+    result: Result<T, E>,
+) -> Result<T, E> {
+    let result = match result {
+        Ok(value) => connection.execute("COMMIT").await.map(|_| value).map_err(E::from),
+        Err(error) => Err(error),
+    };
+    if result.is_err() {
+        roll_back(connection).await;
+    }
+    result
+}
+
+/// Leaves no transaction behind.
+async fn roll_back(connection: &mut SqliteConnection) {
+    // It fails where SQLite has rolled back by itself, and then all is well.
+    let _none_is_open = connection.execute("ROLLBACK").await;
 }
 
 /// Makes directory and file for their owner only, if they are not there. SQLite gives its side files the same mode.

@@ -11,10 +11,10 @@ use gatewright::service::Clock;
 use gatewright::service::key_value::{KEY_BYTES_MAX, KeyValue, VALUE_BYTES_MAX};
 use gatewright::{ExtError, TenantId, async_trait};
 use sqlx::sqlite::SqliteConnection;
-use sqlx::{Connection, query, query_as, query_scalar};
+use sqlx::{query, query_as, query_scalar};
 
 use super::StatePlace;
-use super::file::{Schema, StateError, StateFile};
+use super::file::{Schema, StateError, StateFile, begin, end};
 use crate::Durability;
 
 const SCHEMA: Schema = Schema {
@@ -96,7 +96,7 @@ impl FileKeyValue {
     async fn remove_expired(&self, connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
         const SQL: &str = "DELETE FROM value WHERE rowid IN
             (SELECT rowid FROM value WHERE expires IS NOT NULL AND expires <= ?1 LIMIT 1000)";
-        if self.writes.fetch_add(1, Ordering::Relaxed) % WRITES_BETWEEN_REMOVALS == 0 {
+        if self.writes.fetch_add(1, Ordering::Relaxed).is_multiple_of(WRITES_BETWEEN_REMOVALS) {
             query(SQL).bind(self.now()).execute(connection).await?;
         }
         Ok(())
@@ -145,8 +145,7 @@ impl KeyValue for FileKeyValue {
     async fn add(&self, tenant: &TenantId, key: &str, amount: i64) -> Result<i64, ExtError> {
         check_key(key)?;
         let mut session = self.file.session().await?;
-        let added = add(&mut session, (tenant, key), amount, self.now()).await;
-        let added = match added {
+        let added = match add(&mut session, (tenant, key), amount, self.now()).await {
             Ok(added) => session.done(Ok(added)),
             Err(AddError::Sql(error)) => session.done(Err(error)),
             Err(AddError::Value(error)) => {
@@ -195,9 +194,19 @@ impl From<sqlx::Error> for AddError {
     }
 }
 
-/// Adds in a transaction that has the file from its beginning, so that no addition is lost. A time that the value has
-/// stays as it is.
+/// Adds in one transaction, so that no addition is lost. A time that the value has stays as it is.
 async fn add(
+    connection: &mut SqliteConnection,
+    (tenant, key): (&TenantId, &str),
+    amount: i64,
+    now: i64,
+) -> Result<i64, AddError> {
+    begin(connection).await?;
+    let sum = add_to(connection, (tenant, key), amount, now).await;
+    end(connection, sum).await
+}
+
+async fn add_to(
     connection: &mut SqliteConnection,
     (tenant, key): (&TenantId, &str),
     amount: i64,
@@ -205,9 +214,8 @@ async fn add(
 ) -> Result<i64, AddError> {
     const SQL: &str = "SELECT value, expires FROM value
         WHERE tenant = ?1 AND key = ?2 AND (expires IS NULL OR expires > ?3)";
-    let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
-    let found: Option<(Vec<u8>, Option<i64>)> =
-        query_as(SQL).bind(tenant.as_str()).bind(key).bind(now).fetch_optional(&mut *transaction).await?;
+    let found = query_as(SQL).bind(tenant.as_str()).bind(key).bind(now);
+    let found: Option<(Vec<u8>, Option<i64>)> = found.fetch_optional(&mut *connection).await?;
     let (count, expires) = match found {
         Some((value, expires)) => {
             let count = std::str::from_utf8(&value).ok().and_then(|text| text.parse::<i64>().ok());
@@ -218,8 +226,7 @@ async fn add(
     };
     let sum = count.checked_add(amount);
     let sum = sum.ok_or_else(|| AddError::Value(KeyValueError::Overflow { key: key.to_owned() }))?;
-    set(&mut transaction, tenant, key, sum.to_string().as_bytes(), expires).await?;
-    transaction.commit().await?;
+    set(connection, tenant, key, sum.to_string().as_bytes(), expires).await?;
     Ok(sum)
 }
 

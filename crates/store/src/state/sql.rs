@@ -6,10 +6,10 @@ use gatewright::service::sql::{QUERY_BYTES_MAX, ROWS_MAX, Sql, SqlRow, SqlValue,
 use gatewright::{ExtError, async_trait};
 use sqlx::query::Query;
 use sqlx::sqlite::{SqliteArguments, SqliteConnection, SqliteRow};
-use sqlx::{AssertSqlSafe, Connection, Decode, Row, Sqlite, TypeInfo, ValueRef, query};
+use sqlx::{AssertSqlSafe, Decode, Row, Sqlite, TypeInfo, ValueRef, query};
 
 use super::StatePlace;
-use super::file::{StateError, StateFile};
+use super::file::{StateError, StateFile, begin, end};
 use super::inspect::{self, Kind, Refused};
 use crate::Durability;
 
@@ -78,14 +78,22 @@ async fn write(
     statements: &[Statement],
     kinds: &[Kind],
 ) -> Result<u64, sqlx::Error> {
-    let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
+    begin(connection).await?;
+    let changed = run(connection, statements, kinds).await;
+    end(connection, changed).await
+}
+
+async fn run(
+    connection: &mut SqliteConnection,
+    statements: &[Statement],
+    kinds: &[Kind],
+) -> Result<u64, sqlx::Error> {
     let mut changed = 0;
     for (statement, kind) in statements.iter().zip(kinds) {
-        let done = prepare(statement).execute(&mut *transaction).await?;
+        let done = prepare(statement).execute(&mut *connection).await?;
         // For other statements SQLite repeats the figure of the one before.
         changed = if *kind == Kind::Change { done.rows_affected() } else { 0 };
     }
-    transaction.commit().await?;
     Ok(changed)
 }
 

@@ -174,3 +174,91 @@ impl Random for Count {
         self.next.fetch_add(1, Ordering::Relaxed)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use gatewright::bytes::Bytes;
+    use gatewright::http::Request;
+    use gatewright::service::limits::{BucketKey, Claim, Dimension};
+    use gatewright::service::sql::Statement;
+    use gatewright::{ExtEnv, TenantId};
+
+    use super::{EnvBuilder, TestEnv};
+
+    const URL: &str = "https://hooks.example/seen";
+
+    /// The services that work, by name.
+    async fn working(env: &ExtEnv) -> Vec<&'static str> {
+        let a = TenantId::new("a");
+        let key = BucketKey {
+            tenant: a.clone(),
+            rule: "rule".into(),
+            label: "label".into(),
+            dimension: Dimension::Requests,
+            window: None,
+        };
+        let claims = [Claim { key, limit: 100, need: 1 }];
+        env.cache.put(&a, "k", "1".into(), Duration::from_secs(60));
+        let call = Request::get(URL).body(Bytes::new()).unwrap();
+        let works = [
+            ("http", env.http.send(call).await.is_ok()),
+            ("limits", env.limits.claim(&claims).await.is_ok()),
+            ("cache", env.cache.get(&a, "k").is_some()),
+            ("kv", env.kv.add(&a, "k", 1).await.is_ok() && env.kv.get(&a, "k").await.is_ok()),
+            ("sql", env.sql.query(&Statement::new("SELECT 1")).await.is_ok()),
+            ("secrets", env.secrets.get("token").is_some()),
+        ];
+        works.into_iter().filter_map(|(name, works)| works.then_some(name)).collect()
+    }
+
+    #[tokio::test]
+    async fn each_service_fails_by_name_and_works_again() {
+        let bed = EnvBuilder::default().secret("token", "t").build();
+        bed.http.answer(URL, 204, "");
+        let env = bed.env();
+        let all = ["http", "limits", "cache", "kv", "sql", "secrets"];
+        assert_eq!(working(&env).await, all);
+        for name in all {
+            bed.fail_service(name);
+            let others: Vec<_> = all.into_iter().filter(|other| *other != name).collect();
+            assert_eq!(working(&env).await, others);
+            bed.restore_service(name);
+        }
+        assert_eq!(working(&env).await, all);
+    }
+
+    #[tokio::test]
+    async fn time_is_one_for_all_services() {
+        let bed = TestEnv::default();
+        let (env, a, minute) = (bed.env(), TenantId::new("a"), Duration::from_secs(60));
+        env.cache.put(&a, "k", "1".into(), minute);
+        env.kv.put(&a, "k", "1".into(), Some(minute)).await.unwrap();
+        bed.clock.advance(minute - Duration::from_millis(1));
+        assert!(env.cache.get(&a, "k").is_some() && env.kv.get(&a, "k").await.unwrap().is_some());
+        bed.clock.advance(Duration::from_millis(1));
+        assert!(env.cache.get(&a, "k").is_none() && env.kv.get(&a, "k").await.unwrap().is_none());
+    }
+
+    #[test]
+    fn the_directory_is_there_as_long_as_the_environment() {
+        let env = TestEnv::default().env();
+        let directory = env.data_dir.clone();
+        assert!(directory.is_dir());
+        drop(env);
+        assert!(!directory.exists());
+    }
+
+    #[test]
+    fn metrics_are_read_by_the_name_that_the_extension_gave() {
+        let bed = TestEnv::default();
+        let meter = bed.env().meter;
+        meter.counter("n", "").add(2);
+        meter.counter("n", "").add(3);
+        meter.gauge("g", "").set(-1);
+        meter.histogram("h", "", &[1.0]).observe(0.5);
+        assert_eq!((bed.meter.counter_value("n"), bed.meter.gauge_value("g")), (5, Some(-1)));
+        assert_eq!((bed.meter.observations("h"), bed.meter.gauge_value("n")), (vec![0.5], None));
+    }
+}

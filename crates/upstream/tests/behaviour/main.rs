@@ -5,6 +5,8 @@ mod authority;
 #[cfg(test)]
 mod cancel;
 #[cfg(test)]
+mod egress;
+#[cfg(test)]
 mod exchange;
 #[cfg(test)]
 mod fault;
