@@ -156,9 +156,9 @@ pub(super) fn run(command: &mut Command, name: &str) -> Result<PathBuf> {
         bail!("the distribution does not compile: what cargo says stands above");
     }
     let said = String::from_utf8_lossy(&output.stdout);
-    let executables = said.lines().filter_map(|line| {
+    let mut executables = said.lines().filter_map(|line| {
         let message: Value = serde_json::from_str(line).ok()?;
         Some(PathBuf::from(message.get("executable")?.as_str()?))
     });
-    executables.last().context("cargo names no binary")
+    executables.next_back().context("cargo names no binary")
 }

@@ -232,7 +232,8 @@ fn pitfall_06_a_package_in_a_folder_of_a_git_workspace_is_found_by_its_full_revi
     ));
     let said = command::read(&mut Command::new(world.build())).unwrap();
     assert_said(&said, &[&format!("\"source\":\"git+{url}#{rev}\""), &format!("\"digest\":\"{rev}\"")]);
-    world.with_extensions(&format!("[extensions.budget]\ngit = \"{url}\"\nrev = \"{}\"\n", &rev[..7]));
+    world
+        .with_extensions(&format!("[extensions.budget]\ngit = \"{url}\"\nrev = \"{}\"\n", rev.split_at(7).0));
     let said = Distribution::load(&world.root().join("acme")).unwrap_err().to_string();
     assert_said(&said, &["gatewright.toml:13: `extensions.budget.rev` must be a full revision"]);
 }
