@@ -29,6 +29,8 @@ mod stage;
 mod unwind;
 mod vendor;
 mod verify;
+#[cfg(test)]
+mod world;
 
 use std::path::{Path, PathBuf};
 
@@ -122,3 +124,6 @@ impl Distribution {
         compile::build(self, options)
     }
 }
+
+#[cfg(test)]
+mod tests;

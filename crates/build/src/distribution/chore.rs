@@ -6,6 +6,7 @@ use std::time::Instant;
 use anyhow::Result;
 
 use super::{BuildOptions, Distribution, Profile, prepare};
+use crate::command;
 use crate::console::{human, say};
 
 /// Options of `build`.
@@ -65,7 +66,7 @@ impl Build {
         BuildOptions {
             profile,
             target: self.target.clone(),
-            locked: self.locked,
+            locked: self.locked || command::in_ci(),
             vendored: self.vendored,
             out,
         }

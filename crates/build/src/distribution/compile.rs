@@ -16,12 +16,12 @@ use crate::command;
 use crate::console::say;
 
 /// How to build.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub(crate) struct BuildOptions {
     pub(crate) profile: Profile,
     /// The system to build for, as Rust names it; this one where it is not given.
     pub(crate) target: Option<String>,
-    /// Refuse to change the lock; always so in continuous integration.
+    /// Refuse to change the lock; the default in continuous integration.
     pub(crate) locked: bool,
     /// Take sources from the vendored folder, without a network.
     pub(crate) vendored: bool,
@@ -29,11 +29,16 @@ pub(crate) struct BuildOptions {
     pub(crate) out: Option<PathBuf>,
 }
 
+impl Default for BuildOptions {
+    fn default() -> Self {
+        Self { profile: Profile::Dev, target: None, locked: command::in_ci(), vendored: false, out: None }
+    }
+}
+
 /// The profiles of the generated crate.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Profile {
     /// For daily work.
-    #[default]
     Dev,
     Release,
     Dist,
@@ -151,9 +156,9 @@ pub(super) fn run(command: &mut Command, name: &str) -> Result<PathBuf> {
         bail!("the distribution does not compile: what cargo says stands above");
     }
     let said = String::from_utf8_lossy(&output.stdout);
-    let executables = said.lines().filter_map(|line| {
+    let mut executables = said.lines().filter_map(|line| {
         let message: Value = serde_json::from_str(line).ok()?;
         Some(PathBuf::from(message.get("executable")?.as_str()?))
     });
-    executables.last().context("cargo names no binary")
+    executables.next_back().context("cargo names no binary")
 }

@@ -18,7 +18,7 @@ use crate::console::say;
 
 /// How bad a finding is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Grade {
+pub(super) enum Grade {
     Fine,
     Note,
     Bad,
@@ -26,7 +26,7 @@ enum Grade {
 
 /// What one check found.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Finding {
+pub(super) struct Finding {
     grade: Grade,
     topic: &'static str,
     said: String,
@@ -62,13 +62,7 @@ impl fmt::Display for Finding {
 /// # Errors
 /// Something will not work, or there is no distribution here.
 pub(crate) fn run() -> Result<()> {
-    let dist = Distribution::find()?;
-    let mut found = machine::check(&dist);
-    found.extend(project::check(&dist));
-    match resolved(&dist) {
-        Ok(prepared) => found.extend(project::check_graph(&dist, &prepared)),
-        Err(cause) => found.push(Finding::bad("dependencies", format!("{cause:#}"))),
-    }
+    let found = findings(&Distribution::find()?);
     for finding in &found {
         say(finding);
     }
@@ -77,6 +71,17 @@ pub(crate) fn run() -> Result<()> {
         bail!("{bad} thing(s) will not work, marked BAD above");
     }
     Ok(())
+}
+
+/// Everything that is to be said of a distribution.
+pub(super) fn findings(dist: &Distribution) -> Vec<Finding> {
+    let mut found = machine::check(dist);
+    found.extend(project::check(dist));
+    match resolved(dist) {
+        Ok(prepared) => found.extend(project::check_graph(dist, &prepared)),
+        Err(cause) => found.push(Finding::bad("dependencies", format!("{cause:#}"))),
+    }
+    found
 }
 
 /// The graph, without what the checks above have already told.

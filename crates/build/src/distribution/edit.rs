@@ -83,7 +83,10 @@ impl Add {
     /// # Errors
     /// It is there already, or the distribution does not resolve with it.
     pub(crate) fn run(self) -> Result<()> {
-        let dist = editable()?;
+        self.apply(&editable()?)
+    }
+
+    fn apply(&self, dist: &Distribution) -> Result<()> {
         if let Some(known) = dist.manifest.extensions.iter().find(|entry| entry.key == self.key) {
             bail!(
                 "{}: this extension is there already; `update {}` changes it",
@@ -97,7 +100,7 @@ impl Add {
                 self.key
             );
         }
-        change(&dist, |document| {
+        change(dist, |document| {
             insert(document, &self.key, &self.fields());
             Ok(())
         })
@@ -126,9 +129,12 @@ impl Remove {
     /// # Errors
     /// It is not there, or the distribution does not resolve without it.
     pub(crate) fn run(self) -> Result<()> {
-        let dist = editable()?;
-        known(&dist, &self.key)?;
-        change(&dist, |document| {
+        self.apply(&editable()?)
+    }
+
+    fn apply(&self, dist: &Distribution) -> Result<()> {
+        known(dist, &self.key)?;
+        change(dist, |document| {
             if let Some(all) = document.get_mut("extensions").and_then(Item::as_table_like_mut) {
                 all.remove(&self.key);
             }
@@ -143,31 +149,39 @@ impl Update {
     /// # Errors
     /// There is nothing of that name, or the distribution does not resolve with the change.
     pub(crate) fn run(self) -> Result<()> {
-        let dist = editable()?;
+        self.apply(&editable()?)
+    }
+
+    fn apply(&self, dist: &Distribution) -> Result<()> {
         if self.vendor {
-            return vendor::fill(&dist);
+            return vendor::fill(dist);
         }
-        let Some(key) = &self.key else { return refresh(&dist, None) };
+        let Some(key) = &self.key else { return refresh(dist, None) };
         let given = [("rev", &self.rev), ("version", &self.version)];
         let given = given.into_iter().find_map(|(field, value)| Some((field, value.as_ref()?)));
         if let Some((field, value)) = given {
             if key != "core" {
-                known(&dist, key)?;
+                known(dist, key)?;
             }
-            return change(&dist, |document| set(document, key, field, value));
+            return change(dist, |document| set(document, key, field, value));
         }
         if key == "core" {
             bail!("say which core: `update core --rev REVISION` or `update core --version VERSION`");
         }
-        let entry = known(&dist, key)?;
+        let entry = known(dist, key)?;
         match &entry.source {
             Source::Path(path) => {
                 bail!("`{key}` lies in {path}: it is built as it is there, so there is nothing to update")
             }
             Source::Git { .. } => bail!("`{key}` comes from git: `update {key} --rev REVISION` moves it"),
-            Source::Registry { .. } => refresh(&dist, Some(entry.package.as_deref().unwrap_or(key))),
+            Source::Registry { .. } => refresh(dist, Some(entry.package.as_deref().unwrap_or(key))),
         }
     }
+}
+
+/// Whoever changes the manifest means to change the lock.
+fn unlocked() -> BuildOptions {
+    BuildOptions { locked: false, ..BuildOptions::default() }
 }
 
 /// The distribution, where its manifest may be changed by a command.
@@ -195,7 +209,7 @@ fn change(dist: &Distribution, edit: impl FnOnce(&mut DocumentMut) -> Result<()>
     let changed = Distribution { root: dist.root.clone(), manifest: Manifest::parse(&after)? };
     let lock_before = text_of(&dist.lock())?;
     generate::write(&path, &after)?;
-    if let Err(cause) = prepare::prepare(&changed, &BuildOptions::default()) {
+    if let Err(cause) = prepare::prepare(&changed, &unlocked()) {
         generate::write(&path, &before)?;
         if let Some(lock) = &lock_before {
             generate::write(&dist.lock(), lock)?;
@@ -207,7 +221,7 @@ fn change(dist: &Distribution, edit: impl FnOnce(&mut DocumentMut) -> Result<()>
 
 /// Moves everything in the lock, or one package, to the newest versions that the manifests allow.
 fn refresh(dist: &Distribution, package: Option<&str>) -> Result<()> {
-    let prepared = prepare::prepare(dist, &BuildOptions::default())?;
+    let prepared = prepare::prepare(dist, &unlocked())?;
     let before = text_of(&dist.lock())?;
     let mut update = prepared.cargo.relaxed().command("update", &dist.folder());
     update.arg("--quiet");
@@ -269,6 +283,20 @@ fn set(document: &mut DocumentMut, key: &str, field: &str, value: &str) -> Resul
     *item = Value::from(value);
     *item.decor_mut() = decor;
     Ok(())
+}
+
+/// `add KEY --path FOLDER`, for the tests of the whole tool.
+#[cfg(test)]
+pub(super) fn add_path(dist: &Distribution, key: &str, path: &str) -> Result<()> {
+    let origin = Origin { path: Some(path.to_owned()), git: None, rev: None, version: None, registry: None };
+    let add = Add { key: key.to_owned(), origin, package: None, features: Vec::new(), allow: Vec::new() };
+    add.apply(dist)
+}
+
+/// `remove KEY`, for the tests of the whole tool.
+#[cfg(test)]
+pub(super) fn remove(dist: &Distribution, key: &str) -> Result<()> {
+    Remove { key: key.to_owned() }.apply(dist)
 }
 
 #[cfg(test)]

@@ -29,7 +29,10 @@ pub(super) fn write(path: &Path, text: &str) -> Result<bool> {
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
     }
-    fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))?;
+    // In one step: another build may read it at the same time.
+    let new = path.with_added_extension(format!("new-{}", std::process::id()));
+    fs::write(&new, text).with_context(|| format!("cannot write {}", new.display()))?;
+    fs::rename(&new, path).with_context(|| format!("cannot write {}", path.display()))?;
     Ok(true)
 }
 

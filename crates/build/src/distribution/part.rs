@@ -132,14 +132,20 @@ fn defaults(dist: &Distribution, cargo: &Cargo) -> Result<Vec<Part>> {
     }
     let bundled = bundled(dist, cargo)?;
     let names: BTreeSet<&str> = bundled.iter().map(|(name, _)| name.as_str()).collect();
-    for without in core.without.iter().filter(|without| !names.contains(without.value.as_str())) {
-        let names: Vec<&str> = names.iter().copied().collect();
-        bail!(
-            "{}: `{}` does not come with the core{}",
-            manifest::place(without.line, "core.without"),
-            without.value,
-            manifest::hint(&without.value, &names)
-        );
+    let unknown = core.without.iter().filter(|without| !names.contains(without.value.as_str()));
+    let known: Vec<&str> = names.iter().copied().collect();
+    let mistakes: Vec<String> = unknown
+        .map(|without| {
+            format!(
+                "{}: `{}` does not come with the core{}",
+                manifest::place(without.line, "core.without"),
+                without.value,
+                manifest::hint(&without.value, &known)
+            )
+        })
+        .collect();
+    if !mistakes.is_empty() {
+        bail!("{}", mistakes.join("\n"));
     }
     let is_left_out = |name: &str| core.without.iter().any(|without| without.value == name);
     let part = |(package, source)| Part {

@@ -11,7 +11,6 @@ use super::generate::{self, Crate};
 use super::graph::Graph;
 use super::part::{self, Part};
 use super::{Distribution, explain, lock, own, unwind, vendor};
-use crate::command;
 
 /// A generated crate and what cargo makes of it.
 #[derive(Debug)]
@@ -40,9 +39,8 @@ pub(crate) fn prepare(dist: &Distribution, options: &BuildOptions) -> Result<Pre
 /// As [`prepare`].
 pub(super) fn prepare_in(dist: &Distribution, options: &BuildOptions, folder: &Path) -> Result<Prepared> {
     unwind::check(&dist.root)?;
-    let locked = options.locked || command::in_ci();
     let vendored = options.vendored.then(|| vendor::settings(&dist.root)).transpose()?;
-    let cargo = Cargo::find(dist)?.locked(locked).vendored(vendored);
+    let cargo = Cargo::find(dist)?.locked(options.locked).vendored(vendored);
     let parts = part::parts(dist, &cargo)?;
     let target = options.target.as_deref().unwrap_or(&cargo.host);
     let (graph, others) = if dist.is_clone() && folder == dist.folder() {

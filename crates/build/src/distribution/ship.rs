@@ -43,7 +43,7 @@ pub(super) fn ship(
     let bill_name = format!("{}.cdx.json", dist.manifest.name);
     let bill = sbom::text(dist, prepared, &Checksums::read(lock)?, digest)?;
     write(&out.join(&bill_name), &bill)?;
-    let mut sums = vec![
+    let mut sums = [
         (name, digest.to_owned()),
         (LOCK.to_owned(), plain(text.as_bytes())),
         (bill_name, plain(bill.as_bytes())),

@@ -3,8 +3,10 @@ use crate::distribution::Manifest;
 use crate::distribution::graph::Edge;
 use crate::fixture::Fixture;
 
+type Given<'a> = (&'a str, &'a str, Option<&'a str>, &'a [usize]);
+
 /// A graph of packages, each given as name, version, licence and the indices of what it uses; the first is the root.
-fn graph(packages: &[(&str, &str, Option<&str>, &[usize])]) -> Graph {
+fn graph(packages: &[Given<'_>]) -> Graph {
     let id = |index: usize| format!("{}@{}", packages[index].0, packages[index].1);
     let package = |index: usize| {
         let (name, version, license, uses) = packages[index];
