@@ -11,6 +11,7 @@
 mod document;
 mod environment;
 mod limits;
+mod record;
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -25,6 +26,7 @@ use gatewright::{
 use self::document::PlainRequest;
 pub use self::environment::{EnvBuilder, TestEnv};
 pub use self::limits::MemoryLimits;
+pub use self::record::{audit_record, usage_record};
 
 /// Builds an instance from settings, as the host does.
 ///

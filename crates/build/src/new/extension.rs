@@ -161,6 +161,10 @@ impl Extension {
             ("IMPL", self.sections("impl")),
             ("TRAITS", traits.join(", ")),
             ("TEST_USE", self.imports("test use", TEST_KIT)),
+            (
+                "INSTANCE_FN",
+                if self.sections("test").contains(" instance()") { INSTANCE_FN } else { "" }.to_owned(),
+            ),
             ("SAMPLE", samples.join(", ")),
             ("TEST", self.sections("test")),
             ("INSTANCE", self.instances("  ")),
@@ -246,6 +250,14 @@ const SDK: &str = "use gatewright::prelude::*;\n";
 const TEST_KIT: &str = "use gatewright::prelude::*;
 use gatewright::serde_json::{Value, json};
 use gatewright_testkit::extension::{self};
+";
+/// Where tests take an instance as it comes.
+const INSTANCE_FN: &str = "\
+/// An instance with settings that show something.
+async fn instance() -> @TYPE@ {
+    extension::create(settings()).await.expect(\"the settings are valid\")
+}
+
 ";
 /// Where a field has no `Debug` that could be derived.
 const DEBUG: &str = "
