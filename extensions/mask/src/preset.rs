@@ -54,27 +54,41 @@ impl Preset {
         Self::Ip,
     ];
 
-    pub(crate) fn patterns(self) -> Vec<Pattern> {
+    /// The name in settings, replacements and placeholders.
+    pub(crate) fn name(self) -> &'static str {
         match self {
-            Self::ApiKey => vec![Pattern::new("api-key", API_KEY)],
-            Self::PrivateKey => vec![Pattern::new("private-key", PRIVATE_KEY).max_bytes(BLOCK_BYTES_MAX)],
-            Self::Jwt => vec![Pattern::new("jwt", JWT).max_bytes(BLOCK_BYTES_MAX)],
+            Self::ApiKey => "api-key",
+            Self::PrivateKey => "private-key",
+            Self::Jwt => "jwt",
+            Self::UrlCredentials => "url-credentials",
+            Self::Email => "email",
+            Self::Iban => "iban",
+            Self::Card => "card",
+            Self::Ssn => "ssn",
+            Self::Phone => "phone",
+            Self::Ip => "ip",
+        }
+    }
+
+    pub(crate) fn patterns(self) -> Vec<Pattern> {
+        let named = |regex: &'static str| Pattern::new(self.name(), regex);
+        match self {
+            Self::ApiKey => vec![named(API_KEY)],
+            Self::PrivateKey => vec![named(PRIVATE_KEY).max_bytes(BLOCK_BYTES_MAX)],
+            Self::Jwt => vec![named(JWT).max_bytes(BLOCK_BYTES_MAX)],
             Self::UrlCredentials => {
-                vec![Pattern::new("url-credentials", URL_CREDENTIALS).replace_by(without_credentials)]
+                vec![named(URL_CREDENTIALS).replace_by(without_credentials)]
             }
-            Self::Email => vec![Pattern::new("email", EMAIL)],
-            Self::Iban => vec![Pattern::new("iban", IBAN).validate(check::is_iban)],
-            Self::Card => vec![Pattern::new("card", CARD).validate(check::is_card)],
-            Self::Ssn => vec![Pattern::new("ssn", SSN).validate(check::is_ssn)],
+            Self::Email => vec![named(EMAIL)],
+            Self::Iban => vec![named(IBAN).validate(check::is_iban)],
+            Self::Card => vec![named(CARD).validate(check::is_card)],
+            Self::Ssn => vec![named(SSN).validate(check::is_ssn)],
             Self::Phone => vec![
-                Pattern::new("phone", PHONE_INTERNATIONAL).validate(check::is_international),
-                Pattern::new("phone", PHONE_NORTH_AMERICAN),
-                Pattern::new("phone", PHONE_NATIONAL).validate(check::is_national),
+                named(PHONE_INTERNATIONAL).validate(check::is_international),
+                named(PHONE_NORTH_AMERICAN),
+                named(PHONE_NATIONAL).validate(check::is_national),
             ],
-            Self::Ip => vec![
-                Pattern::new("ip", IPV4).validate(check::is_ipv4),
-                Pattern::new("ip", IPV6).validate(check::is_ipv6),
-            ],
+            Self::Ip => vec![named(IPV4).validate(check::is_ipv4), named(IPV6).validate(check::is_ipv6)],
         }
     }
 }

@@ -1,5 +1,9 @@
 //! What is masked, what is left, in prompts, whole answers and streams.
 
+mod exact;
+mod preset;
+mod restore;
+
 use gatewright::prelude::*;
 use gatewright::text::TextSession;
 use gatewright_testkit::extension::{self, context, principal, request, request_of, response_head, texts};
@@ -26,18 +30,23 @@ fn answer(mask: &Mask, text: &str) -> String {
 }
 
 const EVERYTHING: &str = "Ann <ann.b+c@mail.example.co.uk>, 4111 1111 1111 1111 12/27, 219-09-9999, \
-    DE89 3704 0044 0532 0130 00 BIC, 192.168.0.17, fe80::1:2:3, sk-0123456789abcdefghij, TK-10023";
+    DE89 3704 0044 0532 0130 00 BIC, 192.168.0.17, fe80::1:2:3, sk-0123456789abcdefghij, TK-10023, \
+    +49 (30) 123-4567, postgres://app:s3cr%t@db/x";
+
+const PRESETS: [&str; 10] =
+    ["api-key", "private-key", "jwt", "url-credentials", "email", "iban", "card", "ssn", "phone", "ip"];
 
 fn everything() -> Value {
     json!({
-        "presets": ["email", "card", "ssn", "iban", "ip", "api-key"],
+        "presets": PRESETS,
         "patterns": [{"name": "ticket", "regex": r"\bTK-[0-9]{4,8}\b", "replace": "(a ticket)"}],
     })
 }
 
 #[tokio::test]
 async fn masks_every_form() {
-    let expected = "Ann <[email]>, [card] 12/27, [ssn], [iban] BIC, [ip], [ip], [api-key], (a ticket)";
+    let expected = "Ann <[email]>, [card] 12/27, [ssn], [iban] BIC, [ip], [ip], [api-key], (a ticket), \
+        [phone], postgres://[url-credentials]@db/x";
     assert_eq!(answer(&mask(everything()).await, EVERYTHING), expected);
 }
 
@@ -61,7 +70,9 @@ async fn leaves_what_only_looks_alike() {
 #[tokio::test]
 async fn masks_the_same_however_the_answer_is_cut() {
     let mask = mask(everything()).await;
-    for text in [EVERYTHING, "a@b.cd.ef.", "x 4111111111111111 9", "DE89370400440532013000X", "12.34.56.78.9"]
+    let (first, last) = EVERYTHING.split_at(EVERYTHING.len() / 2);
+    for text in
+        [first, last, "a@b.cd.ef.", "x 4111111111111111 9", "DE89370400440532013000X", "12.34.56.78.9"]
     {
         split::assert_streamed_equals_whole(|| session(&mask), text);
     }
@@ -105,7 +116,22 @@ async fn settings_that_cannot_be_right_are_refused_with_their_place() {
         (json!({"presets": []}), "presets: nothing to mask"),
         (own("a+"), "patterns[0]: pattern `p` has no longest match"),
         (own("(a"), "patterns[0]: pattern `p` is not a valid regular expression: regex parse error"),
-        (json!({"presets": ["phone"]}), "presets[0]: unknown variant `phone`"),
+        (json!({"presets": ["name"]}), "presets[0]: unknown variant `name`"),
+        (own("\u{ff3b}a]"), r"patterns[0]: `\u{ff3b}` never comes, because text is looked at as it reads"),
+        (json!({"restore_values_max": 3}), "restore_values_max: it needs `restore: true`"),
+        (json!({"restore_lanes": []}), "restore_lanes: it needs `restore: true`"),
+        (
+            json!({"restore": true, "restore_values_max": 0}),
+            "restore_values_max: it is a number from 1 to 10000",
+        ),
+        (
+            json!({"restore": true, "presets": [], "patterns": [{"name": "p", "regex": "ab", "replace": "x"}]}),
+            "restore: every pattern has a replacement of its own",
+        ),
+        (
+            json!({"restore": true, "patterns": [{"name": "p", "regex": "ab", "replace": "<[EMAIL_1]>"}]}),
+            "patterns[0].replace: it looks like a placeholder",
+        ),
     ];
     for (settings, message) in cases {
         let said = created(settings).await.expect_err("it is refused").to_string();
