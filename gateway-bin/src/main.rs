@@ -15,6 +15,7 @@ use gatewright_ext_request_caps as _;
 use gatewright_ext_request_limits as _;
 use gatewright_ext_response_tag as _;
 use gatewright_ext_static_keys as _;
+use gatewright_ext_token_limits as _;
 use gatewright_gateway::{Build, Expected};
 use gatewright_provider_openai as _;
 
@@ -58,6 +59,11 @@ const EXPECTED: &[Expected] = &[
     Expected {
         package: "gatewright-ext-static-keys",
         listed_in: "gatewright.toml:22, extensions.static-keys",
+        points: None,
+    },
+    Expected {
+        package: "gatewright-ext-token-limits",
+        listed_in: "gatewright.toml:23, extensions.token-limits",
         points: None,
     },
     Expected {

@@ -28,6 +28,7 @@ mod socket;
 mod support;
 mod telemetry;
 mod tls;
+mod token_limit;
 mod upstream_error;
 mod upstream_http2;
 mod usage;

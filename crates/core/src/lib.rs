@@ -46,13 +46,15 @@ pub use failure::{Failure, FailureKind, Retry, Side};
 pub use gatewright_macros::config;
 pub use id::{InstanceId, ModelName, ProviderName, RequestId, RouteName, TenantId};
 pub use label::Label;
-pub use money::Money;
+pub use money::{Money, ParseMoneyError};
 pub use point::audit::{AuditAction, AuditRecord, AuditSink};
 pub use point::auth::{AuthVerdict, Authenticator, RequestHead};
 pub use point::credential::{CredentialProvider, CredentialQuery, CredentialScope, Found, Shown};
 pub use point::estimator::TokenEstimator;
 pub use point::filter::{FilterPlan, ResponseFilter, StreamFilter, StreamFlow};
-pub use point::limiter::{Admission, Estimate, LimitHint, LimitPhase, Limiter, Progress, Reservation, TopUp};
+pub use point::limiter::{
+    Admission, Estimate, LimitHint, LimitPhase, LimitUnit, Limiter, Progress, Reservation, TopUp,
+};
 pub use point::picker::{Candidate, TargetPicker, Try, TryResult};
 pub use point::provider::{ProviderAdapter, ProviderTarget, UpstreamCall};
 pub use point::sink::UsageSink;

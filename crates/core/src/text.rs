@@ -37,4 +37,4 @@ pub use pattern::{Pattern, PatternError, Replacement, escape};
 pub use patterns::{MatchEdit, PatternMatch, TextPatterns};
 pub use session::TextSession;
 pub use stage::TextStage;
-pub use window::{FoundMatch, TextWindow};
+pub use window::TextWindow;

@@ -16,6 +16,7 @@ use gatewright::{
 use gatewright_policy::PriceBook;
 
 use crate::failure::Refusal;
+use crate::hint::Hints;
 use crate::hook::Hook;
 use crate::hooked::{Called, Hooked};
 use crate::meter::Meter;
@@ -61,7 +62,7 @@ pub(crate) struct Facts {
     /// When the last byte of the request was there.
     pub(crate) read: Option<Instant>,
     pub(crate) first_token: Option<Instant>,
-    pub(crate) hint: Option<gatewright::LimitHint>,
+    pub(crate) hints: Hints,
     /// The caller's own name for the exchange, for the access line.
     pub(crate) caller_id: Option<Box<str>>,
 }
@@ -140,7 +141,7 @@ impl Course {
                 code: None,
                 read: None,
                 first_token: None,
-                hint: None,
+                hints: Hints::default(),
                 caller_id: None,
             },
             claims: Vec::new(),

@@ -176,7 +176,7 @@ fn refused(
         // A refusal names one of the claims that it was asked about.
         standing: standing.unwrap_or(Standing { claim: 0, limit: 0, remaining: 0, reset: Duration::ZERO }),
         retry_after: refusal.retry_after,
-        never_fits: refusal.retry_after.is_none(),
+        never_fits: refusal.never_fits,
     }
 }
 

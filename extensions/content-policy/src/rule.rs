@@ -7,7 +7,7 @@ use std::sync::Arc;
 use gatewright::Tags;
 use gatewright::prelude::*;
 use gatewright::service::meter::Counter;
-use gatewright::text::{FoundMatch, Pattern};
+use gatewright::text::{MatchEdit, Pattern, PatternMatch};
 
 use crate::settings::{Action, Side};
 
@@ -23,7 +23,6 @@ pub(crate) struct Rule {
     pub(crate) category: String,
     pub(crate) action: Action,
     pub(crate) message: Option<String>,
-    pub(crate) replace: String,
     pub(crate) on: Vec<Side>,
     pub(crate) patterns: Vec<Pattern>,
     pub(crate) matches: Arc<dyn Counter>,
@@ -57,7 +56,8 @@ impl Rules {
             let mut patterns = of_action.flat_map(|rule| rule.patterns.iter().cloned()).peekable();
             if patterns.peek().is_some() {
                 let set = TextPatterns::compile(patterns);
-                sets.push(set.map_err(|error| BuildError::at("rules", error.to_string()))?);
+                // Text counts as it reads: full-width letters and hidden characters get past no rule.
+                sets.push(set.map_err(|error| BuildError::at("rules", error.to_string()))?.folding());
             }
         }
         Ok(Self { rules, sets })
@@ -73,11 +73,11 @@ impl Rules {
 
     /// Judges a text of a request and returns it masked.
     pub(crate) fn judge<'t>(&self, part: &TextPart<'t>, verdict: &mut Verdict) -> Cow<'t, str> {
-        let take = |found: FoundMatch<'_>| self.take(&found, verdict);
+        let take = &mut |_: usize, found: &PatternMatch<'_>, _: &str| self.take(found.name, verdict);
         match part.kind {
-            TextKind::ToolArguments => TextPatterns::edit_all_json(&self.sets, part.text, take),
+            TextKind::ToolArguments => TextPatterns::replace_sets_json_by(&self.sets, part.text, take),
             TextKind::Content | TextKind::ToolDescription | TextKind::Input => {
-                TextPatterns::edit_all(&self.sets, part.text, take)
+                TextPatterns::replace_sets_by(&self.sets, part.text, take)
             }
         }
     }
@@ -85,18 +85,19 @@ impl Rules {
     /// Judges a piece of an answer and masks it; returns whether a rule matched for the first time.
     pub(crate) fn watch(&self, window: &mut TextWindow<'_>, verdict: &mut Verdict) -> bool {
         let known = verdict.seen.len();
-        window.edit_matches(&self.sets, |found| self.take(&found, verdict));
+        window.mask_sets_by(&self.sets, &mut |_, found, _| self.take(found.name, verdict));
         verdict.seen.len() > known
     }
 
-    fn take(&self, found: &FoundMatch<'_>, verdict: &mut Verdict) -> Option<String> {
-        let place = self.rules.iter().position(|rule| rule.name == found.pattern)?;
-        let rule = self.rules.get(place)?;
+    fn take(&self, name: &str, verdict: &mut Verdict) -> MatchEdit {
+        let Some((place, rule)) = self.rules.iter().enumerate().find(|(_, rule)| rule.name == name) else {
+            return MatchEdit::Keep;
+        };
         rule.matches.add(1);
         if !verdict.seen.contains(&place) {
             verdict.seen.push(place);
         }
-        (rule.action == Action::Mask).then(|| rule.replace.clone())
+        if rule.action == Action::Mask { MatchEdit::Mask } else { MatchEdit::Keep }
     }
 
     /// Labels the exchange with the categories that matched.

@@ -185,7 +185,6 @@ impl RuleSettings {
             category: self.category.clone().unwrap_or_else(|| self.name.clone()),
             action: self.action,
             message: self.message.clone(),
-            replace: self.replace.clone().unwrap_or_else(|| format!("[{}]", self.name)),
             on: self.on.clone(),
             patterns: self.compiled()?,
             matches: meter.counter(&metric, "Matches of a rule of the content policy"),
@@ -194,7 +193,10 @@ impl RuleSettings {
 
     /// The patterns of keywords and expressions. Each is compiled alone, so that a mistake has its place.
     fn compiled(&self) -> Result<Vec<Pattern>, BuildError> {
-        let pattern = |regex: String| Pattern::new(self.name.clone(), regex);
+        let pattern = |regex: String| {
+            let pattern = Pattern::new(self.name.clone(), regex);
+            self.replace.iter().cloned().fold(pattern, Pattern::replace_with)
+        };
         let keywords = self.keywords.iter().map(|keyword| keyword.trim()).enumerate();
         let keywords = keywords.map(|(index, keyword)| {
             (format!("keywords[{index}]"), pattern(keyword::pattern(keyword, self.case_sensitive)))

@@ -70,9 +70,12 @@ async fn an_answer_is_masked_labelled_and_left_the_same_however_it_is_cut() {
 #[tokio::test]
 async fn an_answer_that_is_denied_is_cut_before_the_match_however_it_is_cut() {
     let policy = policy().await;
-    for (text, safe) in
-        [("so take the bomb and", "so take the "), ("a NERVE\n agent", "a "), ("buy c4! now", "buy ")]
-    {
+    for (text, safe) in [
+        ("so take the bomb and", "so take the "),
+        ("a NERVE\n agent", "a "),
+        ("buy c4! now", "buy "),
+        ("a ｂo\u{200b}mb", "a "),
+    ] {
         for pieces in every_split(text) {
             let (out, denied, tags) = answer(&policy, Lane::content(0), &pieces);
             assert_eq!(denied.as_deref(), Some("no weapons"), "{pieces:?}");

@@ -57,6 +57,7 @@ impl Limiter for RequestLimits {
             Claimed::Held(held, standing) => {
                 let counted = (0..claims.len()).filter(|index| is_counted(&claims, *index)).collect();
                 let hint = is_counted(&claims, standing.claim).then_some(LimitHint {
+                    unit: LimitUnit::Requests,
                     limit: standing.limit,
                     remaining: standing.remaining,
                     reset: standing.reset,
@@ -76,7 +77,12 @@ fn refused(claims: &[Claim], refusal: &Refusal) -> Admission {
     let standing = refusal.standing;
     let (denial, hint) = if is_counted(claims, standing.claim) {
         let message = format!("more than {} requests in this window; try again later", standing.limit);
-        let hint = LimitHint { limit: standing.limit, remaining: standing.remaining, reset: standing.reset };
+        let hint = LimitHint {
+            unit: LimitUnit::Requests,
+            limit: standing.limit,
+            remaining: standing.remaining,
+            reset: standing.reset,
+        };
         (Denial::too_many("too_many_requests", message, refusal.retry_after), Some(hint))
     } else {
         let message = format!("more than {} requests at the same time; let one end first", standing.limit);

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use crate::{BoxFuture, Denial, ExtError, Failure, HookResult, LlmRequest, Outcome, RequestCx, Usage};
+use crate::{BoxFuture, Denial, ExtError, Failure, HookResult, LlmRequest, Money, Outcome, RequestCx, Usage};
 
 /// When a limiter is asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -23,6 +23,9 @@ pub struct Estimate {
     pub usage: Usage,
     /// The caller's or the model's cap on output tokens, all choices together.
     pub output_cap: Option<u64>,
+    /// What `usage` costs at the dearest of the model's targets, or `None` where the price of one is not
+    /// known: an unknown price is never zero.
+    pub cost: Option<Money>,
 }
 
 /// What a limiter says of a request.
@@ -54,9 +57,21 @@ impl std::fmt::Debug for Admission {
     }
 }
 
-/// What the caller learns of a limit, as rate-limit headers.
+/// What a limit counts, as far as a caller learns of it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum LimitUnit {
+    /// Requests.
+    #[default]
+    Requests,
+    /// Tokens, of whatever kind.
+    Tokens,
+}
+
+/// What the caller learns of a limit, as rate-limit headers; of those of one unit, the tightest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LimitHint {
+    /// What it counts.
+    pub unit: LimitUnit,
     /// The limit.
     pub limit: u64,
     /// What is left of it.
@@ -153,6 +168,12 @@ pub trait Reservation: Send + 'static {
     fn topped_up(&mut self, answer: TopUp) -> HookResult<Progress> {
         let _ = answer;
         Ok(Progress::Continue)
+    }
+
+    /// Learns what the exchange costs, once and right before [`Reservation::settle`]; `None` where the price
+    /// is not known.
+    fn charge(&mut self, cost: Option<Money>) {
+        let _ = cost;
     }
 
     /// Ends the claim. The host calls it exactly once, on every end, and it runs to its end even

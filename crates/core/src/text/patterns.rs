@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::compile::{Compiled, compile};
 use super::fold::{Folded, GROWTH_MAX};
 use super::scan::{Hit, Span};
-use super::{FoundMatch, HoldBack, Lane, Pattern, PatternError, TextStage};
+use super::{HoldBack, Lane, Pattern, PatternError, TextStage};
 
 /// A set of patterns, compiled once into one automaton; a clone shares it.
 ///
@@ -182,37 +182,30 @@ impl TextPatterns {
     }
 
     /// What a filter declares that looks for the matches of several sets side by side, by
-    /// [`TextWindow::edit_matches`](super::TextWindow::edit_matches).
+    /// [`TextWindow::mask_sets_by`](super::TextWindow::mask_sets_by).
     #[must_use]
     pub fn hold_back_of(sets: &[Self]) -> HoldBack {
-        HoldBack::bytes(0).with_max_bytes(sets.iter().map(Self::longest_match).sum())
+        HoldBack::bytes(0).with_max_bytes(sets.iter().map(|set| set.hold_back().max_bytes).sum())
     }
 
-    /// Shows each match of several sets in a whole text, as
-    /// [`TextWindow::edit_matches`](super::TextWindow::edit_matches) does; borrows where none is replaced.
-    #[must_use]
-    pub fn edit_all<'t>(
+    /// Lets `decide` say what becomes of each match of several sets in a whole text, as
+    /// [`TextWindow::mask_sets_by`](super::TextWindow::mask_sets_by) does; borrows where nothing is replaced.
+    pub fn replace_sets_by<'t>(
         sets: &[Self],
         text: &'t str,
-        edit: impl FnMut(FoundMatch<'_>) -> Option<String>,
+        decide: &mut dyn FnMut(usize, &PatternMatch<'_>, &str) -> MatchEdit,
     ) -> Cow<'t, str> {
-        edit_whole(Lane::content(0), sets, text, edit)
+        replace_whole(Lane::content(0), sets, text, decide)
     }
 
     /// The same in the strings of a JSON source, whose escapes hide no match. What is put in is escaped,
     /// and outside a string becomes a string.
-    #[must_use]
-    pub fn edit_all_json<'t>(
+    pub fn replace_sets_json_by<'t>(
         sets: &[Self],
         source: &'t str,
-        edit: impl FnMut(FoundMatch<'_>) -> Option<String>,
+        decide: &mut dyn FnMut(usize, &PatternMatch<'_>, &str) -> MatchEdit,
     ) -> Cow<'t, str> {
-        edit_whole(Lane::tool_arguments(0, 0), sets, source, edit)
-    }
-
-    /// The name of the pattern that matched, and what it matched.
-    pub(super) fn describe<'a>(&'a self, text: &'a str, hit: Hit) -> (&'a str, &'a str) {
-        (&self.set.rules[hit.rule].name, text.get(hit.start..hit.end).unwrap_or_default())
+        replace_whole(Lane::tool_arguments(0, 0), sets, source, decide)
     }
 
     /// Reports every decided match and returns where the undecided part begins.
@@ -253,15 +246,15 @@ impl TextPatterns {
     }
 }
 
-fn edit_whole<'t>(
+fn replace_whole<'t>(
     lane: Lane,
     sets: &[TextPatterns],
     text: &'t str,
-    edit: impl FnMut(FoundMatch<'_>) -> Option<String>,
+    decide: &mut dyn FnMut(usize, &PatternMatch<'_>, &str) -> MatchEdit,
 ) -> Cow<'t, str> {
     let mut edited = String::new();
     let mut stage = TextStage::new(TextPatterns::hold_back_of(sets));
-    match stage.step(lane, text, true, &mut edited, |window| window.edit_matches(sets, edit)) {
+    match stage.step(lane, text, true, &mut edited, |window| window.mask_sets_by(sets, decide)) {
         Ok(released) if released.edits == 0 => Cow::Borrowed(text),
         // A lane's last piece is released whole, so it holds nothing that could be too much.
         Ok(_) | Err(_) => Cow::Owned(edited),

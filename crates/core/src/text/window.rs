@@ -7,17 +7,6 @@ use super::lane_text::{CONTEXT_BYTES, LaneText};
 use super::scan::Span;
 use super::{Lane, MatchEdit, PatternMatch, TextPatterns};
 
-/// A match that is about to be released.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct FoundMatch<'a> {
-    /// Which of the sets it belongs to, from 0.
-    pub set: usize,
-    /// Name of the pattern.
-    pub pattern: &'a str,
-    /// What matched.
-    pub text: &'a str,
-}
-
 /// The text of one lane that is not released yet: the held tail, then the text that just came.
 ///
 /// Edits name places in [`text`](Self::text), which does not change while the window is open. They are
@@ -118,16 +107,16 @@ impl<'a> TextWindow<'a> {
         count
     }
 
-    /// Shows each match of several sets once, however the text is cut, and replaces those for which `edit`
-    /// returns a text; returns how many those were. The sets are looked for side by side, the first one's
-    /// matches are shown first, and a match of one hides none of another.
+    /// Lets `decide` say what becomes of each match of several sets, however the text is cut; returns how
+    /// many were replaced. The sets are looked for side by side: a match of one hides none of another.
     ///
-    /// A match is shown when it is about to be released; text that is undecided in any set is held. With
+    /// `decide` gets which set it is, the match, whose range counts in [`text`](Self::text), and its text. It
+    /// is asked once per match, when that is about to be released, the matches of the first set first. With
     /// [`TextPatterns::hold_back_of`] as the declared reach, nothing is released that could still become a
     /// match. Edits of matches that overlap become one, with the text of the first.
     ///
     /// ```
-    /// use gatewright::text::{Lane, Pattern, TextPatterns, TextStage};
+    /// use gatewright::text::{Lane, MatchEdit, Pattern, TextPatterns, TextStage};
     ///
     /// let secret = TextPatterns::compile([Pattern::new("secret", r"\bFalcon\b")])?;
     /// let noted = TextPatterns::compile([Pattern::new("noted", r"\bproject Falcon\b")])?;
@@ -136,9 +125,9 @@ impl<'a> TextWindow<'a> {
     /// let (mut out, mut seen) = (String::new(), Vec::new());
     /// for (piece, is_last) in [("the project Fal", false), ("con.", true)] {
     ///     stage.step(Lane::content(0), piece, is_last, &mut out, |window| {
-    ///         window.edit_matches(&sets, |found| {
-    ///             seen.push(found.text.to_owned());
-    ///             (found.set == 0).then(|| "[secret]".to_owned())
+    ///         window.mask_sets_by(&sets, &mut |set, _, text| {
+    ///             seen.push(text.to_owned());
+    ///             if set == 0 { MatchEdit::Mask } else { MatchEdit::Keep }
     ///         })
     ///     })?;
     /// }
@@ -146,10 +135,10 @@ impl<'a> TextWindow<'a> {
     /// assert_eq!(seen, ["Falcon", "project Falcon"]);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn edit_matches(
+    pub fn mask_sets_by(
         &mut self,
         sets: &[TextPatterns],
-        mut edit: impl FnMut(FoundMatch<'_>) -> Option<String>,
+        decide: &mut dyn FnMut(usize, &PatternMatch<'_>, &str) -> MatchEdit,
     ) -> usize {
         let (buffer, start) = self.state.parts();
         let span = Span { text: buffer, from: start, is_last: self.is_last() };
@@ -167,9 +156,9 @@ impl<'a> TextWindow<'a> {
         }
         let mut edits = Vec::new();
         for (set, hit) in hits.into_iter().filter(|(_, hit)| hit.end <= open) {
-            let (pattern, text) = sets[set].describe(buffer, hit);
-            if let Some(with) = edit(FoundMatch { set, pattern, text }) {
-                edits.push((hit.start, hit.end, with));
+            let mut decide = |found: &PatternMatch<'_>, text: &str| decide(set, found, text);
+            if let Some(with) = sets[set].decided((buffer, start), hit, &mut decide) {
+                edits.push((hit.start, hit.end, with.into_owned()));
             }
         }
         let count = edits.len();

@@ -181,14 +181,7 @@ fn set_headers(course: &mut Course, headers: &mut HeaderMap, content_type: Heade
     if let Ok(id) = HeaderValue::from_str(course.id.as_str()) {
         headers.insert(REQUEST_ID.clone(), id);
     }
-    if let Some(hint) = course.facts.hint {
-        let reset = hint.reset.as_secs() + u64::from(hint.reset.subsec_nanos() > 0);
-        headers.insert("x-ratelimit-limit-requests", HeaderValue::from(hint.limit));
-        headers.insert("x-ratelimit-remaining-requests", HeaderValue::from(hint.remaining));
-        if let Ok(reset) = HeaderValue::from_str(&format!("{reset}s")) {
-            headers.insert("x-ratelimit-reset-requests", reset);
-        }
-    }
+    course.facts.hints.write(headers);
 }
 
 /// Waits until the record is durable, within the bound of the settings.

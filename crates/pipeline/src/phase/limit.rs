@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gatewright::{
-    Admission, Estimate, Failure, FailureKind, LimitHint, LimitPhase, Limiter, LlmRequest, Side, Usage,
+    Admission, Estimate, Failure, FailureKind, LimitPhase, Limiter, LlmRequest, Money, Side, Usage,
 };
+use gatewright_policy::{ModelPlan, cost};
 
 use crate::course::{Course, HeldClaim};
 use crate::failure::Refusal;
@@ -37,7 +38,7 @@ async fn admit(course: &mut Course, load: &Load, phase: LimitPhase) -> Result<()
         else {
             continue;
         };
-        let estimate = *course.estimate.get_or_insert_with(|| estimate_of(&load.request, None));
+        let estimate = *course.estimate.get_or_insert_with(|| estimate_of(load, None));
         ask(course, hooked, limiter, (&estimate, &load.request)).await?;
     }
     Ok(())
@@ -65,11 +66,11 @@ async fn ask(
             None | Some(Admission::Skip) => return Ok(()),
             Some(Admission::Admit(reservation, hint)) => {
                 course.claims.push(HeldClaim { hooked: Arc::clone(hooked), reservation });
-                keep_tightest(&mut course.facts.hint, hint.filter(|_| !hooked.is_shadow));
+                course.facts.hints.keep_tightest(hint.filter(|_| !hooked.is_shadow));
                 return Ok(());
             }
             Some(Admission::Deny(denial, hint)) => {
-                course.facts.hint = hint.or(course.facts.hint);
+                course.facts.hints.keep(hint);
                 return Err(Refusal::Denied(denial));
             }
             Some(Admission::Wait { after, ticket: place }) => {
@@ -124,11 +125,12 @@ fn count(course: &mut Course, load: &Load) -> Result<(), Refusal> {
         });
         input = course.heed(&hooked, Hook::Estimate, called)?.flatten();
     }
-    course.estimate = Some(estimate_of(&load.request, input));
+    course.estimate = Some(estimate_of(load, input));
     Ok(())
 }
 
-fn estimate_of(request: &LlmRequest, input: Option<u64>) -> Estimate {
+fn estimate_of(load: &Load, input: Option<u64>) -> Estimate {
+    let request = &load.request;
     let choices = u64::from(request.choices().max(1));
     let output_cap = request.output_cap().map(|cap| cap.saturating_mul(choices));
     let usage = Usage {
@@ -136,17 +138,13 @@ fn estimate_of(request: &LlmRequest, input: Option<u64>) -> Estimate {
         output: output_cap.unwrap_or(OUTPUT_TOKENS_EXPECTED.saturating_mul(choices)),
         ..Usage::default()
     };
-    Estimate { usage, output_cap }
+    Estimate { usage, output_cap, cost: dearest(&load.model, &usage) }
 }
 
-/// The caller learns of the limit that is nearest to its end.
-fn keep_tightest(known: &mut Option<LimitHint>, new: Option<LimitHint>) {
-    let Some(new) = new else { return };
-    let share =
-        |hint: &LimitHint| u128::from(hint.remaining) * u128::from(u64::MAX) / u128::from(hint.limit.max(1));
-    if known.as_ref().is_none_or(|known| share(&new) < share(known)) {
-        *known = Some(new);
-    }
+/// What the usage costs at the dearest target, unless the price of one is not known.
+fn dearest(model: &ModelPlan, usage: &Usage) -> Option<Money> {
+    let costs = model.targets.iter().map(|target| cost(usage, target.price.as_deref()?));
+    costs.collect::<Option<Vec<Money>>>()?.into_iter().max()
 }
 
 fn waited_too_long(waited: Duration) -> Failure {

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use gatewright::{BoxFuture, CancelledBy, ExtError, Outcome, RequestCx, TenantId, Usage};
+use gatewright::{BoxFuture, CancelledBy, ExtError, Money, Outcome, RequestCx, TenantId, Usage};
+use gatewright_policy::cost;
 
 use crate::course::{Course, HeldClaim};
 use crate::hook::Hook;
@@ -17,8 +18,10 @@ pub(crate) fn settle(course: &mut Course, outcome: &Outcome) -> Settled {
     let asked = course.cx.as_ref().map(RequestCx::asked_usage).unwrap_or_default();
     let owed = with_questions(outcome, &asked);
     let tenant = course.tenant().cloned();
+    let price = course.attempt.as_ref().and_then(|attempt| attempt.price.as_deref());
+    let charge = price.and_then(|price| cost(&owed.usage(), price));
     for claim in std::mem::take(&mut course.claims) {
-        settle_claim(claim, &owed, tenant.as_ref());
+        settle_claim(claim, (&owed, charge), tenant.as_ref());
     }
     Settled { receipt: record::write(course, outcome) }
 }
@@ -43,9 +46,13 @@ fn with_questions(outcome: &Outcome, asked: &Usage) -> Outcome {
 }
 
 /// Settles one claim. A limiter that fails to settle does not keep the others from it.
-fn settle_claim(claim: HeldClaim, outcome: &Outcome, tenant: Option<&TenantId>) {
-    let HeldClaim { hooked, reservation } = claim;
-    match hooked.run(Hook::Settle, || Ok(reservation.settle(outcome))) {
+fn settle_claim(claim: HeldClaim, (outcome, charge): (&Outcome, Option<Money>), tenant: Option<&TenantId>) {
+    let HeldClaim { hooked, mut reservation } = claim;
+    let settled = hooked.run(Hook::Settle, || {
+        reservation.charge(charge);
+        Ok(reservation.settle(outcome))
+    });
+    match settled {
         Ok(None) => hooked.gate.observer().called(Hook::Settle, HookResult::Passed, 1, Duration::ZERO),
         Ok(Some(rest)) => finish_later(hooked, rest, tenant.cloned()),
         Err(fault) => fail(&hooked, &fault, tenant),

@@ -74,6 +74,16 @@ fn a_claim_that_exceeds_the_limit_can_never_fit() {
 }
 
 #[test]
+fn a_claim_that_waits_for_reservations_may_fit_later() {
+    let limits = MemoryLimits::new(StoppedClock::new());
+    let (held, _) = held(&limits, &[requests("a", 8, 10)]);
+    let refused = refusal(&limits, &[requests("a", 5, 10)]);
+    assert_eq!((refused.standing.remaining, refused.retry_after, refused.never_fits), (2, None, false));
+    held.finish();
+    assert!(grants(&limits, &[requests("a", 5, 10)]));
+}
+
+#[test]
 fn one_bucket_without_room_leaves_the_others_untouched() {
     let limits = MemoryLimits::new(StoppedClock::new());
     let (_full, _) = held(&limits, &[places("b", 1, 1)]);

@@ -1,7 +1,7 @@
 //! Several sets side by side: each match is shown once, whatever the cuts, and none hides another.
 
 use super::kit::{CORPUS, Chance, splits};
-use crate::text::{Lane, Pattern, TextPatterns, TextStage};
+use crate::text::{Lane, MatchEdit, Pattern, PatternMatch, TextPatterns, TextStage};
 
 /// Sets whose matches lie inside, across and around each other's.
 fn sets() -> [TextPatterns; 3] {
@@ -30,9 +30,9 @@ fn run(sets: &[TextPatterns], pieces: &[&str]) -> (String, Vec<(usize, String, S
     let last = pieces.iter().map(|piece| (*piece, false)).chain([("", true)]);
     for (piece, is_last) in last {
         let step = stage.step(Lane::content(0), piece, is_last, &mut out, |window| {
-            window.edit_matches(sets, |found| {
-                shown.push((found.set, found.pattern.to_owned(), found.text.to_owned()));
-                (found.set == 1).then(|| format!("<{}>", found.pattern))
+            window.mask_sets_by(sets, &mut |set, found, text| {
+                shown.push((set, found.name.to_owned(), text.to_owned()));
+                if set == 1 { MatchEdit::With(format!("<{}>", found.name)) } else { MatchEdit::Keep }
             })
         });
         step.expect("nothing overflows");
@@ -76,10 +76,11 @@ fn a_match_of_one_set_hides_none_of_another() {
 fn a_whole_text_is_edited_as_a_stream_and_json_as_its_strings() {
     let [addresses, ..] = sets();
     let sets = [addresses];
-    let edit = |found: crate::text::FoundMatch<'_>| Some(format!("\"{}\"", found.text.len()));
-    assert_eq!(TextPatterns::edit_all(&sets, "to bob@x.com!", edit), "to \"9\"!");
+    let length =
+        &mut |_: usize, _: &PatternMatch<'_>, text: &str| MatchEdit::With(format!("\"{}\"", text.len()));
+    assert_eq!(TextPatterns::replace_sets_by(&sets, "to bob@x.com!", length), "to \"9\"!");
     let source = r#"{"to":"bob\u0040x.com"}"#;
-    assert_eq!(TextPatterns::edit_all_json(&sets, source, edit), r#"{"to":"\"9\""}"#);
-    let untouched = TextPatterns::edit_all(&sets, "nobody", edit);
+    assert_eq!(TextPatterns::replace_sets_json_by(&sets, source, length), r#"{"to":"\"9\""}"#);
+    let untouched = TextPatterns::replace_sets_by(&sets, "nobody", length);
     assert!(matches!(untouched, std::borrow::Cow::Borrowed("nobody")));
 }
