@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use gatewright_testkit::harness::{Answer as Answered, End, Gateway, eventually};
 use gatewright_testkit::provider::{Answer, Gate, SimulatedProvider, Step};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::support::{chat, check_error_shape, error_of, events_of, streamed_chat};
 
