@@ -63,7 +63,7 @@ pub use principal::{Principal, matches_pattern};
 pub use request::{EditError, LlmRequest, Placement, RequestCounts, Role, TextKind, TextPart};
 pub use response::{LlmResponse, ResponseHead};
 pub use secret::Secret;
-pub use stream::{CancelledBy, EventKind, FinishReason, Origin, Outcome, StreamEvent};
+pub use stream::{CancelledBy, EventKind, EventText, FinishReason, Origin, Outcome, StreamEvent};
 pub use text::{HoldBack, Lane, LaneKind, LaneMask, Overflow, TextPatterns, TextWindow};
 pub use usage::{Usage, UsageSource};
 

@@ -1,6 +1,10 @@
 //! A streamed answer as typed events, and the ways in which an exchange can end.
 
+mod event_text;
+
 use bytes::Bytes;
+
+pub use event_text::EventText;
 
 use crate::text::Lane;
 use crate::{Failure, Usage};
@@ -52,7 +56,7 @@ pub enum EventKind {
         /// Which text.
         lane: Lane,
         /// The new piece, without the escapes of the wire format.
-        text: String,
+        text: EventText,
     },
     /// A tool call begins; its arguments follow as text of the lane.
     ToolCallStart {
@@ -130,7 +134,7 @@ impl StreamEvent {
         match &mut self.kind {
             EventKind::TextDelta { text, .. } => {
                 self.is_edited = true;
-                Some(text)
+                Some(text.to_mut())
             }
             _ => None,
         }
@@ -139,9 +143,9 @@ impl StreamEvent {
     /// Replaces the text of a delta; equal text leaves the event unedited.
     pub fn replace_text(&mut self, new: &str) {
         if let EventKind::TextDelta { text, .. } = &mut self.kind
-            && text != new
+            && text.as_str() != new
         {
-            new.clone_into(text);
+            new.clone_into(text.to_mut());
             self.is_edited = true;
         }
     }

@@ -235,7 +235,7 @@ fn written(data: &str, edit: impl FnOnce(&mut Vec<StreamEvent>)) -> String {
 }
 
 fn inserted(lane: Lane, text: &str) -> StreamEvent {
-    StreamEvent::inserted(EventKind::TextDelta { lane, text: text.to_owned() })
+    StreamEvent::inserted(EventKind::TextDelta { lane, text: text.into() })
 }
 
 const TEXT: &str = r#"{"id":"c","created":7,"model":"m","choices":[{"index":0,"delta":{"role":"assistant","content":"a"},"logprobs":{"x":1},"finish_reason":"stop"}]}"#;
@@ -288,8 +288,8 @@ fn events_of_any_kind_can_be_added_without_a_frame() {
     let kinds = [
         EventKind::Start,
         EventKind::ToolCallStart { lane, id: "i".to_owned(), name: "n".to_owned() },
-        EventKind::TextDelta { lane, text: "{}".to_owned() },
-        EventKind::TextDelta { lane: Lane::reasoning(0), text: "r".to_owned() },
+        EventKind::TextDelta { lane, text: "{}".into() },
+        EventKind::TextDelta { lane: Lane::reasoning(0), text: "r".into() },
         EventKind::Finish { choice: 0, reason: FinishReason::ToolCalls },
         EventKind::End,
     ];

@@ -61,6 +61,10 @@ struct Collected {
     texts: LaneTexts,
 }
 
+#[expect(
+    clippy::large_enum_variant,
+    reason = "nearly every task is a parcel, and boxing it costs each frame"
+)]
 enum Task {
     /// Take a parcel through the stages from `at` on, where the events before `next` are decided.
     Parcel { at: usize, parcel: Parcel, next: usize },
@@ -275,7 +279,7 @@ impl Chain {
             let mut texts = collected.texts;
             response.for_each_text(&mut |lane, text| {
                 drop(texts.take(lane));
-                texts.add(&StreamEvent::inserted(EventKind::TextDelta { lane, text: text.to_owned() }));
+                texts.add(&StreamEvent::inserted(EventKind::TextDelta { lane, text: text.into() }));
             });
             stage.hooked.gate.observer().edited(Hook::Response, rewrite(&mut collected.parcels, texts));
         }

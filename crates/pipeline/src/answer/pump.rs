@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use gatewright::dialect::{Frame, FrameKind, StreamDecoder, StreamEncoder, StreamSettings, UsageArtefact};
-use gatewright::{BoxFuture, CancelledBy, Outcome, Progress, Side, TopUp, UsageSource};
+use gatewright::{BoxFuture, CancelledBy, Outcome, Progress, Side, StreamEvent, TopUp, UsageSource};
 use gatewright_upstream::AnswerBody as UpstreamBody;
 use http_body::Body;
 use tokio::time::Sleep;
@@ -41,6 +41,8 @@ pub(crate) struct Pump {
     is_renaming: bool,
     hides_usage: bool,
     chain: Chain,
+    /// Room for the events of the next frame.
+    spare: Vec<StreamEvent>,
     phase: Phase,
     out: Outlet,
     cut: CutSignal,
@@ -79,6 +81,7 @@ impl Pump {
             hides_usage: settings.hide_usage,
             encoder: course.codec.stream_encoder(settings),
             chain,
+            spare: Vec::new(),
             phase: Phase::Flowing,
             out: Outlet::default(),
             cut,
@@ -183,7 +186,7 @@ impl Pump {
             return;
         }
         self.encoder.observe(&frame);
-        let mut events = Vec::new();
+        let mut events = std::mem::take(&mut self.spare);
         if let Err(failure) = self.decoder.events(&frame, &mut events) {
             self.fail(&failure.into());
             return;
@@ -240,7 +243,11 @@ impl Pump {
     fn follow(&mut self, turn: Turn) {
         match turn {
             Turn::Idle => {}
-            Turn::Out(parcel) => self.parcel(&parcel),
+            Turn::Out(mut parcel) => {
+                self.parcel(&parcel);
+                parcel.events.clear();
+                self.spare = parcel.events;
+            }
             Turn::Cut(refusal) => self.fail(&refusal),
             Turn::Wait(Wait::Whole { stage, future }) => {
                 self.phase = Phase::Paused(Pause::Whole { stage, future });

@@ -145,7 +145,7 @@ fn rendered(course: &Course, response: &LlmResponse) -> (HeaderValue, Bytes) {
     let mut lanes: Vec<Lane> = Vec::new();
     response.for_each_text(&mut |lane, text| {
         lanes.push(lane);
-        events.push(StreamEvent::inserted(EventKind::TextDelta { lane, text: text.to_owned() }));
+        events.push(StreamEvent::inserted(EventKind::TextDelta { lane, text: text.into() }));
     });
     let mut choices: Vec<u32> = lanes.iter().map(|lane| lane.choice).collect();
     choices.dedup();

@@ -247,7 +247,7 @@ impl Stage {
             }
             None if scratch.is_empty() => Fed::Drop,
             None => {
-                let text = scratch.clone();
+                let text = scratch.as_str().into();
                 before.push(StreamEvent::inserted(EventKind::TextDelta { lane, text }));
                 Fed::Drop
             }
@@ -379,7 +379,7 @@ impl Stage {
             // The policy of this instance is to go on without it.
             let released = stage.push(lane, "", true).and_then(|()| stage.release(lane, &mut text));
             if released.is_ok() && !text.is_empty() {
-                before.push(StreamEvent::inserted(EventKind::TextDelta { lane, text }));
+                before.push(StreamEvent::inserted(EventKind::TextDelta { lane, text: text.into() }));
             }
         }
         // The text of the event is among what was let go.

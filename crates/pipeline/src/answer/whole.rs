@@ -76,7 +76,7 @@ fn events_of(response: &mut LlmResponse) -> Result<Vec<StreamEvent>, Refusal> {
         if !choices.contains(&lane.choice) {
             choices.push(lane.choice);
         }
-        events.push(StreamEvent::from_frame(EventKind::TextDelta { lane, text: text.to_owned() }, 0));
+        events.push(StreamEvent::from_frame(EventKind::TextDelta { lane, text: text.into() }, 0));
         None
     });
     read.map_err(|error| {

@@ -2,7 +2,8 @@
 
 use bytes::Bytes;
 use gatewright::dialect::{Frame, FrameKind, StreamDecoder, UsageArtefact};
-use gatewright::{EventKind, Failure, FailureKind, FinishReason, Side, StreamEvent};
+use gatewright::text::Lane;
+use gatewright::{EventKind, EventText, Failure, FailureKind, FinishReason, Side, StreamEvent};
 
 use super::part::{self, Outline, Part};
 use super::refusal;
@@ -46,6 +47,9 @@ struct Glance {
     text_bytes: usize,
     seen: u128,
     finished: u128,
+    /// How many events the data have, and the last text without escapes among them.
+    events: usize,
+    plain_text: Option<(Lane, std::ops::Range<u32>)>,
 }
 
 impl StreamDecoder for Decoder {
@@ -79,7 +83,13 @@ impl StreamDecoder for Decoder {
                 events.push(StreamEvent::from_frame(EventKind::Error(failure), 0));
                 Ok(())
             }
-            FrameKind::Data => data_events(&frame.data, events),
+            FrameKind::Data => match sole(frame) {
+                Some(event) => {
+                    events.push(event);
+                    Ok(())
+                }
+                None => data_events(&frame.data, events),
+            },
         }
     }
 
@@ -122,6 +132,7 @@ impl Progress {
             kind,
             usage: None,
             text_bytes: 0,
+            sole_text: None,
             usage_artefact: UsageArtefact::None,
         };
         let payload = data.trim_ascii();
@@ -151,6 +162,7 @@ impl Progress {
             kind: if glance.has_error { FrameKind::Error } else { FrameKind::Data },
             usage: glance.usage,
             text_bytes: u32::try_from(glance.text_bytes).unwrap_or(u32::MAX),
+            sole_text: glance.plain_text.filter(|_| glance.events == 1),
             usage_artefact,
             data,
         })
@@ -160,41 +172,70 @@ impl Progress {
 fn glance(data: &[u8]) -> Result<(Glance, Outline), JsonError> {
     let mut glance = Glance::default();
     let bit = |choice: u32| 1u128.checked_shl(choice).unwrap_or(0);
-    let outline = part::walk(data, &mut |part| match part {
-        Part::Choice { choice } => glance.seen |= bit(choice),
-        Part::Finish { choice, .. } => glance.finished |= bit(choice),
-        Part::Text { text, .. } => glance.text_bytes += text.escaped().len(),
-        Part::Usage { usage: Some(usage), .. } => glance.usage = Some(usage),
-        Part::Usage { value, usage: None } => glance.has_null_usage |= value.is_null(),
-        Part::Error { .. } => glance.has_error = true,
-        Part::Start
-        | Part::Mirror { .. }
-        | Part::ToolCall { .. }
-        | Part::Logprobs { .. }
-        | Part::Model { .. } => {}
+    let outline = part::walk(data, &mut |part| {
+        glance.events += usize::from(part.is_event());
+        match part {
+            Part::Choice { choice } => glance.seen |= bit(choice),
+            Part::Finish { choice, .. } => glance.finished |= bit(choice),
+            Part::Text { lane, text, .. } => {
+                glance.text_bytes += text.escaped().len();
+                // An empty text is no event.
+                if !text.escaped().is_empty() {
+                    glance.plain_text = plain(&text).map(|place| (lane, place));
+                }
+            }
+            Part::Usage { usage: Some(usage), .. } => glance.usage = Some(usage),
+            Part::Usage { value, usage: None } => glance.has_null_usage |= value.is_null(),
+            Part::Error { .. } => glance.has_error = true,
+            Part::Start
+            | Part::Mirror { .. }
+            | Part::ToolCall { .. }
+            | Part::Logprobs { .. }
+            | Part::Model { .. } => {}
+        }
     })?;
     Ok((glance, outline))
 }
 
+/// Where a text stands in the data, if it stands there as it reads.
+fn plain(text: &JsonStr<'_>) -> Option<std::ops::Range<u32>> {
+    let span = text.span();
+    let is_plain = memchr::memchr(b'\\', text.escaped()).is_none();
+    // The quotes around it are not part of it.
+    let place = (u32::try_from(span.start + 1).ok()?, u32::try_from(span.end.saturating_sub(1)).ok()?);
+    is_plain.then_some(place.0..place.1)
+}
+
+/// The text of a frame that has nothing else to say.
+fn sole(frame: &Frame) -> Option<StreamEvent> {
+    let (lane, place) = frame.sole_text.clone()?;
+    let (start, end) = (usize::try_from(place.start).ok()?, usize::try_from(place.end).ok()?);
+    let bytes = (end <= frame.data.len()).then(|| frame.data.slice(start..end))?;
+    Some(StreamEvent::from_frame(EventKind::TextDelta { lane, text: EventText::shared(bytes)? }, 0))
+}
+
 fn data_events(data: &Bytes, events: &mut Vec<StreamEvent>) -> Result<(), Failure> {
-    let mut kinds = Vec::new();
+    let first = events.len();
     let outline = part::walk(data, &mut |part| {
-        if part.is_event() {
-            kinds.extend(event_kind(&part));
+        if part.is_event()
+            && let Some(kind) = event_kind(&part)
+        {
+            events.push(numbered(kind, events.len() - first));
         }
     });
     let outline = outline.map_err(|error| malformed(Some(data), &error))?;
-    if kinds.is_empty() && outline.choices.is_none() {
-        kinds.push(EventKind::Raw { data: data.clone() });
+    if events.len() == first && outline.choices.is_none() {
+        events.push(numbered(EventKind::Raw { data: data.clone() }, 0));
     }
-    for (ordinal, kind) in kinds.into_iter().enumerate() {
-        let ordinal = u16::try_from(ordinal).map_err(|_| {
-            let message = "the provider sent an event with more parts than a stream can have";
-            Failure::new(Side::Upstream, FailureKind::Malformed, message)
-        })?;
-        events.push(StreamEvent::from_frame(kind, ordinal));
+    if events.len() - first > usize::from(u16::MAX) {
+        let message = "the provider sent an event with more parts than a stream can have";
+        return Err(Failure::new(Side::Upstream, FailureKind::Malformed, message));
     }
     Ok(())
+}
+
+fn numbered(kind: EventKind, ordinal: usize) -> StreamEvent {
+    StreamEvent::from_frame(kind, u16::try_from(ordinal).unwrap_or(u16::MAX))
 }
 
 /// The event that a part is; the caller has asked whether it is one.
@@ -202,7 +243,7 @@ fn event_kind(part: &Part<'_>) -> Option<EventKind> {
     Some(match part {
         Part::Start => EventKind::Start,
         Part::Text { lane, text, .. } => {
-            EventKind::TextDelta { lane: *lane, text: text.decode().into_owned() }
+            EventKind::TextDelta { lane: *lane, text: text.decode().into_owned().into() }
         }
         Part::ToolCall { lane, id, name, .. } => {
             let text = |text: &Option<JsonStr<'_>>| text.map(|text| text.decode().into_owned());

@@ -70,7 +70,7 @@ impl<'e> Plan<'e> {
             Some(Kept { starts_call: true, .. }) => self.after.push(event),
             Some(kept) => {
                 let EventKind::TextDelta { text: original, .. } = kept.original else { return };
-                kept.text.get_or_insert(original.into()).to_mut().push_str(text);
+                kept.text.get_or_insert(original.as_str().into()).to_mut().push_str(text);
             }
             None => self.before.push(event),
         }
