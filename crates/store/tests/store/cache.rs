@@ -68,6 +68,18 @@ fn the_bound_holds_and_what_was_not_used_goes_first() {
 }
 
 #[test]
+fn room_is_made_at_once_for_large_values() {
+    let (cache, a) = (MemoryCache::new(1 << 20, StoppedClock::new()), tenant("a"));
+    let kept = (0..20).filter(|number| {
+        cache.put(&a, &number.to_string(), block(400 * KIB), MINUTE);
+        cache.get(&a, "0").is_some()
+    });
+    assert_eq!(kept.count(), 20, "it is the one that was used last");
+    let kept = (0..20).filter(|number| cache.get(&a, &number.to_string()).is_some());
+    assert_eq!(kept.count(), 2);
+}
+
+#[test]
 fn a_value_larger_than_the_cache_is_not_kept_and_its_forerunner_is_gone() {
     let (cache, a) = (MemoryCache::new(10 * 1024, StoppedClock::new()), tenant("a"));
     cache.put(&a, "key", block(KIB), MINUTE);

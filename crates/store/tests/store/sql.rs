@@ -175,6 +175,25 @@ async fn what_is_abandoned_is_interrupted() {
     }
 }
 
+/// How far a write has come when its caller goes away is chance, so it is tried more than once.
+#[tokio::test]
+async fn a_write_that_is_abandoned_leaves_no_transaction() {
+    let sql = in_memory();
+    write(&sql, &["CREATE TABLE t (a)"]).await.unwrap();
+    let insert = statement("INSERT INTO t VALUES (1)");
+    let endless = statement(
+        "INSERT INTO t WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i FROM n) SELECT i FROM n",
+    );
+    let never = [insert.clone(), endless];
+    for round in 1..=20 {
+        let mut writing = sql.write(&never);
+        assert!(writing.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+        drop(writing);
+        assert_eq!(sql.write(std::slice::from_ref(&insert)).await.unwrap(), 1);
+        assert_eq!(one(&sql, "SELECT count(*) FROM t").await, SqlValue::Integer(round));
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(512))]
 

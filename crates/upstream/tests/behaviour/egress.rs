@@ -216,7 +216,8 @@ async fn a_caller_that_goes_away_takes_its_call_along() {
     let home = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     let provider = Provider::bind().await;
     let origin = format!("http://{}", provider.address);
-    let http = Egress::new(home.handle().clone()).http(&reach(&[&origin])).unwrap();
+    let patient = EgressSettings { deadline: Duration::from_secs(3600), ..reach(&[&origin]) };
+    let http = Egress::new(home.handle().clone()).http(&patient).unwrap();
     let mut peer = tokio::select! {
         answer = http.send(get(&origin)) => panic!("{answer:?}"),
         peer = async {
