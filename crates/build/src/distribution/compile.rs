@@ -93,7 +93,7 @@ pub(super) fn build(dist: &Distribution, options: &BuildOptions) -> Result<Built
 /// Lets the binary check itself, where it can run here.
 fn check(prepared: &Prepared, options: &BuildOptions, binary: &Path) -> Result<()> {
     if options.target.as_ref().is_none_or(|target| *target == prepared.cargo.host) {
-        return verify::verify(binary, &prepared.parts);
+        return verify::verify(binary, prepared);
     }
     say("the binary is for another system, so what registered in it is checked when it starts there");
     Ok(())

@@ -119,6 +119,18 @@ impl Graph {
         }
         seen
     }
+
+    /// A package and everything that it needs, in the order of names and versions.
+    pub(crate) fn closure(&self, name: &str) -> Vec<&Package> {
+        let mut seen = BTreeSet::new();
+        let mut open: Vec<&Package> = self.named(name).into_iter().collect();
+        while let Some(package) = open.pop() {
+            if seen.insert(package.id.as_str()) {
+                open.extend(package.uses.iter().filter_map(|edge| self.get(&edge.id)));
+            }
+        }
+        self.packages.iter().filter(|package| seen.contains(package.id.as_str())).collect()
+    }
 }
 
 impl Package {

@@ -1,3 +1,5 @@
+mod real;
+
 use std::fs;
 use std::process::Command;
 use std::time::SystemTime;
@@ -25,6 +27,11 @@ fn compiled(world: &World) -> Vec<String> {
 
 fn release(out: Option<PathBuf>) -> BuildOptions {
     BuildOptions { profile: Profile::Release, out, ..daily() }
+}
+
+/// Whether the long forms are asked for.
+fn is_full() -> bool {
+    command::variable("GATEWRIGHT_FULL").is_some()
 }
 
 #[track_caller]

@@ -3,10 +3,10 @@
 use std::path::Path;
 use std::process::Command;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use serde_json::Value;
 
-use super::part::Part;
+use super::prepare::Prepared;
 
 /// An extension as the binary names it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,9 +54,14 @@ fn read(value: &Value) -> Option<Registered> {
 ///
 /// # Errors
 /// It does not; the message names the line of the manifest and what to do.
-pub(super) fn verify(binary: &Path, parts: &[Part]) -> Result<()> {
-    let registered = registered(binary)?;
-    let missing: Vec<String> = parts
+pub(super) fn verify(binary: &Path, prepared: &Prepared) -> Result<()> {
+    let registered = registered(binary).map_err(|cause| {
+        let said = cause.to_string();
+        let places = places(&said, prepared);
+        if places.is_empty() { cause } else { anyhow!("{said}\n{}", places.join("\n")) }
+    })?;
+    let missing: Vec<String> = prepared
+        .parts
         .iter()
         .filter(|part| registered.iter().all(|found| found.package != part.package))
         .map(|part| {
@@ -69,4 +74,25 @@ pub(super) fn verify(binary: &Path, parts: &[Part]) -> Result<()> {
         })
         .collect();
     if missing.is_empty() { Ok(()) } else { bail!("{}", missing.join("\n")) }
+}
+
+/// Where the manifest has the packages that the binary finds fault with, for those whose place it does not say itself.
+fn places(said: &str, prepared: &Prepared) -> Vec<String> {
+    let is_named = |package: &str| {
+        [format!("`{package}`"), format!("`{package}::")].iter().any(|name| said.contains(name.as_str()))
+    };
+    let mut found = Vec::new();
+    for part in prepared.parts.iter().filter(|part| !said.contains(&part.listed_in())) {
+        if is_named(&part.package) {
+            found.push(format!("  `{}` is listed in {}", part.package, part.listed_in()));
+        }
+        let brought = prepared.graph.closure(&part.package);
+        let strangers = brought.iter().filter(|package| {
+            is_named(&package.name) && prepared.parts.iter().all(|part| part.package != package.name)
+        });
+        found.extend(strangers.map(|package| {
+            format!("  `{}` is brought in by `{}`, {}", package.name, part.package, part.listed_in())
+        }));
+    }
+    found
 }

@@ -24,7 +24,7 @@ pub(super) fn check(dist: &Distribution) -> Vec<Finding> {
 /// What only the graph shows.
 pub(super) fn check_graph(dist: &Distribution, prepared: &Prepared) -> Vec<Finding> {
     let mut found = vec![offline(dist, prepared), duplicates(&prepared.graph)];
-    let core = closure(&prepared.graph, "gatewright-gateway");
+    let core = ids(&prepared.graph, "gatewright-gateway");
     for part in prepared.parts.iter().filter(|part| part.key.starts_with("extensions.")) {
         found.extend(at_build_time(&prepared.graph, &part.package, &core));
     }
@@ -121,9 +121,8 @@ fn duplicates(graph: &Graph) -> Finding {
 
 /// Code of others that runs while the binary is built, where an extension brings it in.
 fn at_build_time(graph: &Graph, extension: &str, core: &BTreeSet<&str>) -> Option<Finding> {
-    let own = closure(graph, extension);
-    let brought: Vec<&Package> =
-        own.iter().filter(|id| !core.contains(*id)).filter_map(|id| graph.get(id)).collect();
+    let own = graph.closure(extension).into_iter();
+    let brought: Vec<&Package> = own.filter(|package| !core.contains(package.id.as_str())).collect();
     let names = |of: fn(&Package) -> bool| -> BTreeSet<&str> {
         brought.iter().filter(|package| of(package)).map(|package| package.name.as_str()).collect()
     };
@@ -146,15 +145,8 @@ fn at_build_time(graph: &Graph, extension: &str, core: &BTreeSet<&str>) -> Optio
 }
 
 /// The ids of a package and of everything that it needs.
-fn closure<'a>(graph: &'a Graph, name: &str) -> BTreeSet<&'a str> {
-    let mut seen = BTreeSet::new();
-    let mut open: Vec<&Package> = graph.named(name).into_iter().collect();
-    while let Some(package) = open.pop() {
-        if seen.insert(package.id.as_str()) {
-            open.extend(package.uses.iter().filter_map(|edge| graph.get(&edge.id)));
-        }
-    }
-    seen
+fn ids<'a>(graph: &'a Graph, name: &str) -> BTreeSet<&'a str> {
+    graph.closure(name).into_iter().map(|package| package.id.as_str()).collect()
 }
 
 fn listed(names: &BTreeSet<&str>) -> String {
@@ -203,7 +195,7 @@ mod tests {
             package("pii-derive", &[]),
         ];
         let graph = Graph { packages, root: "acme".to_owned() };
-        let core = closure(&graph, "gatewright-gateway");
+        let core = ids(&graph, "gatewright-gateway");
         let found = at_build_time(&graph, "pii", &core).unwrap();
         assert!(found.said.ends_with("build scripts of ssl-sys; procedural macros of pii-derive"), "{found}");
         assert_eq!(at_build_time(&graph, "gatewright-gateway", &core), None);
