@@ -9,12 +9,12 @@ use crate::client::Clients;
 use crate::console::say;
 use crate::distribution::{chore, doctor, edit, list};
 use crate::workspace::{self, Workspace};
-use crate::{bench, ci, demo, dev, metrics, new, skip, supply, test, tidy};
+use crate::{bench, ci, demo, describe, dev, examine, metrics, new, skip, supply, test, tidy};
 
 #[derive(Debug, Parser)]
 #[command(
     name = "cargo xtask",
-    about = "Every chore of this repository, behind one door",
+    about = "Every chore of a distribution, and of Gatewright itself, behind one door",
     disable_help_subcommand = true
 )]
 struct Arguments {
@@ -24,45 +24,61 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Chore {
-    /// Build and start a gateway with a simulated provider, and say what to try
-    Demo(demo::Options),
-    /// Run every test; installs what the tests need below the target folder
+    #[command(flatten)]
+    Distribution(Command),
+    /// Run every test: of a distribution with its smoke test, of Gatewright with what it installs for that
     Test {
-        /// Leave out the suites that use client libraries in other languages
+        /// Leave out the suites that use client libraries in other languages (Gatewright's own)
         #[arg(long)]
         no_clients: bool,
-        /// Run the long forms of property tests and scenarios
+        /// Run the long forms of property tests and scenarios (Gatewright's own)
         #[arg(long)]
         full: bool,
         /// Run only tests whose names contain one of these
         filters: Vec<String>,
     },
-    /// Run what every change has to pass, fastest first
+    /// Hold the benches of a distribution against its budgets; measure Gatewright against a bare proxy
+    Bench(bench::Options),
+    /// Gatewright's own: build and start a gateway with a simulated provider, and say what to try
+    Demo(demo::Options),
+    /// Gatewright's own: run what every change has to pass, fastest first
     Ci {
         /// Add what takes too long for every change
         #[arg(long)]
         full: bool,
     },
-    /// Check the house rules that no compiler checks
+    /// Gatewright's own: check the house rules that no compiler checks
     Tidy {
         /// Print the layers instead
         #[arg(long)]
         graph: bool,
     },
-    /// Install the client libraries that the tests use, and print the variables by which tests find them
+    /// Gatewright's own: install the client libraries of tests, and print the variables by which tests find them
     Clients,
-    /// Check licences, bans and sources of what comes from outside, by deny.toml
+    /// Gatewright's own: check licences, bans and sources of what comes from outside, by deny.toml
     Supply,
-    /// Print the layers, as a table and a picture
+    /// Gatewright's own: print the layers, as a table and a picture
     Graph {
         /// Write them into ARCHITECTURE.md
         #[arg(long)]
         write: bool,
     },
-    /// Print the size and the habits of the code beside the values aimed at
+    /// Gatewright's own: print the size and the habits of the code beside the values aimed at
     Metrics,
+}
+
+/// What can be done with a distribution.
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Write a company's repository, or one more extension
+    #[command(subcommand)]
+    New(new::What),
+    /// Run the distribution in front of a simulated provider, and build it again at every save
+    Dev(dev::Options),
     /// Build the binary that gatewright.toml describes
     Build(chore::Build),
+    /// Check manifest, versions and policy, and the configuration by the binary that reads it
+    Check(examine::Check),
     /// Print the extensions by the manifest and by the binary, with what differs
     List(list::List),
     /// Add an extension to gatewright.toml
@@ -71,15 +87,12 @@ enum Chore {
     Remove(edit::Remove),
     /// Move an extension, the core, or everything in the lock to newer versions
     Update(edit::Update),
+    /// Write a page for each extension, from what the binary says of itself
+    Docs(describe::Docs),
+    /// Print the JSON Schema of the configuration that the binary accepts
+    Schema,
     /// Look at what could keep a distribution from building on this machine
     Doctor,
-    /// Run the distribution in front of a simulated provider, and build it again at every save
-    Dev(dev::Options),
-    /// Write a company's repository, or one more extension
-    #[command(subcommand)]
-    New(new::What),
-    /// Measure against a bare proxy and write the table into docs/benchmarks.md
-    Bench(bench::Options),
 }
 
 /// Reads the command line and does the chore.
@@ -95,38 +108,54 @@ pub(crate) fn main() -> ExitCode {
 
 fn run(chore: Chore) -> Result<()> {
     match chore {
-        Chore::Demo(options) => demo::run(&workspace::root()?, &options),
+        Chore::Demo(options) => demo::run(&workspace::clone()?, &options),
         Chore::Test { no_clients, full, filters } => {
-            let skips = test::run(&workspace::root()?, &test::Options { no_clients, full, filters })?;
+            let root = workspace::root()?;
+            if !workspace::is_clone(&root) {
+                return examine::test(&filters);
+            }
+            let skips = test::run(&root, &test::Options { no_clients, full, filters })?;
             skip::close(&skips);
             Ok(())
         }
-        Chore::Ci { full } => ci::run(&workspace::root()?, full),
+        Chore::Ci { full } => ci::run(&workspace::clone()?, full),
         Chore::Tidy { graph: true } => tidy::graph::run(&Workspace::find()?, false),
         Chore::Tidy { graph: false } => tidy::run(&Workspace::find()?),
         Chore::Clients => {
-            let (clients, skips) = Clients::install(&workspace::root()?)?;
+            let (clients, skips) = Clients::install(&workspace::clone()?)?;
             for (name, path) in clients.variables() {
                 say(format_args!("export {name}={}", path.display()));
             }
             skip::close(&skips);
             Ok(())
         }
-        Chore::Supply => supply::run(&workspace::root()?),
+        Chore::Supply => supply::run(&workspace::clone()?),
         Chore::Graph { write } => tidy::graph::run(&Workspace::find()?, write),
         Chore::Metrics => {
             metrics::run(&Workspace::find()?);
             Ok(())
         }
-        Chore::Build(build) => build.run(),
-        Chore::List(list) => list.run(),
-        Chore::Add(add) => add.run(),
-        Chore::Remove(remove) => remove.run(),
-        Chore::Update(update) => update.run(),
-        Chore::Doctor => doctor::run(),
-        Chore::Dev(options) => dev::run(&options),
-        Chore::New(what) => new::run(&what),
-        Chore::Bench(options) => bench::run(&workspace::root()?, &options),
+        Chore::Bench(options) => {
+            let root = workspace::root()?;
+            if workspace::is_clone(&root) { bench::run(&root, &options) } else { examine::bench() }
+        }
+        Chore::Distribution(command) => run_on_distribution(command),
+    }
+}
+
+fn run_on_distribution(command: Command) -> Result<()> {
+    match command {
+        Command::New(what) => new::run(&what),
+        Command::Dev(options) => dev::run(&options),
+        Command::Build(build) => build.run(),
+        Command::Check(check) => check.run(),
+        Command::List(list) => list.run(),
+        Command::Add(add) => add.run(),
+        Command::Remove(remove) => remove.run(),
+        Command::Update(update) => update.run(),
+        Command::Docs(docs) => docs.run(),
+        Command::Schema => describe::schema(),
+        Command::Doctor => doctor::run(),
     }
 }
 

@@ -31,6 +31,8 @@ const SIMULATOR: &str = "gatewright-simulator";
 /// The key that callers present, unless the environment has one.
 const KEY: &str = "gw-dev-key";
 const KEY_VARIABLE: &str = "GATEWAY_KEY";
+/// A provider for who only looks at a configuration.
+const NOBODY: &str = "http://127.0.0.1:9/v1";
 const PROVIDER_VARIABLE: &str = "SIMULATOR_URL";
 /// What the configuration is called, and what is laid over it where it is there.
 const CONFIGURATION: &str = "gateway.yaml";
@@ -66,11 +68,11 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let socket = listen(options.port)?;
     say("building the simulated provider");
     let (mut provider, url) = simulated::start(&build_simulator(&dist)?, options.rate)?;
-    let environment = vec![(PROVIDER_VARIABLE, url), (KEY_VARIABLE, key())];
+    let setting = Setting { provider: url, ..Setting::default() };
     let folder = dist.target().join("gatewright").join("dev");
     let mut dev = Dev {
         root: dist.root.clone(),
-        stage: Stage { socket, files, environment, folder },
+        stage: Stage { socket, files, setting, folder },
         serving: None,
         leaving: Vec::new(),
         is_welcomed: false,
@@ -84,7 +86,10 @@ pub(crate) fn run(options: &Options) -> Result<()> {
 }
 
 /// The files of the configuration, in the order in which they are laid over each other.
-fn configuration(dist: &Distribution, given: &[PathBuf]) -> Result<Vec<PathBuf>> {
+///
+/// # Errors
+/// One of them is not there.
+pub(crate) fn configuration(dist: &Distribution, given: &[PathBuf]) -> Result<Vec<PathBuf>> {
     if !given.is_empty() {
         let absolute = |file: &PathBuf| {
             file.canonicalize().with_context(|| format!("cannot find the configuration {}", file.display()))
@@ -107,9 +112,28 @@ fn listen(port: Option<u16>) -> Result<TcpListener> {
     }
 }
 
-fn key() -> String {
-    let set = command::variable(KEY_VARIABLE).and_then(|key| key.into_string().ok());
-    set.unwrap_or_else(|| KEY.to_owned())
+/// What a configuration finds in its environment while it is tried out.
+#[derive(Debug)]
+pub(crate) struct Setting {
+    /// The base URL of the simulated provider.
+    provider: String,
+    /// The key that callers present.
+    key: String,
+}
+
+impl Default for Setting {
+    /// Nobody listens at the provider's address; the key may be the environment's own.
+    fn default() -> Self {
+        let key = command::variable(KEY_VARIABLE).and_then(|key| key.into_string().ok());
+        Self { provider: NOBODY.to_owned(), key: key.unwrap_or_else(|| KEY.to_owned()) }
+    }
+}
+
+impl Setting {
+    /// As variables.
+    pub(crate) fn variables(&self) -> [(&'static str, &str); 2] {
+        [(PROVIDER_VARIABLE, &self.provider), (KEY_VARIABLE, &self.key)]
+    }
 }
 
 /// Builds the simulated provider in the workspace, so that it shares what tests are compiled from.

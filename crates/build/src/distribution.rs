@@ -39,6 +39,7 @@ use anyhow::{Context, Result, bail};
 pub(crate) use compile::{BuildOptions, Built, Profile};
 pub(crate) use generate::{lexical, relative};
 pub(crate) use manifest::Manifest;
+pub(crate) use verify::{Registered, registered};
 
 use crate::workspace;
 

@@ -11,8 +11,10 @@ mod client;
 mod command;
 mod console;
 mod demo;
+mod describe;
 mod dev;
 mod distribution;
+mod examine;
 #[cfg(test)]
 mod fixture;
 mod marked;

@@ -74,6 +74,23 @@ pub(crate) fn root() -> Result<PathBuf> {
     bail!("{} lies in no Cargo workspace: run this inside the repository", current.display())
 }
 
+/// Whether a folder is the root of Gatewright's own repository.
+pub(crate) fn is_clone(root: &Path) -> bool {
+    root.join("Cargo.toml").is_file() && root.join("crates/core/Cargo.toml").is_file()
+}
+
+/// The root of Gatewright's own repository, for chores that make sense there alone.
+///
+/// # Errors
+/// The current folder lies in none, or in another one.
+pub(crate) fn clone() -> Result<PathBuf> {
+    let root = root()?;
+    if !is_clone(&root) {
+        bail!("this is a chore of Gatewright's own repository, and {} is another one", root.display());
+    }
+    Ok(root)
+}
+
 /// Where cargo writes, for this run.
 pub(crate) fn target(root: &Path) -> PathBuf {
     command::variable("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), |folder| root.join(folder))

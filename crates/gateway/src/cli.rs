@@ -8,7 +8,7 @@ use gatewright_config::{Inputs, Loaded, ProcessEnvironment, load, schema};
 
 use gatewright::registry::{Registry, RegistryError};
 
-use crate::serve::Sockets;
+use crate::listeners::Sockets;
 use crate::{Build, Exit, serve};
 
 /// An AI gateway that a platform team compiles to measure.

@@ -10,6 +10,7 @@ mod ending;
 mod exit;
 mod instances;
 mod ledger;
+mod listeners;
 mod logging;
 mod meters;
 mod metrics;

@@ -16,8 +16,8 @@ use gatewright_config::{
 use gatewright_pipeline::{CutSwitch, PathSettings, with_causes};
 use gatewright_server::admin::{Admin, Pulse};
 use gatewright_server::drain::{Drain, DrainReport, DrainTimes, Phase};
-use gatewright_server::listener::{Limits as ListenerBounds, Listener, ListenerOptions, from_standard_input};
-use gatewright_server::tls::{Tls, TlsFiles};
+use gatewright_server::listener::Listener;
+use gatewright_server::tls::Tls;
 use gatewright_store::{Ledger, LedgerPlace, LedgerSettings, MemoryLimits};
 use gatewright_upstream::Egress;
 use tokio::sync::mpsc;
@@ -28,6 +28,7 @@ use crate::clock::SystemClock;
 use crate::ending::Endings;
 use crate::instances::{Instances, STOP_WITHIN, Workshop};
 use crate::ledger::{Records, Writing};
+use crate::listeners::{Sockets, open_listeners};
 use crate::meters::Meters;
 use crate::metrics::{InstanceFamilies, Metrics};
 use crate::outbox::Outbox;
@@ -44,15 +45,6 @@ const FLUSH_WITHIN: Duration = Duration::from_secs(10);
 const WORKER_SILENCE_MAX: Duration = Duration::from_secs(5);
 /// Wishes to reload that may wait; more come to nothing, because those that wait do the same.
 const RELOADS_MAX: usize = 4;
-
-/// Where listening sockets come from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Sockets {
-    /// Each listener of the configuration opens its own.
-    Configured,
-    /// The first listener takes over standard input; no other is opened.
-    StandardInput,
-}
 
 /// Serves until the process is told to stop, then drains.
 pub(crate) fn serve(build: &Build, registry: Registry, files: Vec<PathBuf>, sockets: Sockets) -> Exit {
@@ -184,7 +176,8 @@ struct Running {
     audits: Arc<Outbox<AuditRecord>>,
 }
 
-type Started<T> = Result<T, (Exit, String)>;
+/// What starting a part comes to; why not, with the exit code.
+pub(crate) type Started<T> = Result<T, (Exit, String)>;
 
 impl Running {
     async fn start(
@@ -363,61 +356,6 @@ fn open_ledger(settings: &Settings) -> Started<Ledger> {
     let place = LedgerPlace::File(settings.store.path.clone());
     Ledger::open(place, durability(settings), &LedgerSettings::default())
         .map_err(|error| (Exit::Resource, format!("store: {}", with_causes(&error))))
-}
-
-fn open_listeners(settings: &Settings, sockets: Sockets) -> Started<(Vec<Listener>, Vec<Tls>)> {
-    let mut listeners = Vec::new();
-    let mut certificates = Vec::new();
-    let count = match sockets {
-        Sockets::Configured => settings.listeners.len(),
-        Sockets::StandardInput => 1,
-    };
-    for listener in settings.listeners.iter().take(count) {
-        let fail = |why: String| (Exit::Resource, format!("listeners.{}: {why}", listener.name));
-        let tls = match &listener.tls {
-            Some(files) => {
-                let files = TlsFiles { certificate: files.certificate.clone(), key: files.key.clone() };
-                let tls = Tls::load(files).map_err(|error| fail(with_causes(&error)))?;
-                certificates.push(tls.clone());
-                Some(tls)
-            }
-            None => None,
-        };
-        let options = ListenerOptions {
-            limits: bounds(&listener.limits),
-            tls,
-            http2_cleartext: listener.http2_cleartext,
-            ..ListenerOptions::new(listener.name.as_str())
-        };
-        let opened = match sockets {
-            Sockets::Configured => Listener::bind(listener.address, options)
-                .map_err(|error| fail(format!("cannot listen on {}: {error}", listener.address)))?,
-            Sockets::StandardInput => from_standard_input()
-                .and_then(|socket| Listener::new(socket, options))
-                .map_err(|error| fail(format!("cannot take over the socket on standard input: {error}")))?,
-        };
-        listeners.push(opened);
-    }
-    Ok((listeners, certificates))
-}
-
-fn bounds(limits: &gatewright_config::ListenerLimits) -> ListenerBounds {
-    let defaults = ListenerBounds::default();
-    ListenerBounds {
-        connections_max: limits.connections_max,
-        connections_per_address_max: limits.connections_per_ip_max.and_then(|max| u32::try_from(max).ok()),
-        header_timeout: limits.header_timeout,
-        idle_timeout: limits.idle_timeout,
-        write_stall_timeout: limits.write_stall_timeout,
-        tls_handshake_timeout: limits.tls_handshake_timeout,
-        headers_max: limits.headers_max,
-        header_bytes_max: limits.header_bytes_max,
-        body: gatewright_server::listener::BodyLimits {
-            idle_timeout: limits.body_idle_timeout,
-            ..defaults.body
-        },
-        ..defaults
-    }
 }
 
 fn path_settings(settings: &Settings) -> PathSettings {

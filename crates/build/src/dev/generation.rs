@@ -9,6 +9,7 @@ use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, Result};
 
+use super::Setting;
 use crate::service::{self, Service, probe};
 
 /// How long a gateway may take until it is ready.
@@ -21,7 +22,7 @@ pub(super) struct Stage {
     pub(super) socket: TcpListener,
     /// The files of the configuration, in order.
     pub(super) files: Vec<PathBuf>,
-    pub(super) environment: Vec<(&'static str, String)>,
+    pub(super) setting: Setting,
     /// What the run keeps, below the target folder.
     pub(super) folder: PathBuf,
 }
@@ -72,7 +73,7 @@ impl Stage {
         for file in self.files.iter().chain([&own]) {
             command.arg("--config").arg(file);
         }
-        command.envs(self.environment.iter().map(|(name, value)| (name, value))).current_dir(&self.folder);
+        command.envs(self.setting.variables()).current_dir(&self.folder);
         let socket = self.socket.try_clone().context("cannot hand on the listening socket")?;
         let mut service =
             Service::start_with("the gateway", &mut command, Stdio::from(OwnedFd::from(socket)))?;
@@ -82,17 +83,13 @@ impl Stage {
 
     /// What to try, with the addresses of this run.
     pub(super) fn welcome(&self, template: &str, serving: &Generation) -> String {
-        let value = |name: &str| {
-            let found = self.environment.iter().find(|(known, _)| *known == name);
-            found.map(|(_, value)| value.as_str()).unwrap_or_default()
-        };
         let address = self.socket.local_addr().map(|address| address.to_string()).unwrap_or_default();
         let files: Vec<String> = self.files.iter().map(|file| file.display().to_string()).collect();
         template
             .replace("@ADDRESS@", &address)
             .replace("@METRICS@", &serving.metrics())
-            .replace("@PROVIDER@", value(super::PROVIDER_VARIABLE))
-            .replace("@KEY@", value(super::KEY_VARIABLE))
+            .replace("@PROVIDER@", &self.setting.provider)
+            .replace("@KEY@", &self.setting.key)
             .replace("@FILES@", &files.join(", "))
     }
 }

@@ -18,6 +18,7 @@ use super::point::{Place, Point};
 use super::tree::Tree;
 use super::{format_rust, home};
 use crate::console::say;
+use crate::workspace::is_clone;
 
 const LIBRARY: &str = include_str!("template/extension/lib.rs.in");
 const TESTS: &str = include_str!("template/extension/tests.rs.in");
@@ -63,7 +64,7 @@ pub(super) fn run(options: &Options) -> Result<()> {
     let Some(root) = home::find(&current) else {
         bail!("this is no distribution: run it in one, which `cargo xtask new dist NAME` makes");
     };
-    let home = if home::is_clone(&root) { Home::Clone } else { Home::Company };
+    let home = if is_clone(&root) { Home::Clone } else { Home::Company };
     let extension = Extension { name, points, home };
     let folder = extension.folder();
     let tree = extension.tree();

@@ -8,6 +8,7 @@ use super::origin::Origin;
 use crate::command;
 use crate::distribution::manifest::{self, Source};
 use crate::distribution::{Distribution, lexical};
+use crate::workspace::is_clone;
 
 /// The nearest such repository from a folder upwards; outside of any, the one whose `xtask` runs.
 pub(super) fn find(current: &Path) -> Option<PathBuf> {
@@ -17,11 +18,6 @@ pub(super) fn find(current: &Path) -> Option<PathBuf> {
         let package = PathBuf::from(command::variable("CARGO_MANIFEST_DIR")?);
         package.parent().filter(|folder| is_home(folder)).map(Path::to_owned)
     })
-}
-
-/// Whether a folder is the root of Gatewright's clone.
-pub(super) fn is_clone(folder: &Path) -> bool {
-    folder.join("crates/core/Cargo.toml").is_file() && folder.join("Cargo.toml").is_file()
 }
 
 fn is_home(folder: &Path) -> bool {
