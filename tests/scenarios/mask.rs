@@ -395,3 +395,67 @@ async fn two_filters_see_each_others_work_in_the_order_of_the_route() {
         assert_eq!(text, "three three threethree");
     }
 }
+
+async fn restoring() -> (SimulatedProvider, Gateway) {
+    let provider = SimulatedProvider::start().await;
+    let settings = json!({"presets": ["email", "card"], "restore": true});
+    let gateway = Gateway::in_front_of(&provider)
+        .extension("mask", "mask", &settings, &["request", "response"])
+        .start()
+        .await;
+    (provider, gateway)
+}
+
+const PROMPT: &str = "I am Bob.Smith@mail.example.com with card 4111 1111 1111 1111, not [EMAIL_1]";
+const HIDDEN: &str = "I am [EMAIL_2] with card [CARD_1], not [EMAIL_1]";
+const REPEATED: &str = "thänks [EMAIL_2], [CARD_1] is charged; [EMAIL_1] or new@z.net [EMAIL_9]";
+const RESTORED: &str =
+    "thänks Bob.Smith@mail.example.com, 4111 1111 1111 1111 is charged; [EMAIL_1] or [email] [EMAIL_9]";
+
+#[tokio::test]
+async fn values_of_a_prompt_come_back_in_a_whole_answer() {
+    let (provider, gateway) = restoring().await;
+    let arguments = r#"{"to":"\u005bEMAIL_2]","cc":["new@z.net"]}"#;
+    let call =
+        json!({"id": "call_a", "type": "function", "function": {"name": "send", "arguments": arguments}});
+    let message = json!({"role": "assistant", "content": REPEATED, "tool_calls": [call]});
+    provider.push(Answer::json(
+        200,
+        &json!({"choices": [{"index": 0, "message": message, "finish_reason": "stop"}]}),
+    ));
+    let answer = gateway.chat(&chat(PROMPT)).send().await.whole().await.json();
+    let asked = provider.next_request().await;
+    assert_eq!(asked.json()["messages"][0]["content"], HIDDEN);
+    check_hidden(&asked.body, "what the provider got");
+    let message = &answer["choices"][0]["message"];
+    assert_eq!(message["content"], RESTORED);
+    let arguments = message["tool_calls"][0]["function"]["arguments"].as_str().unwrap();
+    let arguments: Value = serde_json::from_str(arguments).unwrap();
+    assert_eq!(arguments, json!({"to": "Bob.Smith@mail.example.com", "cc": ["[email]"]}));
+}
+
+#[tokio::test]
+async fn values_of_a_prompt_come_back_at_every_split_of_a_stream() {
+    let (provider, gateway) = restoring().await;
+    let mut caller = Caller { gateway: &gateway, connection: None };
+    for (at, _) in REPEATED.char_indices() {
+        let (head, tail) = REPEATED.split_at(at);
+        provider.push(Answer::events(events_of(&[head, tail]).iter().map(String::as_str)));
+        let stream = caller.ask(&streamed_chat(PROMPT)).await;
+        assert!(stream.is_done() && stream.end == End::Clean, "{head}|{tail}: {stream:?}");
+        assert_eq!(stream.text(0), RESTORED, "{head}|{tail}");
+        check_hidden(&provider.next_request().await.body, "what the provider got");
+    }
+}
+
+#[tokio::test]
+async fn values_of_one_exchange_do_not_come_back_in_another() {
+    let (provider, gateway) = restoring().await;
+    for (prompt, expected) in
+        [("to a@x.com", "a@x.com"), ("to b@x.com", "b@x.com"), ("to nobody", "[EMAIL_1]")]
+    {
+        provider.push(Answer::model("sim?text=[EMAIL_1]"));
+        let answer = gateway.chat(&chat(prompt)).send().await.whole().await.json();
+        assert_eq!(answer["choices"][0]["message"]["content"], expected, "{prompt}");
+    }
+}

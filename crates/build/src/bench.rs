@@ -1,7 +1,8 @@
 //! `cargo xtask bench`: measures the gateway against the floor of the same run and writes the table into the docs.
 //!
 //! The measuring itself belongs to the test kit's `gatewright-bench`; this builds what it needs in the release profile
-//! and puts what it prints between the markers of `docs/benchmarks.md`.
+//! and puts what it prints between the markers of `docs/benchmarks.md`. What masking costs is measured by the
+//! extension's own bench.
 
 use std::fs;
 use std::path::Path;
@@ -16,6 +17,8 @@ use crate::{marked, workspace};
 
 const PAGE: &str = "docs/benchmarks.md";
 const MARK: &str = "bench";
+/// The row that an extension's bench measures.
+const TEXT: &str = "text";
 
 /// How much to measure.
 #[derive(Debug, Args)]
@@ -23,7 +26,7 @@ pub(crate) struct Options {
     /// Measure for moments instead of minutes, and write nothing
     #[arg(long)]
     quick: bool,
-    /// Measure only these rows, and write nothing; `gatewright-bench report --help` lists them
+    /// Measure only these rows, and write nothing: `text`, and those that `gatewright-bench report --help` lists
     #[arg(long, value_delimiter = ',')]
     only: Vec<String>,
 }
@@ -33,21 +36,15 @@ pub(crate) struct Options {
 /// # Errors
 /// Something does not build, the measurement fails, or the page has no place for the table.
 pub(crate) fn run(root: &Path, options: &Options) -> Result<()> {
-    heading("build");
-    let build =
-        ["build", "--release", "--package", "gatewright", "--package", "gatewright-testkit", "--bins"];
-    command::run(command::cargo().current_dir(root).args(build))?;
-    heading("measure");
-    let binaries = workspace::target(root).join("release");
-    let mut report = Command::new(binaries.join("gatewright-bench"));
-    report.current_dir(root).arg("report").arg("--gateway").arg(binaries.join("gatewright"));
-    if options.quick {
-        report.args(["--repeats", "1", "--seconds", "1"]);
+    let is_all = options.only.is_empty();
+    let (text, rows): (Vec<&String>, Vec<&String>) = options.only.iter().partition(|row| *row == TEXT);
+    let mut table = String::new();
+    if is_all || !rows.is_empty() {
+        table.push_str(&against_the_floor(root, options.quick, &rows)?);
     }
-    if !options.only.is_empty() {
-        report.arg("--only").arg(options.only.join(","));
+    if is_all || !text.is_empty() {
+        table.push_str(&text_filters(root, options.quick)?);
     }
-    let table = measured(&mut report)?;
     print(&table);
     if options.quick || !options.only.is_empty() {
         say(format_args!("not a whole run: {PAGE} keeps the figures of the last one that was"));
@@ -58,6 +55,39 @@ pub(crate) fn run(root: &Path, options: &Options) -> Result<()> {
     fs::write(root.join(PAGE), page).with_context(|| format!("cannot write {PAGE}"))?;
     say(format_args!("wrote the table into {PAGE}"));
     Ok(())
+}
+
+/// The gateway's rows beside those of the floor.
+fn against_the_floor(root: &Path, quick: bool, only: &[&String]) -> Result<String> {
+    heading("build");
+    let build =
+        ["build", "--release", "--package", "gatewright", "--package", "gatewright-testkit", "--bins"];
+    command::run(command::cargo().current_dir(root).args(build))?;
+    heading("measure");
+    let binaries = workspace::target(root).join("release");
+    let mut report = Command::new(binaries.join("gatewright-bench"));
+    report.current_dir(root).arg("report").arg("--gateway").arg(binaries.join("gatewright"));
+    if quick {
+        report.args(["--repeats", "1", "--seconds", "1"]);
+    }
+    for row in only {
+        report.arg("--only").arg(row);
+    }
+    measured(&mut report)
+}
+
+/// What masking costs per byte of text and per piece of a stream.
+fn text_filters(root: &Path, quick: bool) -> Result<String> {
+    heading("measure text filters");
+    let mut bench = command::cargo();
+    bench.current_dir(root).args(["bench", "--quiet", "--package", "gatewright-ext-mask", "--bench", TEXT]);
+    if quick {
+        bench.args(["--", "--quick"]);
+    }
+    Ok(format!(
+        "\nMasking by the ten ready-made patterns, by CPU time of one thread:\n\n{}",
+        measured(&mut bench)?
+    ))
 }
 
 /// Runs the measurement; its progress goes to the terminal, its table comes back.

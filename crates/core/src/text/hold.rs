@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::LaneMask;
 
 /// The bound on held text when a filter names none: 16 KiB.
-const HELD_BYTES_MAX: usize = 16 * 1024;
+pub(super) const HELD_BYTES_MAX: usize = 16 * 1024;
 
 /// How much of a text a filter keeps back until it knows what follows.
 ///

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use super::compile::{Compiled, compile};
 use super::fold::{Folded, GROWTH_MAX};
+use super::hold::HELD_BYTES_MAX;
 use super::scan::{Hit, Span};
 use super::{HoldBack, Lane, Pattern, PatternError, TextStage};
 
@@ -177,8 +178,13 @@ impl TextPatterns {
     #[must_use]
     pub fn hold_back(&self) -> HoldBack {
         let reach = self.set.reach;
-        // Hidden characters may follow the last of what is held.
-        HoldBack::bytes(0).with_max_bytes(if self.folds { (reach + 1) * GROWTH_MAX } else { reach })
+        if !self.folds {
+            return HoldBack::bytes(0).with_max_bytes(reach);
+        }
+        // Hidden characters may follow the last of what is held. A long match that is stuffed with them is no
+        // accident: it is cut before it takes more memory than any filter gets without asking.
+        let stuffed = (reach + 1) * GROWTH_MAX;
+        HoldBack::bytes(0).with_max_bytes(stuffed.min(HELD_BYTES_MAX.max(reach * 4)))
     }
 
     /// What a filter declares that looks for the matches of several sets side by side, by

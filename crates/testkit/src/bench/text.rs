@@ -1,7 +1,7 @@
 //! What a text filter costs: megabytes per second on whole texts, nanoseconds per delta, bytes held.
 //!
 //! The filter runs in the machinery that the host runs it in, in this process and without a gateway, over
-//! prose that [`prose`] makes. A bench of an extension calls [`measure`] with a filter of its own and
+//! prose that [`prose`] makes. A bench of an extension calls [`figures`] with a filter of its own and
 //! prints [`to_markdown`].
 
 use std::fmt::Write as _;
@@ -12,6 +12,7 @@ use gatewright::text::{Lane, TextStage, TextWindow};
 use gatewright::{FilterPlan, RequestCx, ResponseFilter, StreamCx, Usage};
 
 use super::load::count;
+use super::measure;
 use super::report::table::spread;
 use crate::extension::{context, principal, response_head};
 
@@ -44,7 +45,7 @@ pub struct TextFigures {
 /// # Panics
 /// If the filter has no text plan, fails, or holds more than its bound: there is nothing to measure then.
 #[must_use]
-pub fn measure(filter: &dyn ResponseFilter, repeats: u32, window: Duration) -> TextFigures {
+pub fn figures(filter: &dyn ResponseFilter, repeats: u32, window: Duration) -> TextFigures {
     let prose = prose::with_matches(TEXT_BYTES, 1);
     let plain = prose::without_matches(TEXT_BYTES, 2);
     let dense = prose::dense(TEXT_BYTES, 3);
@@ -188,14 +189,18 @@ fn answers(text: &str) -> Vec<Vec<&str>> {
     answers
 }
 
-/// Seconds of one call, over as many calls as fit into the window; one call goes before.
+/// Seconds of CPU time of one call, over as many calls as fit into the window; one call goes before.
+///
+/// What else runs on the machine has no part in it, unless it takes the caches too.
 fn timed(window: Duration, mut call: impl FnMut()) -> f64 {
+    let pid = std::process::id();
+    let cpu = || measure::cpu_time(pid).expect("the kernel knows this process");
     call();
-    let began = Instant::now();
+    let (began, before) = (Instant::now(), cpu());
     let mut calls = 0;
-    while began.elapsed() < window {
+    while began.elapsed() < window || cpu().saturating_sub(before) < window / 4 {
         call();
         calls += 1;
     }
-    began.elapsed().as_secs_f64() / f64::from(calls.max(1))
+    cpu().saturating_sub(before).as_secs_f64() / f64::from(calls.max(1))
 }
