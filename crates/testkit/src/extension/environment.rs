@@ -1,8 +1,8 @@
 //! The environment of an instance in a test, and what the test does to it.
 
 use std::any::Any;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use gatewright::service::Random;
 use gatewright::{ExtEnv, InstanceId};
