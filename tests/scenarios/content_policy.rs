@@ -55,7 +55,7 @@ async fn a_whole_answer_is_denied_masked_or_labelled() {
     let text = answer.json()["choices"][0]["message"]["content"].clone();
     assert_eq!(text, "falcon offers a discount: [ticket]");
     let tags: Value = serde_json::from_str(&gateway.record(&answer.id()).await.tags.unwrap()).unwrap();
-    assert_eq!(tags, json!({"content_policy": "ticket,price", "content_policy_monitored": "rival-names"}));
+    assert_eq!(tags, json!({"content_policy": "price,ticket", "content_policy_monitored": "rival-names"}));
     let metrics = gateway.metrics().await;
     let counted = |name: &str| {
         metrics.count(&format!("gatewright_ext_content_policy_matches_{name}"), &[("instance", "policy")])

@@ -31,7 +31,7 @@ mod tests;
 
 pub use fold::as_read;
 pub use hold::{HoldBack, Overflow};
-pub use lane::{Lane, LaneKind, LaneMask};
+pub use lane::{Lane, LaneKind, LaneMask, LaneName};
 pub use lane_text::{Released, TextError, TextStats};
 pub use pattern::{Pattern, PatternError, Replacement, escape};
 pub use patterns::{MatchEdit, PatternMatch, TextPatterns};

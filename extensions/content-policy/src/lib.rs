@@ -13,7 +13,7 @@ use std::sync::Arc;
 use gatewright::prelude::*;
 
 use crate::rule::{Rules, Verdict};
-pub use crate::settings::{Action, LaneName, RoleName, RuleSettings, Settings, Side};
+pub use crate::settings::{Action, RoleName, RuleSettings, Settings, Side};
 
 /// Judges prompts and answers by rules.
 #[derive(Debug)]
@@ -33,7 +33,7 @@ impl Extension for ContentPolicy {
         Ok(Self {
             prompts: Rules::compile(&rules, Side::Prompts)?,
             answers: Arc::new(Rules::compile(&rules, Side::Answers)?),
-            lanes: config.lanes(),
+            lanes: config.lanes.into_iter().collect(),
             roles: config.roles,
         })
     }

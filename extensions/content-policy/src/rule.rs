@@ -1,6 +1,7 @@
 //! The rules of one side, compiled, and what they say of a text.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
@@ -106,11 +107,12 @@ impl Rules {
             let Some(rule) = self.rules.get(*place) else { continue };
             let tag = if rule.action == Action::Monitor { TAG_MONITORED } else { TAG };
             let known = tags.get(tag).unwrap_or_default();
-            if known.split(',').any(|category| category == rule.category) {
+            // In order, so that the label does not depend on what matched first.
+            let mut all: BTreeSet<&str> = known.split(',').filter(|category| !category.is_empty()).collect();
+            if !all.insert(&rule.category) {
                 continue;
             }
-            let all =
-                if known.is_empty() { rule.category.clone() } else { format!("{known},{}", rule.category) };
+            let all = all.into_iter().collect::<Vec<_>>().join(",");
             // A label that is full keeps the categories that came first.
             let _is_taken = tags.set(tag, &all);
         }

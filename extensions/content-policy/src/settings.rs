@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use gatewright::prelude::*;
 use gatewright::service::meter::{METRICS_MAX, Meter};
-use gatewright::text::Pattern;
+use gatewright::text::{LaneName, Pattern};
 
 use crate::keyword;
 use crate::rule::Rule;
@@ -20,7 +20,7 @@ pub struct Settings {
     #[serde(default = "all_roles")]
     pub roles: Vec<RoleName>,
     /// Which texts of an answer are looked at. Default: all.
-    #[serde(default = "all_lanes")]
+    #[serde(default = "LaneName::all")]
     pub lanes: Vec<LaneName>,
 }
 
@@ -101,27 +101,8 @@ pub enum RoleName {
     Tool,
 }
 
-/// A text of an answer.
-#[gatewright::config]
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[serde(rename_all = "snake_case")]
-pub enum LaneName {
-    /// What the user reads.
-    Content,
-    /// The model's reasoning.
-    Reasoning,
-    /// Why the model declined.
-    Refusal,
-    /// The arguments of tool calls.
-    ToolArguments,
-}
-
 fn all_roles() -> Vec<RoleName> {
     vec![RoleName::System, RoleName::User, RoleName::Assistant, RoleName::Tool]
-}
-
-fn all_lanes() -> Vec<LaneName> {
-    vec![LaneName::Content, LaneName::Reasoning, LaneName::Refusal, LaneName::ToolArguments]
 }
 
 fn both_sides() -> Vec<Side> {
@@ -145,17 +126,6 @@ impl RoleName {
 }
 
 impl Settings {
-    pub(crate) fn lanes(&self) -> LaneMask {
-        self.lanes.iter().fold(LaneMask::NONE, |mask, lane| {
-            mask | match lane {
-                LaneName::Content => LaneMask::CONTENT,
-                LaneName::Reasoning => LaneMask::REASONING,
-                LaneName::Refusal => LaneMask::REFUSAL,
-                LaneName::ToolArguments => LaneMask::TOOL_ARGUMENTS,
-            }
-        })
-    }
-
     pub(crate) fn rules(&self, meter: &dyn Meter) -> Result<Vec<Rule>, BuildError> {
         if self.rules.is_empty() || self.rules.len() > METRICS_MAX {
             return Err(BuildError::at("rules", format!("give from 1 to {METRICS_MAX} rules")));

@@ -57,11 +57,9 @@ async fn an_answer_is_masked_labelled_and_left_the_same_however_it_is_cut() {
     for pieces in every_split(text) {
         let (out, denied, tags) = answer(&policy, Lane::content(0), &pieces);
         assert_eq!((out.as_str(), denied), ("Falcon: (a ticket), darn falcon TK-1", None), "{pieces:?}");
-        assert_eq!(tags.len(), 2, "{pieces:?}");
-        assert!(tags.contains(&"content_policy_monitored=swear".to_owned()), "{tags:?}");
+        let labels = ["content_policy=market,ticket", "content_policy_monitored=swear"];
         assert!(
-            tags.contains(&"content_policy=ticket,market".to_owned())
-                || tags.contains(&"content_policy=market,ticket".to_owned()),
+            tags.len() == 2 && labels.iter().all(|label| tags.iter().any(|tag| tag == label)),
             "{tags:?}"
         );
     }

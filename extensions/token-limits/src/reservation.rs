@@ -1,10 +1,11 @@
 //! What one exchange holds in all rules, from its admission to its settlement.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use gatewright::FailureKind;
 use gatewright::prelude::*;
 use gatewright::service::limits::{Claim, Claimed, Dimension, Held, Limits};
+use parking_lot::Mutex;
 
 use crate::settings::Overrun;
 
@@ -86,7 +87,7 @@ impl Spending {
         Progress::TopUp(Box::pin(async move {
             match limits.claim(&claims).await {
                 Ok(Claimed::Held(held, _)) => {
-                    *more.lock().unwrap_or_else(PoisonError::into_inner) = Some(held);
+                    *more.lock() = Some(held);
                     TopUp::Granted(step)
                 }
                 Ok(Claimed::Refused(_)) | Err(_) => TopUp::Refused,
@@ -139,7 +140,7 @@ impl Reservation for Spending {
     }
 
     fn topped_up(&mut self, answer: TopUp) -> HookResult<Progress> {
-        let held = self.more.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let held = self.more.lock().take();
         match (answer, held, self.overrun) {
             (TopUp::Granted(step), Some(held), _) => self.take_more(held, step),
             (_, _, Overrun::Debt) => self.is_exhausted = true,

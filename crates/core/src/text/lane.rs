@@ -98,6 +98,53 @@ impl LaneMask {
     }
 }
 
+/// A kind of lane, as settings name it.
+///
+/// ```
+/// use gatewright::text::{LaneMask, LaneName};
+///
+/// let lanes = [LaneName::Content, LaneName::ToolArguments];
+/// assert_eq!(lanes.into_iter().collect::<LaneMask>(), LaneMask::CONTENT | LaneMask::TOOL_ARGUMENTS);
+/// ```
+#[crate::config]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[serde(rename_all = "snake_case")]
+pub enum LaneName {
+    /// What the user reads.
+    Content,
+    /// The model's reasoning.
+    Reasoning,
+    /// Why the model declined.
+    Refusal,
+    /// The arguments of tool calls.
+    ToolArguments,
+}
+
+impl LaneName {
+    /// All of them: what a filter that guards something has as its default.
+    #[must_use]
+    pub fn all() -> Vec<Self> {
+        vec![Self::Content, Self::Reasoning, Self::Refusal, Self::ToolArguments]
+    }
+}
+
+impl From<LaneName> for LaneMask {
+    fn from(name: LaneName) -> Self {
+        match name {
+            LaneName::Content => Self::CONTENT,
+            LaneName::Reasoning => Self::REASONING,
+            LaneName::Refusal => Self::REFUSAL,
+            LaneName::ToolArguments => Self::TOOL_ARGUMENTS,
+        }
+    }
+}
+
+impl FromIterator<LaneName> for LaneMask {
+    fn from_iter<I: IntoIterator<Item = LaneName>>(names: I) -> Self {
+        names.into_iter().fold(Self::NONE, |mask, name| mask | name.into())
+    }
+}
+
 impl Default for LaneMask {
     fn default() -> Self {
         Self::ALL

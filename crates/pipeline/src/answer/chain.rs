@@ -201,14 +201,29 @@ impl Chain {
         }
         let mut events = Vec::new();
         let closed = stage.close(None, &mut events, (&mut StreamCx::new(cx.as_mut()?, usage), worker));
-        self.tasks.push_front(Task::Finish { at: at + 1 });
+        self.finished(at, events, closed)
+    }
+
+    /// What is left to do after a stage learned that no parcel follows: the stages behind it get what it let go,
+    /// then learn the same.
+    fn finished(&mut self, at: usize, mut events: Vec<StreamEvent>, closed: Fed) -> Option<Turn> {
+        let is_shadow = self.stages.get(at).is_some_and(|stage| stage.hooked.is_shadow);
+        if is_shadow {
+            events.clear();
+        }
         if !events.is_empty() {
-            self.requeue(at + 1, Parcel { events, ..Parcel::default() });
+            let parcel = Parcel { events, ..Parcel::default() };
+            self.tasks.push_back(Task::Parcel { at: at + 1, parcel, next: 0 });
         }
         match closed {
-            Fed::Cut(refusal) => Some(Turn::Cut(refusal)),
-            Fed::Keep | Fed::Drop | Fed::Wait(_) => None,
+            Fed::Cut(refusal) => return Some(Turn::Cut(refusal)),
+            Fed::Wait(waiting) if !is_shadow => {
+                self.tasks.push_front(Task::Finish { at });
+                return Some(Turn::Wait(Wait::Event { stage: at, waiting }));
+            }
+            Fed::Keep | Fed::Drop | Fed::Wait(_) => self.tasks.push_back(Task::Finish { at: at + 1 }),
         }
+        None
     }
 
     /// Continues after [`Wait::Event`].
@@ -219,12 +234,17 @@ impl Chain {
         cx: &mut RequestCx,
         (usage, worker): (Usage, &Worker),
     ) -> Option<Turn> {
-        let Some(Task::Parcel { mut parcel, mut next, .. }) = self.tasks.pop_front() else {
-            return None;
-        };
-        let (stage, event) = (self.stages.get_mut(at)?, parcel.events.get_mut(next)?);
+        let stage = self.stages.get_mut(at)?;
         let mut before = Vec::new();
-        let fed = stage.resume(answer, event, &mut before, (&mut StreamCx::new(cx, usage), worker));
+        let cx = (&mut StreamCx::new(cx, usage), worker);
+        let (mut parcel, mut next) = match self.tasks.pop_front()? {
+            Task::Parcel { parcel, next, .. } => (parcel, next),
+            Task::Finish { .. } => {
+                let closed = stage.resume(answer, None, &mut before, cx);
+                return self.finished(at, before, closed);
+            }
+        };
+        let fed = stage.resume(answer, Some(parcel.events.get_mut(next)?), &mut before, cx);
         next += parcel.insert(next, &mut before);
         match fed {
             Fed::Keep => next += 1,

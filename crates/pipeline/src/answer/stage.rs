@@ -80,7 +80,7 @@ impl Stage {
         };
         cx.enter(hooked.index);
         let called = hooked.call_sync(worker, Hook::Open, || {
-            let Some(mode) = Mode::of(response.plan(head, cx)) else { return Ok(None) };
+            let Some(mode) = Mode::of(response.plan(head, cx), head) else { return Ok(None) };
             Ok(Some((mode, response.open(head, cx)?)))
         });
         let Called { result, took } = called;
@@ -189,12 +189,10 @@ impl Stage {
                         Err(error) => self.overflow(&error),
                     };
                 }
-                if let EventKind::Finish { choice, .. } = event.kind()
-                    && let cut @ Fed::Cut(_) = self.close(Some(*choice), before, (cx, worker))
-                {
-                    return cut;
+                match event.kind() {
+                    EventKind::Finish { choice, .. } => self.close(Some(*choice), before, (cx, worker)),
+                    _ => Fed::Keep,
                 }
-                Fed::Keep
             }
         }
     }
@@ -270,7 +268,7 @@ impl Stage {
     }
 
     /// Ends the text of one choice, or of all: whatever is still held goes through the filter a
-    /// last time and out.
+    /// last time and out. Where the filter waits, [`Stage::resume`] goes on with the lane that it waits for.
     pub(crate) fn close(
         &mut self,
         choice: Option<u32>,
@@ -291,35 +289,34 @@ impl Stage {
             }
             match self.look(lane, None, before, (cx, worker)) {
                 Fed::Keep | Fed::Drop => {}
-                // The last text of a lane has nobody to wait for it in an order that could be
-                // kept, so a filter that still wants to wait here has not decided in time.
-                Fed::Wait(_) => {
-                    return self.fault(&Fault::Timeout(Duration::ZERO), None, before, (cx, worker));
-                }
-                cut @ Fed::Cut(_) => return cut,
+                halted @ (Fed::Wait(_) | Fed::Cut(_)) => return halted,
             }
         }
         Fed::Keep
     }
 
-    /// Continues after a wait: the filter learns the answer, then decides on the event again.
+    /// Continues after a wait: the filter learns the answer, then decides on the event again. Without an event,
+    /// it waited at the end of the answer.
     pub(crate) fn resume(
         &mut self,
         answer: Result<Box<dyn std::any::Any + Send>, Fault>,
-        event: &mut StreamEvent,
+        event: Option<&mut StreamEvent>,
         before: &mut Vec<StreamEvent>,
         (cx, worker): (&mut StreamCx<'_>, &Worker),
     ) -> Fed {
         cx.enter(self.hooked.index);
         let Some(filter) = &mut self.filter else { return Fed::Keep };
         let flow = answer.and_then(|answer| self.hooked.run(Hook::Resume, || filter.resume(answer, cx)));
-        let lane = event.text().map(|(lane, _)| lane);
-        match (&self.mode, lane, flow) {
-            // Held text is shown again: the filter now knows what it waited for.
-            (Mode::Text { .. }, Some(lane), Ok(StreamFlow::Continue)) => {
-                self.look(lane, Some(event), before, (cx, worker))
+        // Held text is shown again: the filter now knows what it waited for.
+        match (&self.mode, flow, event.as_ref().map(|event| event.kind())) {
+            (Mode::Text { .. }, Ok(StreamFlow::Continue), Some(EventKind::TextDelta { lane, .. })) => {
+                self.look(*lane, event, before, (cx, worker))
             }
-            (_, _, flow) => self.conclude(flow, Some(event), before, (cx, worker)),
+            (Mode::Text { .. }, Ok(StreamFlow::Continue), Some(EventKind::Finish { choice, .. })) => {
+                self.close(Some(*choice), before, (cx, worker))
+            }
+            (Mode::Text { .. }, Ok(StreamFlow::Continue), None) => self.close(None, before, (cx, worker)),
+            (_, flow, _) => self.conclude(flow, event, before, (cx, worker)),
         }
     }
 
@@ -475,7 +472,7 @@ impl Stage {
 }
 
 impl Mode {
-    fn of(plan: FilterPlan) -> Option<Self> {
+    fn of(plan: FilterPlan, head: &ResponseHead) -> Option<Self> {
         Some(match plan {
             FilterPlan::Observe => Self::Observe,
             FilterPlan::Events => Self::Events,
@@ -487,7 +484,8 @@ impl Mode {
                 patterns: Some(patterns),
                 scratch: String::new(),
             },
-            FilterPlan::Whole { max_bytes } => Self::Whole { max_bytes },
+            FilterPlan::Whole { max_bytes } if head.streams => Self::Whole { max_bytes },
+            // One that is whole already is shown to every filter in the end.
             _ => return None,
         })
     }
