@@ -1,14 +1,20 @@
 //! One response filter at work on one answer.
 
+mod tally;
+mod whole;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use gatewright::text::{Lane, TextError, TextPatterns, TextStage};
 use gatewright::{
-    BoxFuture, Denial, EventKind, ExtError, Failure, FailureKind, FilterPlan, Flow, LlmResponse, Outcome,
+    BoxFuture, Denial, EventKind, ExtError, Failure, FailureKind, FilterPlan, LlmResponse, Outcome,
     RequestCx, ResponseHead, Side, StreamCx, StreamEvent, StreamFilter, StreamFlow, Usage,
 };
 
+pub(crate) use self::whole::{Judged, respond};
+
+use self::tally::Tally;
 use super::lanes::LaneTexts;
 use crate::failure::Refusal;
 use crate::hook::Hook;
@@ -29,24 +35,7 @@ pub(crate) struct Stage {
     /// Switched off after a fault that its policy lets pass.
     is_off: bool,
     tally: Tally,
-    /// Since when the stage holds text.
-    holds_since: Option<Instant>,
 }
-
-/// What the stage did, reported once per answer.
-struct Tally {
-    calls: u64,
-    edits: u64,
-    /// Parcels, of which some were timed, because a clock costs more than most hooks.
-    parcels: u64,
-    timed: u64,
-    took: Duration,
-    result: HookResult,
-    held: Duration,
-}
-
-/// One parcel in so many is timed.
-const TIMED_EVERY: u64 = 64;
 
 enum Mode {
     Observe,
@@ -99,14 +88,7 @@ impl Stage {
     }
 
     fn new(hooked: &Arc<Hooked>, mode: Mode, filter: Box<dyn StreamFilter>) -> Self {
-        Self {
-            hooked: Arc::clone(hooked),
-            mode,
-            filter: Some(filter),
-            is_off: false,
-            tally: Tally::new(),
-            holds_since: None,
-        }
+        Self { hooked: Arc::clone(hooked), mode, filter: Some(filter), is_off: false, tally: Tally::new() }
     }
 
     /// The most bytes of text to collect before the filter sees the answer, if it wants it whole.
@@ -251,20 +233,8 @@ impl Stage {
             }
         };
         let holds = stage.stats().held_bytes > 0;
-        self.time_what_is_held(holds, worker);
+        self.tally.time_what_is_held(holds, worker);
         fed
-    }
-
-    /// Reads the clock only where holding begins or ends.
-    fn time_what_is_held(&mut self, holds: bool, worker: &Worker) {
-        match self.holds_since {
-            None if holds => self.holds_since = Some(worker.clock.now()),
-            Some(since) if !holds => {
-                self.tally.held += worker.clock.now().saturating_duration_since(since);
-                self.holds_since = None;
-            }
-            _ => {}
-        }
     }
 
     /// Ends the text of one choice, or of all: whatever is still held goes through the filter a
@@ -425,7 +395,7 @@ impl Stage {
             }
             self.hooked.discard(filter);
         }
-        self.time_what_is_held(false, worker);
+        self.tally.time_what_is_held(false, worker);
         self.report();
     }
 
@@ -436,7 +406,7 @@ impl Stage {
         let last = u64::from(tally.result != HookResult::Passed);
         let passed = tally.calls.saturating_sub(last);
         if passed > 0 {
-            observer.called(self.hook(), HookResult::Passed, passed, tally.estimate());
+            observer.called(self.hook(), HookResult::Passed, passed, tally.time());
         }
         if last > 0 && self.collects().is_none() {
             observer.called(self.hook(), tally.result, last, Duration::ZERO);
@@ -457,17 +427,12 @@ impl Stage {
 
     /// When a parcel comes in: the time, if this one is timed.
     pub(crate) fn begin_parcel(&mut self, worker: &Worker) -> Option<Instant> {
-        let is_timed = self.tally.parcels.is_multiple_of(TIMED_EVERY);
-        self.tally.parcels += 1;
-        is_timed.then(|| worker.clock.now())
+        self.tally.begin(worker)
     }
 
     /// When a timed parcel is through.
     pub(crate) fn end_parcel(&mut self, began: Option<Instant>, worker: &Worker) {
-        if let Some(began) = began {
-            self.tally.timed += 1;
-            self.tally.took += worker.clock.now().saturating_duration_since(began);
-        }
+        self.tally.end(began, worker);
     }
 }
 
@@ -489,58 +454,6 @@ impl Mode {
             _ => return None,
         })
     }
-}
-
-impl Tally {
-    fn new() -> Self {
-        Self {
-            calls: 0,
-            edits: 0,
-            parcels: 0,
-            timed: 0,
-            took: Duration::ZERO,
-            result: HookResult::Passed,
-            held: Duration::ZERO,
-        }
-    }
-
-    /// The time of all parcels, from those that were timed.
-    fn estimate(&self) -> Duration {
-        let ratio = self.parcels.checked_div(self.timed).unwrap_or(1);
-        self.took.saturating_mul(u32::try_from(ratio).unwrap_or(u32::MAX))
-    }
-}
-
-/// Shows a filter a whole answer, inside the fence. Answer and context come back, unless an isolated hook lost
-/// them.
-pub(crate) async fn respond(
-    hooked: &Arc<Hooked>,
-    mut response: LlmResponse,
-    mut cx: RequestCx,
-    worker: &Worker,
-) -> Judged {
-    cx.enter(hooked.index);
-    let Some(filter) = hooked.instance.response.clone() else {
-        let called = Called { result: Ok(Flow::Continue), took: Duration::ZERO };
-        return Judged { called, left: Some((response, cx)) };
-    };
-    if hooked.is_isolated() {
-        let (left, called) = hooked
-            .call_isolated(worker, Hook::Response, (response, cx), move |(response, cx)| {
-                Box::pin(async move { filter.on_response(response, cx).await })
-            })
-            .await;
-        return Judged { called, left };
-    }
-    let called = hooked.call(worker, Hook::Response, filter.on_response(&mut response, &mut cx)).await;
-    Judged { called, left: Some((response, cx)) }
-}
-
-/// What came of showing a filter the whole answer.
-pub(crate) struct Judged {
-    pub(crate) called: Called<Flow>,
-    /// The answer and the context of the exchange.
-    pub(crate) left: Option<(LlmResponse, RequestCx)>,
 }
 
 impl std::fmt::Debug for Stage {
