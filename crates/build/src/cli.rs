@@ -119,8 +119,8 @@ fn run(chore: Chore) -> Result<()> {
             Ok(())
         }
         Chore::Ci { full } => ci::run(&workspace::clone()?, full),
-        Chore::Tidy { graph: true } => tidy::graph::run(&Workspace::find()?, false),
-        Chore::Tidy { graph: false } => tidy::run(&Workspace::find()?),
+        Chore::Tidy { graph: true } => tidy::graph::run(&own()?, false),
+        Chore::Tidy { graph: false } => tidy::run(&own()?),
         Chore::Clients => {
             let (clients, skips) = Clients::install(&workspace::clone()?)?;
             for (name, path) in clients.variables() {
@@ -130,9 +130,9 @@ fn run(chore: Chore) -> Result<()> {
             Ok(())
         }
         Chore::Supply => supply::run(&workspace::clone()?),
-        Chore::Graph { write } => tidy::graph::run(&Workspace::find()?, write),
+        Chore::Graph { write } => tidy::graph::run(&own()?, write),
         Chore::Metrics => {
-            metrics::run(&Workspace::find()?);
+            metrics::run(&own()?);
             Ok(())
         }
         Chore::Bench(options) => {
@@ -141,6 +141,11 @@ fn run(chore: Chore) -> Result<()> {
         }
         Chore::Distribution(command) => run_on_distribution(command),
     }
+}
+
+/// Gatewright's own workspace.
+fn own() -> Result<Workspace> {
+    Workspace::load(&workspace::clone()?)
 }
 
 fn run_on_distribution(command: Command) -> Result<()> {

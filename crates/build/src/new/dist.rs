@@ -14,6 +14,7 @@ use super::tree::{self, Tree};
 use super::{format_rust, home};
 use crate::console::{print, say};
 use crate::distribution::{lexical, relative};
+use crate::workspace;
 
 /// The lock of Gatewright's own workspace, from which a company starts: the versions that were tested together.
 const LOCK: &str = "Cargo.lock";
@@ -81,7 +82,8 @@ pub(super) fn run(options: &Options) -> Result<()> {
         (Some(url), Some(rev)) => Origin::git(url, rev)?,
         _ => home::origin(home.as_deref(), &folder)?,
     };
-    if let Some(home) = home.as_deref().filter(|home| folder.starts_with(home)) {
+    let is_inside = |home: &&Path| folder.starts_with(home) && !folder.starts_with(workspace::target(home));
+    if let Some(home) = home.as_deref().filter(is_inside) {
         bail!(
             "{} lies inside {}, a repository of its own: name a folder outside with `--path`",
             folder.display(),

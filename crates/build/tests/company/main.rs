@@ -1,0 +1,16 @@
+//! A company's repository as a person makes it: written by `new`, compiled for real, and run under `dev`.
+//!
+//! One target folder serves all of it and stays between runs. The long forms run in the full tier.
+
+mod dev;
+mod new;
+mod place;
+
+/// Whether the long forms run.
+fn is_full() -> bool {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the ban keeps the gateway's settings in one place; a test is told which tier it is in"
+    )]
+    std::env::var_os("GATEWRIGHT_FULL").is_some()
+}
