@@ -16,6 +16,7 @@ use gatewright_ext_request_limits as _;
 use gatewright_ext_response_tag as _;
 use gatewright_ext_static_keys as _;
 use gatewright_ext_token_limits as _;
+use gatewright_ext_webhook_guard as _;
 use gatewright_gateway::{Build, Expected};
 use gatewright_provider_openai as _;
 
@@ -64,6 +65,11 @@ const EXPECTED: &[Expected] = &[
     Expected {
         package: "gatewright-ext-token-limits",
         listed_in: "gatewright.toml:23, extensions.token-limits",
+        points: None,
+    },
+    Expected {
+        package: "gatewright-ext-webhook-guard",
+        listed_in: "gatewright.toml:24, extensions.webhook-guard",
         points: None,
     },
     Expected {

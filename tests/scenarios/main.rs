@@ -32,3 +32,4 @@ mod token_limit;
 mod upstream_error;
 mod upstream_http2;
 mod usage;
+mod webhook_guard;
