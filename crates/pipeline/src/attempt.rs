@@ -1,12 +1,18 @@
 //! The tries of one exchange: pick, encode, send, until a provider's answer begins or policy says
 //! stop. Once a byte of an answer has gone to the client there is no other try.
 
+use std::sync::Arc;
+
 use gatewright::{Failure, FailureKind, Retry, TryResult};
+use gatewright_policy::cost;
+use gatewright_upstream::Credential;
 
 use crate::answer::opening;
 use crate::course::Course;
 use crate::failure::{Refusal, code_of};
+use crate::phase::encode::Encoded;
 use crate::phase::{credential, encode, pick, record, send};
+use crate::rehearsal::ReadyCall;
 use crate::state::{Answering, Picked, Reserved};
 
 /// Calls targets until one answers.
@@ -15,13 +21,12 @@ pub(crate) async fn answer(course: &mut Course, reserved: Reserved) -> Result<An
     let mut last = None;
     let attempts_max = usize::try_from(course.worker.settings.attempts_max).unwrap_or(usize::MAX);
     while tried.len() < attempts_max {
-        let Some(picked) = pick::pick(course, &reserved, &tried)? else { break };
+        let Some(Ready { picked, encoded, credential }) = ready(course, &reserved, &mut tried).await? else {
+            break;
+        };
         if let Some(failure) = last.take() {
             tracing::debug!(id = %course.id, provider = %picked.provider.name, %failure, "Trying another target");
         }
-        tried.push(picked.index);
-        let encoded = encode::encode(course, &reserved, &picked).await?;
-        let credential = credential::find(course, &picked).await?;
         let codec = encoded.codec;
         let failure = match send::send(course, &picked, encoded, credential).await {
             Ok(answer) => match opening::open(course, codec, &reserved, answer).await {
@@ -42,6 +47,46 @@ pub(crate) async fn answer(course: &mut Course, reserved: Reserved) -> Result<An
         last = Some(failure);
     }
     Err(last.unwrap_or_else(|| Failure::internal("the model has no target")).into())
+}
+
+/// A call that can be sent.
+pub(crate) struct Ready {
+    pub(crate) picked: Picked,
+    pub(crate) encoded: Encoded,
+    pub(crate) credential: Option<Credential>,
+}
+
+/// Makes the next call ready. `None` when all targets were tried.
+pub(crate) async fn ready(
+    course: &mut Course,
+    reserved: &Reserved,
+    tried: &mut Vec<usize>,
+) -> Result<Option<Ready>, Refusal> {
+    let Some(picked) = pick::pick(course, reserved, tried)? else { return Ok(None) };
+    tried.push(picked.index);
+    let encoded = encode::encode(course, reserved, &picked).await?;
+    let credential = credential::find(course, &picked).await?;
+    Ok(Some(Ready { picked, encoded, credential }))
+}
+
+impl Ready {
+    /// The call as a rehearsal tells it.
+    pub(crate) fn into_call(self, course: &Course) -> ReadyCall {
+        let Self { picked, encoded, credential } = self;
+        let usage = course.estimate.map(|estimate| estimate.usage).unwrap_or_default();
+        ReadyCall {
+            provider: picked.provider.name.clone(),
+            model: Arc::clone(&picked.target.model),
+            chosen_by: course.chosen_by(picked.index),
+            origin: picked.provider.destination.origin().to_string(),
+            method: encoded.call.method,
+            path: encoded.call.path.into_owned(),
+            headers: encoded.call.headers,
+            body: encoded.call.body,
+            has_credential: credential.is_some(),
+            price: picked.target.price.as_deref().and_then(|price| cost(&usage, price)),
+        }
+    }
 }
 
 /// Tells those who choose what the try showed: the picker its failure, the source of credentials their refusal.

@@ -21,6 +21,7 @@ use crate::hook::Hook;
 use crate::hooked::{Called, Hooked};
 use crate::meter::Meter;
 use crate::phase::settle;
+use crate::rehearsal::Recorder;
 use crate::snapshot::{Provider, Snapshot};
 use crate::state::Settled;
 use crate::trace::Trace;
@@ -45,6 +46,8 @@ pub struct Course {
     pub(crate) estimate: Option<Estimate>,
     /// There where answers say in a header which hooks ran.
     pub(crate) trace: Option<Trace>,
+    /// There in a rehearsal.
+    pub(crate) recorder: Option<Box<Recorder>>,
     /// Whether this is a further question of another exchange, which is recorded and nothing else.
     pub(crate) is_further: bool,
     is_settled: bool,
@@ -149,6 +152,7 @@ impl Course {
             attempts: 0,
             estimate: None,
             trace: worker.settings.trace_header.then(Trace::default),
+            recorder: None,
             is_further: false,
             is_settled: false,
             worker: Arc::clone(worker),

@@ -2,16 +2,17 @@
 
 use std::sync::Arc;
 
-use gatewright::Failure;
 use gatewright::dialect::Codec;
-use http::Response;
+use gatewright::{Failure, Outcome, Principal, Usage};
+use http::{Response, StatusCode};
 
 use crate::answer::{AnswerBody, respond};
 use crate::attempt;
 use crate::course::Course;
 use crate::failure::Refusal;
 use crate::phase;
-use crate::state::{Answering, ReadBody, Received};
+use crate::rehearsal::{ReadyCall, Recorder, Rehearsal, Script};
+use crate::state::{Answering, Authenticated, ReadBody, Received, Reserved};
 use crate::worker::Worker;
 
 /// Serves one request of a caller who speaks `codec`'s dialect.
@@ -47,14 +48,62 @@ pub async fn refuse(
     respond::refuse(Course::begin(worker, codec), &failure.into()).await
 }
 
-/// The path up to the first byte of an answer. Each line is a phase; the states allow no other
-/// order.
+/// Follows a request along the same path up to the call that would be sent, and tells every decision. No provider is
+/// called, and what is claimed is given back.
+///
+/// # Cancellation
+///
+/// What was claimed is given back.
+pub async fn rehearse<B: ReadBody>(
+    worker: &Arc<Worker>,
+    codec: &'static dyn Codec,
+    received: Received<B>,
+    script: Script,
+) -> Rehearsal {
+    let mut course = Course::begin(worker, codec);
+    course.recorder = Some(Box::new(Recorder::new(script.withheld)));
+    let ended = prepare(&mut course, received, script.principal).await;
+    // Nothing was sent, so there is no record to wait for.
+    drop(course.settle(&Outcome::NotSent));
+    course.into_rehearsal(ended)
+}
+
+/// The path up to the first byte of an answer.
 async fn pursue<B: ReadBody>(course: &mut Course, received: Received<B>) -> Result<Answering, Refusal> {
     let authenticated = phase::authenticate::authenticate(course, received).await?;
+    let reserved = admit(course, authenticated).await?;
+    attempt::answer(course, reserved).await
+}
+
+/// The path up to the call, and what the filters make ready for its answer.
+async fn prepare<B: ReadBody>(
+    course: &mut Course,
+    received: Received<B>,
+    principal: Option<Arc<Principal>>,
+) -> Result<ReadyCall, Refusal> {
+    let authenticated = match principal {
+        Some(principal) => phase::authenticate::vouch(course, received, principal),
+        None => phase::authenticate::authenticate(course, received).await?,
+    };
+    let reserved = admit(course, authenticated).await?;
+    let ready = attempt::ready(course, &reserved, &mut Vec::new()).await?;
+    let ready = ready.ok_or_else(|| Failure::internal("the model has no target"))?;
+    let streams = reserved.0.request.streams();
+    let mut chain = phase::filter::open(course, &reserved.0, &ready.picked, StatusCode::OK, streams)?;
+    let worker = Arc::clone(&course.worker);
+    chain.end(&Outcome::NotSent, course.cx(), Usage::default(), &worker);
+    Ok(ready.into_call(course))
+}
+
+/// The path from a caller who is known to a request that may be sent. Each line is a phase; the states allow no
+/// other order.
+async fn admit<B: ReadBody>(
+    course: &mut Course,
+    authenticated: Authenticated<B>,
+) -> Result<Reserved, Refusal> {
     let decoded = phase::read::read(course, authenticated).await?;
     let routed = phase::identify::identify(course, decoded)?;
     let admitted = phase::limit::arrive(course, routed).await?;
     let shaped = phase::transform::transform(course, admitted).await?;
-    let reserved = phase::limit::reserve(course, shaped).await?;
-    attempt::answer(course, reserved).await
+    phase::limit::reserve(course, shaped).await
 }

@@ -10,7 +10,9 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use gatewright::registry::Instance;
-use gatewright::{BoxFuture, ExtError, Failure, FailureKind, InstanceId, Side};
+use gatewright::{
+    BoxFuture, ExtError, Failure, FailureKind, FilterPlan, InstanceId, RequestCx, ResponseHead, Side,
+};
 use gatewright_policy::{InstancePlan, OnFailure, RunMode};
 
 use crate::failure::with_causes;
@@ -57,6 +59,19 @@ pub enum Fault {
     Busy(u32),
 }
 
+/// What the failures of an instance do to an exchange, as configured or by default.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OnFailures {
+    /// An error.
+    pub error: OnFailure,
+    /// A missed deadline.
+    pub timeout: OnFailure,
+    /// A panic.
+    pub panic: OnFailure,
+    /// A call that is not made, because the instance is out of service.
+    pub quarantine: OnFailure,
+}
+
 /// What a call returned, and how long it took.
 #[derive(Debug)]
 pub(crate) struct Called<T> {
@@ -101,6 +116,28 @@ impl Hooked {
     #[must_use]
     pub fn deadline(&self) -> Duration {
         self.deadline
+    }
+
+    /// What becomes of an exchange when a hook of the instance fails.
+    #[must_use]
+    pub fn on_failures(&self, hook: Hook) -> OnFailures {
+        let effective = |fault: &Fault| self.policy_for(fault).0.unwrap_or(default_policy(hook));
+        OnFailures {
+            error: effective(&Fault::Error(ExtError::new(""))),
+            timeout: effective(&Fault::Timeout(self.deadline)),
+            panic: effective(&Fault::Panic("".into())),
+            quarantine: effective(&Fault::Quarantined),
+        }
+    }
+
+    /// How the instance, as a filter, wants to see an answer.
+    ///
+    /// # Errors
+    ///
+    /// It panicked at the question.
+    pub fn filter_plan(&self, head: &ResponseHead, cx: &RequestCx) -> Result<FilterPlan, Fault> {
+        let Some(filter) = &self.instance.response else { return Ok(FilterPlan::Skip) };
+        self.run(Hook::Open, || Ok(filter.plan(head, cx)))
     }
 
     /// Whether the instance says that it can do its work; one that panics at the question cannot.

@@ -13,11 +13,15 @@ use crate::failure::Refusal;
 use crate::hook::Hook;
 use crate::hooked::{Called, Hooked};
 use crate::observer::HookResult;
+use crate::rehearsal::Decision;
 
 /// What a hook returns, as far as it refuses.
 pub(crate) trait Verdict {
     /// The refusal in it.
     fn denial(&self) -> Option<&Denial>;
+
+    /// The verdict as a rehearsal tells it.
+    fn decision(&self) -> Decision;
 
     /// Whether anybody but the instance itself would notice it; an instance that only watches must not be noticed.
     fn is_felt(&self) -> bool {
@@ -32,6 +36,14 @@ impl Verdict for Flow {
             Self::Continue | Self::Respond(_) => None,
         }
     }
+
+    fn decision(&self) -> Decision {
+        match self {
+            Self::Continue => Decision::Passed,
+            Self::Deny(denial) => Decision::Denied(denial.clone()),
+            Self::Respond(_) => Decision::Answered,
+        }
+    }
 }
 
 impl Verdict for AuthVerdict {
@@ -39,6 +51,14 @@ impl Verdict for AuthVerdict {
         match self {
             Self::Reject(denial) => Some(denial),
             Self::Abstain | Self::Accept(_) => None,
+        }
+    }
+
+    fn decision(&self) -> Decision {
+        match self {
+            Self::Abstain => Decision::NotConcerned,
+            Self::Accept(_) => Decision::Accepted,
+            Self::Reject(denial) => Decision::Denied(denial.clone()),
         }
     }
 }
@@ -51,6 +71,15 @@ impl Verdict for Admission {
         }
     }
 
+    fn decision(&self) -> Decision {
+        match self {
+            Self::Skip => Decision::NotConcerned,
+            Self::Admit(_, hint) => Decision::Admitted(*hint),
+            Self::Deny(denial, _) => Decision::Denied(denial.clone()),
+            Self::Wait { after, .. } => Decision::Waits(*after),
+        }
+    }
+
     /// A claim is the limiter's own: without holding it, one that watches would count nothing.
     fn is_felt(&self) -> bool {
         matches!(self, Self::Deny(..) | Self::Wait { .. })
@@ -58,16 +87,31 @@ impl Verdict for Admission {
 }
 
 macro_rules! never_denies {
-    ($($verdict:ty),+) => {
+    ($($verdict:ty => $decision:expr;)+) => {
         $(impl Verdict for $verdict {
             fn denial(&self) -> Option<&Denial> {
                 None
+            }
+
+            fn decision(&self) -> Decision {
+                let decision: fn(&Self) -> Decision = $decision;
+                decision(self)
             }
         })+
     };
 }
 
-never_denies!(bool, (), Option<u64>, Option<usize>, Option<Found>, Result<UpstreamCall, gatewright::Failure>);
+never_denies! {
+    () => |()| Decision::Passed;
+    bool => |_| Decision::Passed;
+    Option<u64> => |counted| counted.map_or(Decision::NotConcerned, Decision::Counted);
+    Option<usize> => |picked| picked.map_or(Decision::NotConcerned, Decision::Picked);
+    Option<Found> => |found| found.as_ref().map_or(Decision::NotConcerned, |_| Decision::Found);
+    Result<UpstreamCall, gatewright::Failure> => |encoded| match encoded {
+        Ok(_) => Decision::Passed,
+        Err(failure) => Decision::Failed { cause: failure.message.to_string(), denies: true },
+    };
+}
 
 impl Course {
     /// Obeys the verdict of a hook: counts it, traces it, and judges a fault. `None` when the exchange goes on as
@@ -88,6 +132,7 @@ impl Course {
         self.trace(hooked, hook, came_of_it, took);
         match result {
             Ok(verdict) => {
+                self.note(hooked, hook, took, || verdict.decision());
                 hooked.gate.passed();
                 if let Some(denial) = verdict.denial() {
                     self.denied(hooked, hook, denial);
@@ -97,6 +142,8 @@ impl Course {
             Err(fault) => {
                 let now = self.worker.clock.now();
                 let failure = hooked.judge(hook, &fault, self.tenant(), now);
+                let denies = failure.is_some();
+                self.note(hooked, hook, took, || Decision::Failed { cause: fault.to_string(), denies });
                 self.audit(AuditAction::ExtensionFailed, Some(hooked), came_of_it.as_str(), hook);
                 failure.map_or(Ok(None), |failure| Err(failure.into()))
             }

@@ -88,6 +88,9 @@ pub(crate) async fn find(course: &mut Course, picked: &Picked) -> Result<Option<
     }
     let Some(source) = credentials.hooked.instance.credential.clone() else { return Ok(own) };
     let hooked = Arc::clone(&credentials.hooked);
+    if course.withholds(&hooked, Hook::Credential) {
+        return Ok(own);
+    }
     let worker = Arc::clone(&course.worker);
     let base_url = picked.provider.destination.origin().to_string();
     let called = if hooked.is_isolated() {

@@ -7,6 +7,7 @@ use http::{HeaderMap, header};
 
 use crate::course::Course;
 use crate::failure::Refusal;
+use crate::rehearsal::NoModel;
 use crate::snapshot::Snapshot;
 use crate::state::{Decoded, Load, Routed};
 use crate::worker::Worker;
@@ -43,9 +44,11 @@ pub(crate) fn identify(course: &mut Course, decoded: Decoded) -> Result<Routed, 
         client_headers: Arc::new(without_credentials(head.headers)),
     });
     cx.tags.extend_from(&principal.tags);
-    let host: Arc<dyn AskHost> = Arc::<Worker>::clone(&course.worker);
+    let host: Arc<dyn AskHost> =
+        if course.is_rehearsed() { Arc::new(NoModel) } else { Arc::<Worker>::clone(&course.worker) };
     cx.give_model_access(host, Arc::<Snapshot>::clone(&snapshot));
     course.cx = Some(cx);
+    course.note_beginning();
     Ok(Routed(Load { request, model: Arc::clone(model), chains }))
 }
 

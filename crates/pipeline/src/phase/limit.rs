@@ -39,6 +39,9 @@ async fn admit(course: &mut Course, load: &Load, phase: LimitPhase) -> Result<()
             continue;
         };
         let estimate = *course.estimate.get_or_insert_with(|| estimate_of(load, None));
+        if course.withholds(hooked, Hook::Reserve) {
+            continue;
+        }
         ask(course, hooked, limiter, (&estimate, &load.request)).await?;
     }
     Ok(())
@@ -73,6 +76,7 @@ async fn ask(
                 course.facts.hints.keep(hint);
                 return Err(Refusal::Denied(denial));
             }
+            Some(Admission::Wait { .. }) if course.is_rehearsed() => return Ok(()),
             Some(Admission::Wait { after, ticket: place }) => {
                 waited += after;
                 if waited > worker.settings.admission_wait_max {
@@ -118,6 +122,7 @@ fn count(course: &mut Course, load: &Load) -> Result<(), Refusal> {
     let mut input = None;
     if let Some(hooked) = estimator
         && let Some(estimator) = hooked.instance.estimator.clone()
+        && !course.withholds(&hooked, Hook::Estimate)
     {
         let worker = Arc::clone(&course.worker);
         let called = hooked.call_sync(&worker, Hook::Estimate, || {

@@ -64,6 +64,9 @@ pub(crate) fn pick(
 fn ask_picker(course: &mut Course, reserved: &Reserved, tried: &[usize]) -> Result<Option<usize>, Refusal> {
     let Load { request, model, .. } = &reserved.0;
     let Some((hooked, picker)) = picker_of(course, model) else { return Ok(None) };
+    if course.withholds(&hooked, Hook::Pick) {
+        return Ok(None);
+    }
     let usage = course.estimate.map(|estimate| estimate.usage).unwrap_or_default();
     let candidates: Vec<Candidate> = model
         .targets

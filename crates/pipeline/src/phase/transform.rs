@@ -9,6 +9,7 @@ use crate::course::Course;
 use crate::failure::Refusal;
 use crate::hook::Hook;
 use crate::hooked::{Called, Hooked};
+use crate::rehearsal::Decision;
 use crate::snapshot::Chains;
 use crate::state::{Admitted, Shaped};
 
@@ -37,6 +38,9 @@ pub(crate) async fn run(
 /// Runs one transform. A shadow instance works on a copy, and whatever it decides is only counted.
 async fn run_one(course: &mut Course, hooked: &Arc<Hooked>, request: &mut LlmRequest) -> Result<(), Refusal> {
     let Some(transform) = hooked.instance.request.clone() else { return Ok(()) };
+    if course.withholds(hooked, Hook::Request) {
+        return Ok(());
+    }
     let worker = Arc::clone(&course.worker);
     let cx = course.cx();
     cx.enter(hooked.index);
@@ -45,12 +49,14 @@ async fn run_one(course: &mut Course, hooked: &Arc<Hooked>, request: &mut LlmReq
         let called = Called::<()> { result: Err(fault), took: Duration::ZERO };
         return course.heed(hooked, Hook::Wants, called).map(|_| ());
     } else if matches!(wants, Ok(false)) {
+        course.note(hooked, Hook::Request, Duration::ZERO, || Decision::NotConcerned);
         return Ok(());
     }
     let mut copy = hooked.is_shadow.then(|| request.clone());
     let outside = hooked.is_shadow.then(|| cx.side_effects());
     let subject = copy.as_mut().unwrap_or(request);
     let edits = subject.edits();
+    let before = course.body_before(subject);
     let called = if hooked.is_isolated() {
         transform_isolated(course, hooked, subject).await?
     } else {
@@ -60,7 +66,10 @@ async fn run_one(course: &mut Course, hooked: &Arc<Hooked>, request: &mut LlmReq
     if let Some(outside) = outside {
         course.cx().restore(outside);
     }
-    let verdict = course.heed(hooked, Hook::Request, called)?;
+    let after = before.is_some().then(|| subject.to_body());
+    let verdict = course.heed(hooked, Hook::Request, called);
+    course.note_edit(before, after);
+    let verdict = verdict?;
     if edits > 0 {
         hooked.gate.observer().edited(Hook::Request, edits.into());
         course.remark("edited");
