@@ -121,3 +121,14 @@ fn an_extension_has_a_bounded_number_of_metrics() {
     assert_eq!(text.matches("# TYPE gatewright_ext_x_").count(), METRICS_MAX);
     assert!(text.contains("ext_x_n0_total{instance=\"a\"} 2\n") && text.contains("ext_y_n_total"), "{text}");
 }
+
+#[test]
+fn the_metrics_of_extensions_are_served_with_those_of_the_gateway() {
+    let build = crate::Build { name: "test", version: "0", expected: &[], allow_unlisted: false, info: None };
+    let metrics = crate::metrics::Metrics::new(&build);
+    let meter = metrics.meters().meter(&Arc::from("acme.export"), &InstanceId::new("finance"));
+    meter.gauge("backlog", "Waiting").set(3);
+    let text = metrics.render(&gatewright_store::LedgerStats::default());
+    assert!(text.contains("gatewright_ext_acme_export_backlog{instance=\"finance\"} 3\n"), "{text}");
+    assert!(text.contains("gatewright_build_info"), "{text}");
+}
