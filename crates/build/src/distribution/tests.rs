@@ -1,4 +1,5 @@
 mod real;
+mod whole;
 
 use std::fs;
 use std::process::Command;

@@ -30,6 +30,11 @@ const RULES: &[Rule] = &[
                  when it is full",
     },
     Rule {
+        applies: |_, _| true,
+        breaks: |line| !line.test && has_word(&line.code, "file!"),
+        advice: "a path in the binary says nothing to whom it reaches: name what it is, with a text or `module_path!`",
+    },
+    Rule {
         applies: |package, _| ["gatewright-wire", "gatewright-policy"].contains(&package.name.as_str()),
         breaks: |line| !line.test && (has_word(&line.code, "async") || line.code.contains(".await")),
         advice: "this layer is pure: take bytes, time and chance as arguments and let the caller wait",
@@ -112,6 +117,13 @@ mod tests {
         check_code("server", "#![forbid(unsafe_code)] // unsafe", None);
         check_code("server", "fn f() { let (a, b) = mpsc::unbounded_channel(); }", Some("unbounded queue"));
         check_code("server", "fn f() { let (a, b) = mpsc::channel(1); }", None);
+    }
+
+    #[test]
+    fn no_path_of_a_source_goes_into_the_binary() {
+        check_code("server", "const A: &str = file!();", Some("says nothing to whom it reaches"));
+        check_code("server", "#[cfg(test)]\nmod tests { const A: &str = file!(); }", None);
+        check_code("server", "// file!() is not used, nor is profile!()", None);
     }
 
     #[test]

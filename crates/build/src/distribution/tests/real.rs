@@ -55,7 +55,7 @@ pub fn run(build: &Build) -> ExitCode {
 "#;
 
 /// The source of a crate that registers an extension for requests.
-fn registering(name: &str, more: &str) -> String {
+pub(super) fn registering(name: &str, more: &str) -> String {
     format!(
         r#"//! Registers.
 use gatewright::prelude::*;
