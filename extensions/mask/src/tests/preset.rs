@@ -1,8 +1,10 @@
 //! The ready-made patterns, one by one: what they take and what they leave.
 
+use gatewright::Lane;
+use gatewright_testkit::split;
 use serde_json::json;
 
-use super::{answer, mask};
+use super::{answer, mask, session};
 
 /// What becomes of each text under one preset; `None` is left as it is.
 async fn check(preset: &str, cases: &[(&str, Option<&str>)]) {
@@ -84,6 +86,18 @@ async fn private_keys() {
     ];
     let cases: Vec<_> = cases.iter().map(|(text, expected)| (text.as_str(), *expected)).collect();
     check("private-key", &cases).await;
+}
+
+#[tokio::test]
+async fn of_a_key_that_is_too_long_the_first_part_is_masked() {
+    let mask = mask(json!({"presets": ["private-key"]})).await;
+    let line = "MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQC7VJTUt9Us8cKj\n";
+    let key = format!("-----BEGIN PRIVATE KEY-----\n{}", line.repeat(100));
+    let masked = answer(&mask, &key);
+    assert!(masked.starts_with("[private-key]"), "{masked}");
+    assert_eq!(masked.len(), "[private-key]".len() + key.len() - 4096);
+    let head = key.split_at(3000).0;
+    assert_eq!(split::run(session(&mask), Lane::content(0), &[head, key.split_at(3000).1]), masked);
 }
 
 #[tokio::test]
