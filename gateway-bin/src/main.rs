@@ -9,6 +9,7 @@ use std::process::ExitCode;
 
 use gatewright_ext_content_policy as _;
 use gatewright_ext_enrich as _;
+use gatewright_ext_json_schema as _;
 use gatewright_ext_mask as _;
 use gatewright_ext_prompt_templates as _;
 use gatewright_ext_request_caps as _;
@@ -33,48 +34,53 @@ const EXPECTED: &[Expected] = &[
         points: None,
     },
     Expected {
+        package: "gatewright-ext-json-schema",
+        listed_in: "gatewright.toml:16, extensions.json-schema",
+        points: None,
+    },
+    Expected {
         package: "gatewright-ext-mask",
-        listed_in: "gatewright.toml:16, extensions.mask",
+        listed_in: "gatewright.toml:17, extensions.mask",
         points: None,
     },
     Expected {
         package: "gatewright-ext-prompt-templates",
-        listed_in: "gatewright.toml:18, extensions.prompt-templates",
+        listed_in: "gatewright.toml:19, extensions.prompt-templates",
         points: None,
     },
     Expected {
         package: "gatewright-ext-request-caps",
-        listed_in: "gatewright.toml:19, extensions.request-caps",
+        listed_in: "gatewright.toml:20, extensions.request-caps",
         points: None,
     },
     Expected {
         package: "gatewright-ext-request-limits",
-        listed_in: "gatewright.toml:20, extensions.request-limits",
+        listed_in: "gatewright.toml:21, extensions.request-limits",
         points: None,
     },
     Expected {
         package: "gatewright-ext-response-tag",
-        listed_in: "gatewright.toml:21, extensions.response-tag",
+        listed_in: "gatewright.toml:22, extensions.response-tag",
         points: None,
     },
     Expected {
         package: "gatewright-ext-static-keys",
-        listed_in: "gatewright.toml:22, extensions.static-keys",
+        listed_in: "gatewright.toml:23, extensions.static-keys",
         points: None,
     },
     Expected {
         package: "gatewright-ext-token-limits",
-        listed_in: "gatewright.toml:23, extensions.token-limits",
+        listed_in: "gatewright.toml:24, extensions.token-limits",
         points: None,
     },
     Expected {
         package: "gatewright-ext-webhook-guard",
-        listed_in: "gatewright.toml:24, extensions.webhook-guard",
+        listed_in: "gatewright.toml:25, extensions.webhook-guard",
         points: None,
     },
     Expected {
         package: "gatewright-provider-openai",
-        listed_in: "gatewright.toml:17, extensions.openai",
+        listed_in: "gatewright.toml:18, extensions.openai",
         points: None,
     },
 ];

@@ -58,7 +58,8 @@ async fn a_whole_answer_is_denied_masked_or_labelled() {
     assert_eq!(tags, json!({"content_policy": "price,ticket", "content_policy_monitored": "rival-names"}));
     let metrics = gateway.metrics().await;
     let counted = |name: &str| {
-        metrics.count(&format!("gatewright_ext_content_policy_matches_{name}"), &[("instance", "policy")])
+        metrics
+            .count(&format!("gatewright_ext_content_policy_matches_{name}_total"), &[("instance", "policy")])
     };
     assert_eq!((counted("rival_names"), counted("weapons")), (1, 1));
 }

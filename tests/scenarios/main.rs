@@ -15,6 +15,7 @@ mod failover;
 mod fault;
 mod fence;
 mod http;
+mod json_schema;
 mod limit;
 mod mask;
 mod pass_through;

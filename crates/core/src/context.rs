@@ -184,6 +184,13 @@ impl RequestCx {
         self.slots.slot_mut(Some(self.instance))
     }
 
+    /// State of this instance for this exchange, if [`RequestCx::local`] was ever asked for it: for hooks
+    /// that may only look, such as [`ResponseFilter::plan`](crate::ResponseFilter::plan).
+    #[must_use]
+    pub fn local_ref<T: Send + Sync + 'static>(&self) -> Option<&T> {
+        self.slots.get(Some(self.instance))
+    }
+
     /// Stores a value for other instances. The type belongs in a crate that both sides share.
     pub fn put<T: Send + Sync + 'static>(&mut self, value: T) {
         self.slots.set(None, value);

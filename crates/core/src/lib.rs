@@ -31,6 +31,7 @@ mod request;
 mod response;
 mod secret;
 pub mod service;
+pub mod signature;
 mod stream;
 pub mod text;
 mod usage;

@@ -9,9 +9,9 @@ use gatewright::serde_json::{self, Value, json};
 use gatewright::service::Clock;
 use gatewright::service::http::Http;
 use gatewright::service::secrets::Secrets;
+use gatewright::signature;
 
 use crate::settings::Settings;
-use crate::signature;
 
 /// The longest message that a caller is told, in characters.
 const MESSAGE_MAX: usize = 500;

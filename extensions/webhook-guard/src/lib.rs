@@ -7,7 +7,6 @@
 mod answer;
 mod call;
 mod settings;
-mod signature;
 
 use std::sync::Arc;
 

@@ -1,16 +1,22 @@
-//! The signature by which a webhook knows that a call is ours, and that nobody plays an old one again.
+//! The signature by which a webhook knows that a call is ours, and that nobody plays an old one again: one for
+//! all extensions that call webhooks, so that a receiver needs to know one.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use gatewright::Secret;
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
 
-/// The header with the signature: `t=SECONDS,v1=HEX`, where HEX is the HMAC-SHA256 of `SECONDS.BODY`.
-pub(crate) const HEADER: &str = "x-gatewright-signature";
+use crate::Secret;
 
-/// Signs a body.
-pub(crate) fn sign(secret: &Secret, now: SystemTime, body: &[u8]) -> String {
+/// The header that carries a signature.
+pub const HEADER: &str = "x-gatewright-signature";
+
+/// Signs a body: `t=SECONDS,v1=HEX`, where SECONDS is the Unix time and HEX the HMAC-SHA256 of `SECONDS.BODY` under
+/// the secret.
+///
+/// A receiver compares in constant time, and refuses a call whose SECONDS are long past.
+#[must_use]
+pub fn sign(secret: &Secret, now: SystemTime, body: &[u8]) -> String {
     let seconds = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
     let mut mac =
         Hmac::<Sha256>::new_from_slice(secret.expose().as_bytes()).expect("HMAC takes a key of any length");
@@ -25,10 +31,10 @@ pub(crate) fn sign(secret: &Secret, now: SystemTime, body: &[u8]) -> String {
 mod tests {
     use std::time::{Duration, UNIX_EPOCH};
 
-    use gatewright::Secret;
+    use crate::Secret;
 
     #[test]
-    fn a_signature_is_what_the_readme_says() {
+    fn a_signature_is_what_any_tool_makes_of_time_and_body() {
         let secret = Secret::new("key".to_owned());
         let now = UNIX_EPOCH + Duration::from_secs(1_700_000_000);
         // printf '1700000000.{}' | openssl dgst -sha256 -hmac key
