@@ -14,6 +14,7 @@ use gatewright_policy::InstancePlan;
 use tokio::runtime::Handle;
 use tokio::task::AbortHandle;
 
+use crate::embed::Wrap;
 use crate::ending::{Ending, Endings};
 use crate::metrics::InstanceFamilies;
 use crate::runtime::ExtensionRuntime;
@@ -34,6 +35,8 @@ pub(crate) struct Workshop {
     pub(crate) endings: Endings,
     /// Whether instances are only created, to see whether they can be.
     pub(crate) rehearses: bool,
+    /// What is put around instances and what they are given.
+    pub(crate) wrap: Arc<dyn Wrap>,
 }
 
 /// A live instance and the plan that it was made from. Dropped when the last snapshot that names
@@ -195,13 +198,17 @@ impl Workshop {
                 plan.extension
             )));
         };
-        let env = self.services.env(plan, predecessor)?;
+        let env = self.wrap.env(self.services.env(plan, predecessor)?);
         let settings = Settings::new(plan.settings.clone());
         let metrics = self.metrics.of(&plan.id, registration.name, registration.version);
-        let gate = Gate::new(plan, metrics, self.runtime.watchdog());
-        let watching = Arc::clone(&gate);
+        let observer = self.wrap.instance_observer(&plan.id, metrics);
+        let gate = Gate::new(plan, observer, self.runtime.watchdog());
+        let (watching, wrap) = (Arc::clone(&gate), Arc::clone(&self.wrap));
         let creating = self.runtime.handle().spawn(async move {
-            let creation = async { Ok((registration.create)(settings, env).await) };
+            let creation = async {
+                let created = (registration.create)(settings, env).await;
+                Ok(created.map(|instance| wrap.instance(watching.id(), instance)))
+            };
             watching.watch(Hook::Create, Box::pin(creation)).await
         });
         let instance = self.within("created", creating).await??;

@@ -6,7 +6,9 @@
 mod admin;
 mod cli;
 mod clock;
+pub mod embed;
 mod ending;
+mod engine;
 mod exit;
 mod instances;
 mod ledger;

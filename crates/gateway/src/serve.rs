@@ -5,15 +5,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
-use gatewright::AuditRecord;
-use gatewright::record::UsageRecord;
 use gatewright::registry::Registry;
 use gatewright::service::Clock;
 use gatewright_config::{
     Inputs, LastGood, Loaded, ProcessEnvironment, Settings, Watch, load, load_sources, store_path,
 };
-use gatewright_pipeline::{CutSwitch, PathSettings, with_causes};
+use gatewright_pipeline::with_causes;
 use gatewright_server::admin::{Admin, Pulse};
 use gatewright_server::drain::{Drain, DrainReport, DrainTimes, Phase};
 use gatewright_server::listener::Listener;
@@ -25,22 +22,20 @@ use tokio::sync::mpsc;
 use crate::admin::{Process, ReloadRequest};
 use crate::cli::say;
 use crate::clock::SystemClock;
+use crate::embed::Unwrapped;
 use crate::ending::Endings;
-use crate::instances::{Instances, STOP_WITHIN, Workshop};
-use crate::ledger::{Records, Writing};
+use crate::engine::{Engine, Foundations};
+use crate::instances::{Instances, Workshop};
 use crate::listeners::{Sockets, open_listeners};
 use crate::meters::Meters;
 use crate::metrics::{InstanceFamilies, Metrics};
-use crate::outbox::Outbox;
 use crate::random::ThreadRandom;
-use crate::reload::{Built, Generation, Reloader, build};
+use crate::reload::{Reloader, build};
 use crate::runtime::ExtensionRuntime;
 use crate::services::{Foundation, Services};
 use crate::workers::{self, Shared};
 use crate::{Build, Exit, logging};
 
-/// How long the ledger may take to write what is queued when the process ends.
-const FLUSH_WITHIN: Duration = Duration::from_secs(10);
 /// How long a worker may be silent before the process counts as not alive.
 const WORKER_SILENCE_MAX: Duration = Duration::from_secs(5);
 /// Wishes to reload that may wait; more come to nothing, because those that wait do the same.
@@ -137,6 +132,7 @@ fn rehearsal(registry: &Registry) -> anyhow::Result<Workshop> {
         runtime: ExtensionRuntime::start()?,
         endings: Endings::default(),
         rehearses: true,
+        wrap: Arc::new(Unwrapped),
     })
 }
 
@@ -159,21 +155,18 @@ fn workshop(registry: Registry, settings: &Settings, metrics: &Metrics) -> anyho
         runtime,
         endings: Endings::default(),
         rehearses: false,
+        wrap: Arc::new(Unwrapped),
     })
 }
 
 /// A process that serves.
 struct Running {
     drain: Drain,
-    cut: CutSwitch,
-    store: Arc<Ledger>,
     reloader: Reloader,
     reloads: mpsc::Receiver<ReloadRequest>,
     watch: Option<Watch>,
     workers: Vec<std::thread::JoinHandle<anyhow::Result<()>>>,
     certificates: Vec<Tls>,
-    usage: Arc<Outbox<UsageRecord>>,
-    audits: Arc<Outbox<AuditRecord>>,
 }
 
 /// What starting a part comes to; why not, with the exit code.
@@ -192,65 +185,30 @@ impl Running {
         let store = Arc::new(open_ledger(&loaded.settings)?);
         let workshop = workshop(registry, &loaded.settings, &metrics)
             .map_err(|error| (Exit::Resource, format!("{error:#}")))?;
-        let built =
-            build(loaded, &workshop, &Instances::new(), None).await.map_err(|why| (Exit::Config, why))?;
-        let Built { snapshot, settings, instances, plans, warnings, sources, files: watched } = built;
-        workshop.put_to_use(&plans, &instances);
-        metrics.know_tenants(&snapshot.plan);
-        for warning in &warnings {
-            tracing::warn!(warning, "Configuration");
-        }
-        if let Err(error) = last_good.write(&sources) {
-            tracing::warn!(%error, "Last good configuration not kept");
-        }
-        let snapshots = Arc::new(ArcSwap::from_pointee(snapshot));
-        let (listeners, certificates) = open_listeners(&settings, sockets)?;
-        let drain = Drain::new(drain_times(&settings));
-        let cut = CutSwitch::default();
+        let foundations = Foundations { metrics, store, workshop };
+        let engine = Engine::start(foundations, loaded).await.map_err(|why| (Exit::Config, why))?;
+        let settings = &engine.current.settings;
+        let (listeners, certificates) = open_listeners(settings, sockets)?;
+        let drain = Drain::new(drain_times(settings));
         let (reload_sender, reloads) = mpsc::channel(RELOADS_MAX);
 
         let process = Arc::new(Process {
-            snapshots: Arc::clone(&snapshots),
-            metrics: Arc::clone(&metrics),
-            store: Arc::clone(&store),
+            snapshots: Arc::clone(&engine.snapshots),
+            metrics: Arc::clone(&engine.metrics),
+            store: Arc::clone(&engine.store),
             drain: drain.clone(),
             reloads: reload_sender.clone(),
         });
         let pulse = Pulse::new(settings.workers, WORKER_SILENCE_MAX);
-        let admin = serve_admin(&settings, process, pulse.clone(), &drain)?;
-
-        let outside = workshop.runtime.handle();
-        let usage = Arc::new(Outbox::new(Arc::clone(&metrics), outside.clone()));
-        let audits = Arc::new(Outbox::new(Arc::clone(&metrics), outside.clone()));
-        metrics.audit_to(Arc::clone(&audits), Arc::clone(&snapshots));
-        let records = Records {
-            store: Arc::clone(&store),
-            snapshots: Arc::clone(&snapshots),
-            sinks: Arc::clone(&usage),
-            writing: writing(&settings),
-        };
-        let shared = Shared {
-            snapshots: Arc::clone(&snapshots),
-            clock: Arc::clone(&workshop.services.clock),
-            random: Arc::clone(&workshop.services.random),
-            observer: Arc::clone(&metrics) as _,
-            ledger: Arc::new(records),
-            cut: cut.clone(),
-            isolation: outside.clone(),
-            watchdog: workshop.runtime.watchdog().clone(),
-            settings: path_settings(&settings),
-            listeners: Arc::new(listeners),
-            pulse,
-        };
+        let admin = serve_admin(settings, process, pulse.clone(), &drain)?;
+        let shared = Shared { station: engine.station(), listeners: Arc::new(listeners), pulse };
         let workers = workers::start(settings.workers, &shared, &drain)
             .map_err(|error| (Exit::Resource, format!("{error:#}")))?;
-        let watch = watch(&watched, reload_sender);
-        metrics.reloaded(Some(1));
-        announce(&shared.listeners, admin, &settings);
-        let current = Generation { number: 1, settings, instances, files: watched };
-        let reloader =
-            Reloader { workshop, files, snapshots, metrics, audits: Arc::clone(&audits), last_good, current };
-        Ok(Self { drain, cut, store, reloader, reloads, watch, workers, certificates, usage, audits })
+        let watch = watch(&engine.current.files, reload_sender);
+        announce(&shared.listeners, admin, settings);
+        let reloader = Reloader { engine, files, last_good };
+        reloader.keep();
+        Ok(Self { drain, reloader, reloads, watch, workers, certificates })
     }
 
     /// Reloads on demand until the process is told to stop, then drains.
@@ -286,7 +244,7 @@ impl Running {
         }
         let result = self.reloader.reload().await;
         if let (Ok(_), Some(watch)) = (&result, &self.watch) {
-            watch.set_files(self.reloader.current.files.clone());
+            watch.set_files(self.reloader.engine.current.files.clone());
         }
         if let Some(waiting) = request {
             // Whoever asked may have gone; the log has the outcome.
@@ -297,7 +255,7 @@ impl Running {
     async fn stop(mut self, mut signals: Signals) -> Exit {
         tracing::info!("Draining");
         self.drain.begin();
-        let cut = self.cut.clone();
+        let cut = self.reloader.engine.cut.clone();
         let drain = self.drain.clone();
         let cutting = tokio::spawn(async move {
             drain.reached(Phase::Cut).await;
@@ -308,39 +266,15 @@ impl Running {
             // A second signal means now.
             () = signals.stop() => {
                 tracing::warn!("Told to stop again: what still runs is cut off");
-                self.cut.cut();
+                self.reloader.engine.cut.cut();
                 DrainReport { cut: 1, aborted: 1 }
             }
         };
         cutting.abort();
-        self.end_extensions().await;
-        if let Err(error) = self.store.flush(FLUSH_WITHIN).await {
-            tracing::error!(%error, "Usage records could not be written");
-        }
-        self.store.close();
+        // What did not come to its end in time is in the log.
+        let _in_time = self.reloader.engine.end().await;
         tracing::info!(cut = report.cut, aborted = report.aborted, "Stopped");
         if report.cut == 0 { Exit::Done } else { Exit::Cut }
-    }
-
-    /// Delivers what sinks are owed, then stops every instance.
-    async fn end_extensions(&mut self) {
-        let within = FLUSH_WITHIN;
-        let (usage, audits) = tokio::join!(self.usage.flush(within), self.audits.flush(within));
-        if !(usage && audits) {
-            tracing::warn!(?within, "Sinks did not take all records in time");
-        }
-        self.reloader.snapshots.store(Arc::default());
-        if !self.reloader.stop_all().await {
-            tracing::warn!(within = ?STOP_WITHIN, "Extension instances did not stop in time");
-        }
-    }
-}
-
-fn writing(settings: &Settings) -> Writing {
-    match settings.store.durability {
-        _ if !settings.store.records => Writing::Off,
-        gatewright_config::Durability::None => Writing::Behind,
-        gatewright_config::Durability::Crash | gatewright_config::Durability::Power => Writing::Ahead,
     }
 }
 
@@ -356,17 +290,6 @@ fn open_ledger(settings: &Settings) -> Started<Ledger> {
     let place = LedgerPlace::File(settings.store.path.clone());
     Ledger::open(place, durability(settings), &LedgerSettings::default())
         .map_err(|error| (Exit::Resource, format!("store: {}", with_causes(&error))))
-}
-
-fn path_settings(settings: &Settings) -> PathSettings {
-    let body_bytes_max = settings.listeners.iter().map(|listener| listener.limits.body_bytes_max).max();
-    let defaults = PathSettings::default();
-    PathSettings {
-        body_bytes_max: body_bytes_max.unwrap_or(defaults.body_bytes_max),
-        access_log: settings.telemetry.access_log,
-        trace_header: settings.telemetry.trace_header,
-        ..defaults
-    }
 }
 
 fn drain_times(settings: &Settings) -> DrainTimes {

@@ -2,32 +2,21 @@
 //! and keeps its own connections to providers, so that an exchange never crosses threads.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
 use std::thread::JoinHandle;
 
 use anyhow::Context as _;
-use arc_swap::ArcSwap;
-use gatewright::service::{Clock, Random};
-use gatewright_pipeline::{CutSwitch, Ledger, Observer, PathSettings, Snapshot, Watchdog, Worker};
 use gatewright_server::Application;
 use gatewright_server::admin::Pulse;
 use gatewright_server::drain::{Drain, Phase};
 use gatewright_server::listener::Listener;
 use gatewright_store::Courier;
-use gatewright_upstream::Upstream;
+
+use crate::engine::Station;
 
 /// What all workers share.
 #[derive(Clone)]
 pub(crate) struct Shared {
-    pub(crate) snapshots: Arc<ArcSwap<Snapshot>>,
-    pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) random: Arc<dyn Random>,
-    pub(crate) observer: Arc<dyn Observer>,
-    pub(crate) ledger: Arc<dyn Ledger>,
-    pub(crate) cut: CutSwitch,
-    pub(crate) isolation: tokio::runtime::Handle,
-    pub(crate) watchdog: Watchdog,
-    pub(crate) settings: PathSettings,
+    pub(crate) station: Station,
     pub(crate) listeners: Arc<Vec<Listener>>,
     pub(crate) pulse: Pulse,
 }
@@ -55,7 +44,7 @@ pub(crate) fn start(
 
 /// One worker's life: from its runtime to the end of the drain.
 fn run(number: usize, shared: Shared, drain: Drain) -> anyhow::Result<()> {
-    shared.watchdog.join(&format!("worker-{number}"));
+    shared.station.watchdog.join(&format!("worker-{number}"));
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -64,19 +53,7 @@ fn run(number: usize, shared: Shared, drain: Drain) -> anyhow::Result<()> {
         let courier = tokio::spawn(Courier::new());
         let pulse = shared.pulse.clone();
         let beating = tokio::spawn(async move { pulse.beat(number).await });
-        let worker = Arc::new(Worker {
-            snapshots: shared.snapshots,
-            upstream: Upstream::new(),
-            clock: shared.clock,
-            random: shared.random,
-            turns: AtomicU64::new(0),
-            observer: shared.observer,
-            ledger: shared.ledger,
-            cut: shared.cut,
-            isolation: shared.isolation,
-            settings: shared.settings,
-        });
-        let application = Application::new(worker);
+        let application = Application::new(shared.station.worker());
         let accepting = (0..shared.listeners.len()).map(|index| {
             let (listeners, application, drain) =
                 (Arc::clone(&shared.listeners), application.clone(), drain.fork());

@@ -34,7 +34,25 @@ impl Application {
             .with_state(worker);
         Self(router)
     }
+
+    /// Serves a request that came in another way than over a listener.
+    ///
+    /// # Cancellation
+    ///
+    /// Dropping the future, or the body of the answer, means that the client left.
+    pub async fn answer<B>(&self, request: http::Request<B>) -> Answer
+    where
+        B: http_body::Body<Data = bytes::Bytes> + Send + 'static,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        // The router is always ready: it holds no service that could ask to wait.
+        let answering = self.0.clone().call(request.map(axum::body::Body::new));
+        answering.await.unwrap_or_else(|never| match never {})
+    }
 }
+
+/// An answer of the data API.
+pub type Answer = Response;
 
 impl hyper::service::Service<http::Request<Incoming>> for Application {
     type Response = Response;

@@ -1,0 +1,258 @@
+//! The parts of a gateway that serve: instances, snapshot, records, metrics, and how one configuration follows
+//! another. A process puts listeners, signals and files around it; an embedder does not.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, UNIX_EPOCH};
+
+use arc_swap::ArcSwap;
+use gatewright::record::UsageRecord;
+use gatewright::service::{Clock, Random};
+use gatewright::{AuditAction, AuditRecord};
+use gatewright_config::{Loaded, Settings, Source};
+use gatewright_pipeline::{CutSwitch, Observer, PathSettings, Snapshot, Watchdog, Worker};
+use gatewright_store::Ledger;
+use gatewright_upstream::Upstream;
+
+use crate::instances::{Instances, STOP_WITHIN, Workshop};
+use crate::ledger::{Records, Writing};
+use crate::metrics::Metrics;
+use crate::outbox::Outbox;
+use crate::reload::{Built, build};
+
+/// How long sinks may take to be given what they are owed, and the ledger to write what is queued, at the end.
+const FLUSH_WITHIN: Duration = Duration::from_secs(10);
+
+/// What an engine is made of.
+pub(crate) struct Foundations {
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) store: Arc<Ledger>,
+    pub(crate) workshop: Workshop,
+}
+
+/// A gateway that serves.
+pub(crate) struct Engine {
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) store: Arc<Ledger>,
+    pub(crate) snapshots: Arc<ArcSwap<Snapshot>>,
+    pub(crate) current: Generation,
+    pub(crate) workshop: Workshop,
+    pub(crate) cut: CutSwitch,
+    observer: Arc<dyn Observer>,
+    usage: Arc<Outbox<UsageRecord>>,
+    audits: Arc<Outbox<AuditRecord>>,
+}
+
+/// What is in use.
+pub(crate) struct Generation {
+    pub(crate) number: u64,
+    pub(crate) settings: Settings,
+    pub(crate) instances: Instances,
+    /// Every file that the configuration depends on.
+    pub(crate) files: Vec<PathBuf>,
+    /// The texts that it was read from.
+    pub(crate) sources: Vec<Source>,
+}
+
+/// What every worker shares.
+#[derive(Clone)]
+pub(crate) struct Station {
+    pub(crate) watchdog: Watchdog,
+    snapshots: Arc<ArcSwap<Snapshot>>,
+    clock: Arc<dyn Clock>,
+    random: Arc<dyn Random>,
+    observer: Arc<dyn Observer>,
+    ledger: Arc<dyn gatewright_pipeline::Ledger>,
+    cut: CutSwitch,
+    isolation: tokio::runtime::Handle,
+    settings: PathSettings,
+}
+
+impl Station {
+    /// A worker for the current thread.
+    pub(crate) fn worker(self) -> Arc<Worker> {
+        Arc::new(Worker {
+            snapshots: self.snapshots,
+            upstream: Upstream::new(),
+            clock: self.clock,
+            random: self.random,
+            turns: std::sync::atomic::AtomicU64::new(0),
+            observer: self.observer,
+            ledger: self.ledger,
+            cut: self.cut,
+            isolation: self.isolation,
+            settings: self.settings,
+        })
+    }
+}
+
+impl Engine {
+    /// Builds everything that a configuration asks for, and puts it to use.
+    ///
+    /// # Errors
+    ///
+    /// A text that says what is wrong and where.
+    ///
+    /// # Cancellation
+    ///
+    /// What was built is dropped.
+    pub(crate) async fn start(foundations: Foundations, loaded: Loaded) -> Result<Self, String> {
+        let Foundations { metrics, store, workshop } = foundations;
+        let built = build(loaded, &workshop, &Instances::new(), None).await?;
+        let Built { snapshot, settings, instances, plans, warnings, sources, files } = built;
+        workshop.put_to_use(&plans, &instances);
+        metrics.know_tenants(&snapshot.plan);
+        warn(&warnings);
+        let snapshots = Arc::new(ArcSwap::from_pointee(snapshot));
+        let outside = workshop.runtime.handle();
+        let usage = Arc::new(Outbox::new(Arc::clone(&metrics), outside.clone()));
+        let audits = Arc::new(Outbox::new(Arc::clone(&metrics), outside.clone()));
+        metrics.audit_to(Arc::clone(&audits), Arc::clone(&snapshots));
+        let observer = workshop.wrap.observer(Arc::clone(&metrics) as _);
+        metrics.reloaded(Some(1));
+        let current = Generation { number: 1, settings, instances, files, sources };
+        let cut = CutSwitch::default();
+        Ok(Self { metrics, store, snapshots, current, workshop, cut, observer, usage, audits })
+    }
+
+    /// What the workers of this engine share.
+    pub(crate) fn station(&self) -> Station {
+        let records = Records {
+            store: Arc::clone(&self.store),
+            snapshots: Arc::clone(&self.snapshots),
+            sinks: Arc::clone(&self.usage),
+            writing: writing(&self.current.settings),
+        };
+        Station {
+            watchdog: self.workshop.runtime.watchdog().clone(),
+            snapshots: Arc::clone(&self.snapshots),
+            clock: Arc::clone(&self.workshop.services.clock),
+            random: Arc::clone(&self.workshop.services.random),
+            observer: Arc::clone(&self.observer),
+            ledger: self.workshop.wrap.ledger(Arc::new(records)),
+            cut: self.cut.clone(),
+            isolation: self.workshop.runtime.handle().clone(),
+            settings: path_settings(&self.current.settings),
+        }
+    }
+
+    /// Puts another configuration to use in place of the current one, or says why it was not even one.
+    ///
+    /// # Errors
+    ///
+    /// A text that says what is wrong and where; what was in use stays in use.
+    ///
+    /// # Cancellation
+    ///
+    /// Nothing changes.
+    pub(crate) async fn reload(&mut self, loaded: Result<Loaded, String>) -> Result<String, String> {
+        let result = match loaded {
+            Ok(loaded) => self.take_over(loaded).await,
+            Err(problems) => Err(problems),
+        };
+        if result.is_err() {
+            self.workshop.services.refused();
+        }
+        self.audit(result.is_ok());
+        match &result {
+            Ok(summary) => {
+                tracing::info!(generation = self.current.number, summary, "Configuration reloaded");
+            }
+            Err(problems) => {
+                tracing::error!(problems, "Configuration refused; the previous one stays in use");
+            }
+        }
+        self.metrics.reloaded(result.is_ok().then_some(self.current.number));
+        result
+    }
+
+    async fn take_over(&mut self, loaded: Loaded) -> Result<String, String> {
+        let number = self.current.number + 1;
+        let old = self.snapshots.load_full();
+        let built = build(loaded, &self.workshop, &self.current.instances, Some(&old)).await?;
+        warn(&built.warnings);
+        let kept = built.instances.iter().filter(|(id, living)| {
+            self.current.instances.get(*id).is_some_and(|old| Arc::ptr_eq(old, living))
+        });
+        let mut summary =
+            format!("generation {number}, {} instances, {} unchanged", built.instances.len(), kept.count());
+        if built.settings != self.current.settings {
+            summary
+                .push_str("; listeners, admin, workers, drain, store and telemetry change at the next start");
+        }
+        let Built { snapshot, settings, instances, plans, sources, files, .. } = built;
+        self.workshop.put_to_use(&plans, &instances);
+        self.metrics.know_tenants(&snapshot.plan);
+        self.snapshots.store(Arc::new(snapshot));
+        self.current = Generation { number, settings, instances, files, sources };
+        Ok(summary)
+    }
+
+    /// Says who looks things up that a configuration was put to use, or refused.
+    fn audit(&self, is_in_use: bool) {
+        let number = self.current.number;
+        let at = self.workshop.services.clock.wall().duration_since(UNIX_EPOCH).unwrap_or_default();
+        self.observer.audit(AuditRecord {
+            at_unix_ms: u64::try_from(at.as_millis()).unwrap_or(u64::MAX),
+            action: AuditAction::Reloaded,
+            request_id: None,
+            tenant: None,
+            key_label: None,
+            route: None,
+            instance: None,
+            code: Some(if is_in_use { "done" } else { "refused" }.into()),
+            summary: format!("generation {number} is in use").into(),
+        });
+    }
+
+    /// Delivers what sinks are owed, stops every instance, and writes what is queued. Returns whether all of it came
+    /// to its end in time.
+    ///
+    /// # Cancellation
+    ///
+    /// What was begun goes on by itself.
+    pub(crate) async fn end(&mut self) -> bool {
+        let within = FLUSH_WITHIN;
+        let (usage, audits) = tokio::join!(self.usage.flush(within), self.audits.flush(within));
+        if !(usage && audits) {
+            tracing::warn!(?within, "Sinks did not take all records in time");
+        }
+        self.snapshots.store(Arc::default());
+        self.current.instances.clear();
+        let stopped = self.workshop.endings.all(STOP_WITHIN + Duration::from_secs(1)).await;
+        if !stopped {
+            tracing::warn!(within = ?STOP_WITHIN, "Extension instances did not stop in time");
+        }
+        let written = self.store.flush(FLUSH_WITHIN).await;
+        if let Err(error) = &written {
+            tracing::error!(%error, "Usage records could not be written");
+        }
+        self.store.close();
+        usage && audits && stopped && written.is_ok()
+    }
+}
+
+fn warn(warnings: &[String]) {
+    for warning in warnings {
+        tracing::warn!(warning, "Configuration");
+    }
+}
+
+fn writing(settings: &Settings) -> Writing {
+    match settings.store.durability {
+        _ if !settings.store.records => Writing::Off,
+        gatewright_config::Durability::None => Writing::Behind,
+        gatewright_config::Durability::Crash | gatewright_config::Durability::Power => Writing::Ahead,
+    }
+}
+
+fn path_settings(settings: &Settings) -> PathSettings {
+    let body_bytes_max = settings.listeners.iter().map(|listener| listener.limits.body_bytes_max).max();
+    let defaults = PathSettings::default();
+    PathSettings {
+        body_bytes_max: body_bytes_max.unwrap_or(defaults.body_bytes_max),
+        access_log: settings.telemetry.access_log,
+        trace_header: settings.telemetry.trace_header,
+        ..defaults
+    }
+}
