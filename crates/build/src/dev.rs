@@ -39,6 +39,8 @@ const CONFIGURATION: &str = "gateway.yaml";
 const OVERLAY: &str = "dev.yaml";
 /// Between two looks at the files.
 const PAUSE: Duration = Duration::from_millis(150);
+/// The time in which a gateway that was told to end has surely stopped to take connections.
+const CLOSING: Duration = Duration::from_millis(500);
 /// How long a gateway that was told to end may finish its answers; above its own drain deadline.
 const END_DEADLINE: Duration = Duration::from_secs(10);
 
@@ -204,11 +206,24 @@ impl Dev {
             return Ok(false);
         }
         let next = self.stage.start(&built.binary)?;
-        if let Some(mut last) = self.serving.replace(next) {
-            last.service.ask_to_end()?;
-            self.leaving.push((last.service, Instant::now()));
+        if let Some(last) = self.serving.replace(next) {
+            self.dismiss(last.service)?;
         }
         Ok(true)
+    }
+
+    /// Tells a gateway to end, and gives it the moment in which it stops to take connections; its answers may take
+    /// longer.
+    fn dismiss(&mut self, mut service: Service) -> Result<()> {
+        let since = Instant::now();
+        service.ask_to_end()?;
+        while since.elapsed() < CLOSING && service.ended()?.is_none() {
+            std::thread::sleep(PAUSE / 10);
+        }
+        if service.ended()?.is_none() {
+            self.leaving.push((service, since));
+        }
+        Ok(())
     }
 
     /// Looks after the processes: those that left, and one that left by itself.

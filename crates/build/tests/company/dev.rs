@@ -1,5 +1,6 @@
 //! From an empty folder to a gateway that answers through one's own extension, and answers differently after an edit.
 
+use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::process::{Child, ChildStdout, Command, Stdio};
@@ -26,8 +27,10 @@ struct Dev {
 impl Dev {
     fn start(company: &Company) -> Self {
         let mut command = company.cargo_command();
+        let log = File::create(company.root.join("dev.log")).unwrap();
         command
             .args(["xtask", "dev", "--port", "0", "--rate", "0"])
+            .stderr(log)
             .stdin(Stdio::null())
             .stdout(Stdio::piped());
         let mut child = command.spawn().unwrap();
@@ -105,6 +108,7 @@ fn ask_all_the_time(address: String, stop: Arc<AtomicBool>) -> thread::JoinHandl
     })
 }
 
+/// What the gateways log goes to `dev.log` in the company's folder.
 #[test]
 fn from_an_empty_folder_to_an_edit_that_answers_differently() {
     if !is_full() {
@@ -129,7 +133,7 @@ fn from_an_empty_folder_to_an_edit_that_answers_differently() {
     dev.until("the gateway of before goes on");
     assert_eq!(ask(&dev.address, "echo", false).unwrap(), "When does <the new product> start?");
     company.edit(LIBRARY, " no Rust", "");
-    dev.until("it goes on");
+    dev.until("serving again");
 
     stop.store(true, Ordering::Relaxed);
     let (asked, failed) = asking.join().unwrap();
