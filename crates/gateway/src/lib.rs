@@ -21,6 +21,7 @@ mod runtime;
 mod serve;
 mod services;
 mod snapshot;
+mod summary;
 mod supervise;
 mod workers;
 

@@ -37,7 +37,9 @@ impl Dev {
         let said = BufReader::new(child.stdout.take().unwrap());
         let mut dev = Self { child, said, address: String::new() };
         let line = dev.until("base URL");
-        dev.address = line.split("http://").nth(1).unwrap().trim().trim_end_matches("/v1").to_owned();
+        let address = line.split("http://").nth(1).unwrap().trim().trim_end_matches("/v1");
+        address.clone_into(&mut dev.address);
+        dev.until("route default: request [code-names], response [code-names]");
         dev.until("Ctrl-C ends it");
         dev
     }
@@ -134,6 +136,9 @@ fn from_an_empty_folder_to_an_edit_that_answers_differently() {
     assert_eq!(ask(&dev.address, "echo", false).unwrap(), "When does <the new product> start?");
     company.edit(LIBRARY, " no Rust", "");
     dev.until("serving again");
+
+    company.edit("gateway.yaml", "request: [code-names] ", "request: [] ");
+    dev.until("route default: response [code-names]");
 
     stop.store(true, Ordering::Relaxed);
     let (asked, failed) = asking.join().unwrap();
