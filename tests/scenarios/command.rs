@@ -52,6 +52,17 @@ async fn version_names_the_build_and_what_is_in_it() {
 }
 
 #[tokio::test]
+async fn check_says_which_routes_run_which_instances() {
+    let chains =
+        "  - name: masked\n    match: { path: /v1/x/* }\n    request: [mask]\n    response: [mask]\n";
+    let text = GOOD.replace("routes:\n", "  - id: mask\n    use: mask\nroutes:\n");
+    let text = format!("{text}{chains}");
+    let ran = check(&text).await;
+    let expected = "  authenticate [keys]\n  route default: no instances\n  route masked: request [mask], response [mask]\n";
+    assert!(ran.output.ends_with(expected), "{ran:?}");
+}
+
+#[tokio::test]
 async fn help_tells_the_commands_and_the_exit_codes() {
     let folder = tempfile::tempdir().unwrap();
     let ran = run(&["--help"], folder.path()).await;

@@ -39,6 +39,8 @@ const CONFIGURATION: &str = "gateway.yaml";
 const OVERLAY: &str = "dev.yaml";
 /// Between two looks at the files.
 const PAUSE: Duration = Duration::from_millis(150);
+/// The time in which a gateway that was told to end has surely stopped to take connections.
+const CLOSING: Duration = Duration::from_millis(500);
 /// How long a gateway that was told to end may finish its answers; above its own drain deadline.
 const END_DEADLINE: Duration = Duration::from_secs(10);
 
@@ -76,6 +78,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         serving: None,
         leaving: Vec::new(),
         is_welcomed: false,
+        routes: String::new(),
     };
     dev.stage.prepare()?;
     let outcome = dev.work(&mut signals, watched::places(&dist));
@@ -156,18 +159,26 @@ struct Dev {
     /// Gateways that finish their answers, and when they were told to end.
     leaving: Vec<(Service, Instant)>,
     is_welcomed: bool,
+    /// Which routes run which instances, as it was said last.
+    routes: String,
 }
 
 impl Dev {
     /// Builds now and at every change, until a signal comes.
     fn work(&mut self, signals: &mut Signals, mut places: Vec<PathBuf>) -> Result<()> {
         let mut built = Watched::look(&places);
+        let mut configured = Watched::look(&self.stage.files);
         self.renew(&mut places);
         loop {
             if signals.wait_up_to(PAUSE) {
                 return Ok(());
             }
             self.tend()?;
+            let now = Watched::look(&self.stage.files);
+            if configured.difference(&now).is_some() {
+                configured = settled(&self.stage.files, now);
+                self.say_routes();
+            }
             let now = Watched::look(&places);
             let Some(changed) = built.difference(&now) else { continue };
             say(format_args!("\n{} changed: building", self.shown(changed)));
@@ -204,11 +215,24 @@ impl Dev {
             return Ok(false);
         }
         let next = self.stage.start(&built.binary)?;
-        if let Some(mut last) = self.serving.replace(next) {
-            last.service.ask_to_end()?;
-            self.leaving.push((last.service, Instant::now()));
+        if let Some(last) = self.serving.replace(next) {
+            self.dismiss(last.service)?;
         }
         Ok(true)
+    }
+
+    /// Tells a gateway to end, and gives it the moment in which it stops to take connections; its answers may take
+    /// longer.
+    fn dismiss(&mut self, mut service: Service) -> Result<()> {
+        let since = Instant::now();
+        service.ask_to_end()?;
+        while since.elapsed() < CLOSING && service.ended()?.is_none() {
+            std::thread::sleep(PAUSE / 10);
+        }
+        if service.ended()?.is_none() {
+            self.leaving.push((service, since));
+        }
+        Ok(())
     }
 
     /// Looks after the processes: those that left, and one that left by itself.
@@ -235,9 +259,22 @@ impl Dev {
         let Some(serving) = &self.serving else { return };
         if self.is_welcomed {
             say(format_args!("serving again after {}; metrics {}", human(took), serving.metrics()));
+            self.say_routes();
         } else {
-            print(&self.stage.welcome(WELCOME, serving));
+            self.routes = self.stage.routes(&serving.binary);
+            print(&self.stage.welcome(WELCOME, serving, &self.routes));
             self.is_welcomed = true;
+        }
+    }
+
+    /// Says which routes run which instances, where that changed. What is wrong with a configuration is said by the
+    /// gateway that reads it.
+    fn say_routes(&mut self) {
+        let Some(serving) = &self.serving else { return };
+        let routes = self.stage.routes(&serving.binary);
+        if !routes.is_empty() && routes != self.routes {
+            print(&format!("the chains are now:\n{routes}"));
+            self.routes = routes;
         }
     }
 

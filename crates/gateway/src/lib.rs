@@ -23,6 +23,7 @@ mod runtime;
 mod serve;
 mod services;
 mod snapshot;
+mod summary;
 mod supervise;
 mod workers;
 

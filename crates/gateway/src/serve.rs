@@ -34,7 +34,7 @@ use crate::reload::{Reloader, build};
 use crate::runtime::ExtensionRuntime;
 use crate::services::{Foundation, Services};
 use crate::workers::{self, Shared};
-use crate::{Build, Exit, logging};
+use crate::{Build, Exit, logging, summary};
 
 /// How long a worker may be silent before the process counts as not alive.
 const WORKER_SILENCE_MAX: Duration = Duration::from_secs(5);
@@ -111,15 +111,7 @@ pub(crate) fn rehearse(registry: &Registry, loaded: Loaded) -> Result<String, St
     runtime.block_on(async {
         let workshop = rehearsal(registry).map_err(|error| format!("error: {error:#}"))?;
         let built = build(loaded, &workshop, &Instances::new(), None).await?;
-        let plan = &built.snapshot.plan;
-        Ok(format!(
-            "the configuration is good: {} listeners, {} providers, {} models, {} routes, {} extension instances",
-            built.settings.listeners.len(),
-            plan.providers.len(),
-            plan.models.len(),
-            plan.routes.len(),
-            plan.instances.len()
-        ))
+        Ok(summary::of(&built.settings, &built.snapshot.plan))
     })
 }
 

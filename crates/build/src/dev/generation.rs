@@ -10,6 +10,7 @@ use std::time::{Duration, SystemTime};
 use anyhow::{Context, Result};
 
 use super::Setting;
+use crate::command;
 use crate::service::{self, Service, probe};
 
 /// How long a gateway may take until it is ready.
@@ -32,7 +33,7 @@ pub(super) struct Stage {
 pub(super) struct Generation {
     pub(super) service: Service,
     /// The binary as it was when the gateway started.
-    binary: PathBuf,
+    pub(super) binary: PathBuf,
     version: Version,
     admin: SocketAddr,
 }
@@ -81,12 +82,24 @@ impl Stage {
         Ok(Generation { service, binary: binary.to_owned(), version, admin })
     }
 
+    /// Which routes run which instances, as the binary itself says; empty where the configuration is not good.
+    pub(super) fn routes(&self, binary: &Path) -> String {
+        let mut check = Command::new(binary);
+        check.arg("check").envs(self.setting.variables()).current_dir(&self.folder);
+        for file in &self.files {
+            check.arg("--config").arg(file);
+        }
+        let said = command::read(&mut check).unwrap_or_default();
+        said.lines().filter(|line| line.starts_with("  ")).map(|line| format!("{line}\n")).collect()
+    }
+
     /// What to try, with the addresses of this run.
-    pub(super) fn welcome(&self, template: &str, serving: &Generation) -> String {
+    pub(super) fn welcome(&self, template: &str, serving: &Generation, routes: &str) -> String {
         let address = self.socket.local_addr().map(|address| address.to_string()).unwrap_or_default();
         let files: Vec<String> = self.files.iter().map(|file| file.display().to_string()).collect();
         template
             .replace("@ADDRESS@", &address)
+            .replace("@ROUTES@\n", routes)
             .replace("@METRICS@", &serving.metrics())
             .replace("@PROVIDER@", &self.setting.provider)
             .replace("@KEY@", &self.setting.key)

@@ -1,5 +1,6 @@
 //! From an empty folder to a gateway that answers through one's own extension, and answers differently after an edit.
 
+use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::process::{Child, ChildStdout, Command, Stdio};
@@ -26,15 +27,19 @@ struct Dev {
 impl Dev {
     fn start(company: &Company) -> Self {
         let mut command = company.cargo_command();
+        let log = File::create(company.root.join("dev.log")).unwrap();
         command
             .args(["xtask", "dev", "--port", "0", "--rate", "0"])
+            .stderr(log)
             .stdin(Stdio::null())
             .stdout(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let said = BufReader::new(child.stdout.take().unwrap());
         let mut dev = Self { child, said, address: String::new() };
         let line = dev.until("base URL");
-        dev.address = line.split("http://").nth(1).unwrap().trim().trim_end_matches("/v1").to_owned();
+        let address = line.split("http://").nth(1).unwrap().trim().trim_end_matches("/v1");
+        address.clone_into(&mut dev.address);
+        dev.until("route default: request [code-names], response [code-names]");
         dev.until("Ctrl-C ends it");
         dev
     }
@@ -105,6 +110,7 @@ fn ask_all_the_time(address: String, stop: Arc<AtomicBool>) -> thread::JoinHandl
     })
 }
 
+/// What the gateways log goes to `dev.log` in the company's folder.
 #[test]
 fn from_an_empty_folder_to_an_edit_that_answers_differently() {
     if !is_full() {
@@ -129,7 +135,10 @@ fn from_an_empty_folder_to_an_edit_that_answers_differently() {
     dev.until("the gateway of before goes on");
     assert_eq!(ask(&dev.address, "echo", false).unwrap(), "When does <the new product> start?");
     company.edit(LIBRARY, " no Rust", "");
-    dev.until("it goes on");
+    dev.until("serving again");
+
+    company.edit("gateway.yaml", "request: [code-names] ", "request: [] ");
+    dev.until("route default: response [code-names]");
 
     stop.store(true, Ordering::Relaxed);
     let (asked, failed) = asking.join().unwrap();
