@@ -355,42 +355,74 @@ pub fn registration_of<E: Extension>() -> Result<&'static Registration, BuildErr
 macro_rules! register {
     ($extension:ty => $($point:ident),+ $(,)?) => {
         const _: () = {
-            fn create(
-                settings: $crate::Settings,
-                env: $crate::ExtEnv,
-            ) -> $crate::registry::Creating {
-                ::std::boxed::Box::pin(async move {
-                    let config = settings.decode::<<$extension as $crate::Extension>::Config>()?;
-                    let built = <$extension as $crate::Extension>::create(config, env).await?;
-                    let shared = ::std::sync::Arc::new(built);
-                    let mut instance = $crate::registry::Instance::new(::std::sync::Arc::clone(&shared));
-                    $( $crate::attach_point!(instance, shared, $point); )+
-                    ::core::result::Result::Ok(instance)
-                })
-            }
-
-            fn schema() -> $crate::serde_json::Value {
-                $crate::schemars::schema_for!(<$extension as $crate::Extension>::Config).to_value()
-            }
-
-            $crate::inventory::submit! {
-                $crate::registry::Registration {
-                    name: <$extension as $crate::Extension>::NAME,
-                    package: ::core::env!("CARGO_PKG_NAME"),
-                    version: ::core::env!("CARGO_PKG_VERSION"),
-                    module: ::core::module_path!(),
-                    points: &[$( $crate::point::Point::$point ),+],
-                    provides: <$extension as $crate::Extension>::PROVIDES,
-                    needs: <$extension as $crate::Extension>::NEEDS,
-                    schema,
-                    create,
-                }
-            }
+            $crate::inventory::submit! { $crate::registration!($extension => $($point),+) }
         };
     };
 }
 
-/// Puts an instance under one of its points. Part of the expansion of [`register!`](crate::register!).
+/// The registration of an extension as a value, for hosts and tests that name their extensions one by one. What
+/// [`register!`](crate::register!) makes known everywhere, this gives to whoever holds it.
+///
+/// ```
+/// use gatewright::prelude::*;
+/// use gatewright::registry::Registration;
+///
+/// #[gatewright::config]
+/// struct Nothing {}
+///
+/// struct Idle;
+///
+/// impl Extension for Idle {
+///     const NAME: &'static str = "acme.idle";
+///     type Config = Nothing;
+///
+///     async fn create(_: Nothing, _env: ExtEnv) -> Result<Self, BuildError> {
+///         Ok(Self)
+///     }
+/// }
+///
+/// impl ResponseFilter for Idle {
+///     fn plan(&self, _head: &ResponseHead, _cx: &RequestCx) -> FilterPlan {
+///         FilterPlan::Skip
+///     }
+/// }
+///
+/// static IDLE: Registration = gatewright::registration!(Idle => ResponseFilter);
+/// assert_eq!(IDLE.name, "acme.idle");
+/// ```
+#[macro_export]
+macro_rules! registration {
+    ($extension:ty => $($point:ident),+ $(,)?) => {{
+        fn create(settings: $crate::Settings, env: $crate::ExtEnv) -> $crate::registry::Creating {
+            ::std::boxed::Box::pin(async move {
+                let config = settings.decode::<<$extension as $crate::Extension>::Config>()?;
+                let built = <$extension as $crate::Extension>::create(config, env).await?;
+                let shared = ::std::sync::Arc::new(built);
+                let mut instance = $crate::registry::Instance::new(::std::sync::Arc::clone(&shared));
+                $( $crate::attach_point!(instance, shared, $point); )+
+                ::core::result::Result::Ok(instance)
+            })
+        }
+
+        fn schema() -> $crate::serde_json::Value {
+            $crate::schemars::schema_for!(<$extension as $crate::Extension>::Config).to_value()
+        }
+
+        $crate::registry::Registration {
+            name: <$extension as $crate::Extension>::NAME,
+            package: ::core::env!("CARGO_PKG_NAME"),
+            version: ::core::env!("CARGO_PKG_VERSION"),
+            module: ::core::module_path!(),
+            points: &[$( $crate::point::Point::$point ),+],
+            provides: <$extension as $crate::Extension>::PROVIDES,
+            needs: <$extension as $crate::Extension>::NEEDS,
+            schema,
+            create,
+        }
+    }};
+}
+
+/// Puts an instance under one of its points. Part of the expansion of [`registration!`](crate::registration!).
 #[doc(hidden)]
 #[macro_export]
 macro_rules! attach_point {

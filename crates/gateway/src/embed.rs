@@ -11,7 +11,6 @@ use gatewright::service::{Clock, Random};
 use gatewright::{ExtEnv, InstanceId};
 use gatewright_config::{Inputs, Loaded, ProcessEnvironment, load_sources};
 use gatewright_pipeline::{InstanceObserver, Ledger, Observer, Snapshot, with_causes};
-use gatewright_server::Application;
 use gatewright_store::{Courier, Durability, LedgerPlace, LedgerSettings, MemoryLimits};
 use tokio::task::AbortHandle;
 
@@ -24,7 +23,7 @@ use crate::runtime::ExtensionRuntime;
 use crate::services::{Foundation, Services};
 
 pub use gatewright_config::Source;
-pub use gatewright_server::Answer;
+pub use gatewright_server::{Answer, Application};
 
 /// What an embedder puts around the parts of a gateway. Each method is given a part and returns what is used in its
 /// place; unless an embedder says otherwise, that is the part itself.
@@ -144,18 +143,10 @@ impl Gateway {
         Ok(Self { engine, application, courier: tokio::spawn(Courier::new()).abort_handle() })
     }
 
-    /// Serves one request of the data API, as a listener would. The body of the answer settles the exchange when it
-    /// ends, however it ends.
-    ///
-    /// # Cancellation
-    ///
-    /// Dropping the future, or the body of the answer, means that the client left.
-    pub async fn answer<B>(&self, request: http::Request<B>) -> Answer
-    where
-        B: http_body::Body<Data = bytes::Bytes> + Send + 'static,
-        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-    {
-        self.application.answer(request).await
+    /// The data API. A clone serves requests for as long as anybody has it, with what is in use at that moment.
+    #[must_use]
+    pub fn application(&self) -> &Application {
+        &self.application
     }
 
     /// Puts another configuration to use. Returns one line that says what came of it.

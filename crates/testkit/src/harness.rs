@@ -16,9 +16,11 @@ mod metrics;
 mod process;
 mod wait;
 
+pub(crate) use self::answer::take_event;
 pub use self::answer::{Answer, End, Streamed, Whole};
 pub use self::client::{Connection, Request};
 pub use self::configuration::{CALLER_KEY, GatewayBuilder, PROVIDER_KEY};
+pub(crate) use self::configuration::{place as place_at, set as set_at};
 pub use self::gateway::Gateway;
 pub use self::metrics::Scrape;
 pub use self::process::{Ran, binary, run};

@@ -79,11 +79,11 @@ impl EnvBuilder {
             instance: self.instance,
             clock: Arc::new(clock.clone()),
             limits: Failing::new("limits", &faults, Arc::clone(&self.limits)),
-            http: Failing::new("http", &faults, http.clone()),
-            cache: Failing::new("cache", &faults, cache),
-            kv: Failing::new("kv", &faults, kv),
-            sql: Failing::new("sql", &faults, sql),
-            secrets: Failing::new("secrets", &faults, self.secrets.clone()),
+            http: Failing::new("http", &faults, Arc::new(http.clone())),
+            cache: Failing::new("cache", &faults, Arc::new(cache)),
+            kv: Failing::new("kv", &faults, Arc::new(kv)),
+            sql: Failing::new("sql", &faults, Arc::new(sql)),
+            secrets: Failing::new("secrets", &faults, Arc::new(self.secrets.clone())),
             meter: Arc::new(meter.clone()),
             data_dir: directory.path().to_owned(),
             predecessor: None,
@@ -130,6 +130,9 @@ impl Default for TestEnv {
 }
 
 impl TestEnv {
+    /// The names of all services that can be made to fail.
+    pub const SERVICES: [&'static str; 6] = Faults::SERVICES;
+
     /// The environment, for `create`. Instances that are made of it share everything.
     #[must_use]
     pub fn env(&self) -> ExtEnv {
@@ -150,6 +153,18 @@ impl TestEnv {
     /// If there is no such service.
     pub fn fail_service(&self, name: &str) {
         self.faults.fail(name);
+    }
+
+    /// Lets every asynchronous call of a service wait once before and once after its work, so that a test can drop a
+    /// hook at each of its awaits.
+    pub fn hesitate(&self) {
+        self.faults.hesitate();
+    }
+
+    /// The services that were called so far, by name.
+    #[must_use]
+    pub fn called_services(&self) -> Vec<&'static str> {
+        self.faults.called()
     }
 
     /// Lets a service work again.

@@ -173,10 +173,7 @@ impl Answer {
                 None => break End::Clean,
             }
         };
-        let body = body.freeze();
-        let mut rest = BytesMut::from(&*body);
-        let events = std::iter::from_fn(|| take_event(&mut rest)).collect();
-        (Streamed { body, events, end }, self.connection)
+        (Streamed::new(body.freeze(), end), self.connection)
     }
 }
 
@@ -207,6 +204,12 @@ impl Whole {
 }
 
 impl Streamed {
+    pub(crate) fn new(body: Bytes, end: End) -> Self {
+        let mut rest = BytesMut::from(&*body);
+        let events = std::iter::from_fn(|| take_event(&mut rest)).collect();
+        Self { body, events, end }
+    }
+
     /// The events that are JSON objects, so all but the terminator.
     ///
     /// # Panics
@@ -268,7 +271,7 @@ fn text<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
 }
 
 /// Cuts the next complete event off and returns its data. Comments are passed over.
-fn take_event(buffer: &mut BytesMut) -> Option<String> {
+pub(crate) fn take_event(buffer: &mut BytesMut) -> Option<String> {
     loop {
         let end = memchr::memmem::find(buffer, b"\n\n")?;
         let block = buffer.split_to(end + 2);

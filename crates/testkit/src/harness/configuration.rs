@@ -157,7 +157,7 @@ impl GatewayBuilder {
 }
 
 /// Puts a value at a JSON pointer.
-pub(super) fn set(root: &mut Value, pointer: &str, value: Value) {
+pub(crate) fn set(root: &mut Value, pointer: &str, value: Value) {
     *place(root, pointer) = value;
 }
 
@@ -170,7 +170,8 @@ fn push(root: &mut Value, pointer: &str, value: Value) {
     }
 }
 
-fn place<'v>(root: &'v mut Value, pointer: &str) -> &'v mut Value {
+/// The value at a JSON pointer; what lies above it is made where it is missing.
+pub(crate) fn place<'v>(root: &'v mut Value, pointer: &str) -> &'v mut Value {
     pointer.split('/').skip(1).fold(root, |place, token| {
         let token = token.replace("~1", "/").replace("~0", "~");
         if place.is_null() {

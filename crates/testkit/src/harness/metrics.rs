@@ -2,7 +2,7 @@
 
 /// One scrape of the admin listener.
 #[derive(Debug, Clone)]
-pub struct Scrape(pub(super) String);
+pub struct Scrape(pub(crate) String);
 
 impl Scrape {
     /// The sum of all samples of a counter or gauge of this name that have these labels; 0 where there is none.

@@ -114,6 +114,7 @@ impl Body for ScriptBody {
                 Step::Send { bytes, tokens } => {
                     self.next += 1;
                     self.exchange.charge_completion(tokens);
+                    self.exchange.note_sent(&bytes);
                     // A body of known length is not polled again after its last byte.
                     if self.is_end_stream() {
                         self.exchange.end(Outcome::Answered);

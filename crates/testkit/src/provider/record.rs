@@ -53,6 +53,7 @@ pub struct RecordedRequest {
     /// When the body was complete.
     pub received_at: Instant,
     bill: Mutex<Bill>,
+    sent: Mutex<Vec<Bytes>>,
     outcome: watch::Sender<Outcome>,
 }
 
@@ -67,6 +68,7 @@ impl RecordedRequest {
             body,
             received_at: Instant::now(),
             bill: Mutex::default(),
+            sent: Mutex::default(),
             outcome: watch::Sender::new(Outcome::Running),
         }
     }
@@ -84,6 +86,11 @@ impl RecordedRequest {
     /// What has been charged so far.
     pub fn bill(&self) -> Bill {
         self.bill.lock().clone()
+    }
+
+    /// The exact bytes of the answer's body that were handed over so far.
+    pub fn sent(&self) -> Bytes {
+        Bytes::from(self.sent.lock().concat())
     }
 
     /// How the exchange ended, or that it has not.
@@ -136,6 +143,12 @@ impl Exchange {
 
     pub(super) fn charge_completion(&self, tokens: u32) {
         self.charge(|bill| bill.completion_tokens += u64::from(tokens));
+    }
+
+    pub(super) fn note_sent(&self, bytes: &Bytes) {
+        if let Some(request) = &self.0 {
+            request.sent.lock().push(bytes.clone());
+        }
     }
 
     pub(super) fn end(&mut self, outcome: Outcome) {
