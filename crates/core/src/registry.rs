@@ -178,11 +178,11 @@ pub enum RegistryError {
         listed_in: &'static str,
     },
     /// Two registrations have one name.
-    #[error("the extension name `{name}` is registered by `{first}` and by `{second}`; rename one")]
+    #[error("the extension name `{name}` is registered by {first} and by {second}; rename one")]
     Duplicate {
         /// The name.
         name: &'static str,
-        /// One package and module.
+        /// One package and module, and where the package is listed, if that is known.
         first: String,
         /// The other.
         second: String,
@@ -242,18 +242,39 @@ impl Registry {
     pub fn of(
         registrations: impl IntoIterator<Item = &'static Registration>,
     ) -> Result<Self, Vec<RegistryError>> {
+        let (registry, errors) = Self::collect(registrations, &[]);
+        if errors.is_empty() { Ok(registry) } else { Err(errors) }
+    }
+
+    /// Everything that is linked into this process, compared with what the build lists.
+    ///
+    /// # Errors
+    ///
+    /// All duplicate names, and everything that [`Registry::check`] finds.
+    pub fn verified(expected: &[Expected], allow_unlisted: bool) -> Result<Self, Vec<RegistryError>> {
+        let (registry, mut errors) = Self::collect(inventory::iter::<Registration>(), expected);
+        errors.extend(registry.check(expected, allow_unlisted).err().unwrap_or_default());
+        if errors.is_empty() { Ok(registry) } else { Err(errors) }
+    }
+
+    /// Sorts registrations by name. Of two with one name the later one stays.
+    fn collect(
+        registrations: impl IntoIterator<Item = &'static Registration>,
+        expected: &[Expected],
+    ) -> (Self, Vec<RegistryError>) {
         let mut by_name: BTreeMap<&'static str, &'static Registration> = BTreeMap::new();
         let mut errors = Vec::new();
         for registration in registrations {
             if let Some(other) = by_name.insert(registration.name, registration) {
-                let mut sides =
-                    [other, registration].map(|side| format!("{}::{}", side.package, side.module));
+                let mut sides = [other, registration].map(|side| {
+                    format!("`{}::{}`{}", side.package, side.module, listed_in(expected, side.package))
+                });
                 sides.sort();
                 let [first, second] = sides;
                 errors.push(RegistryError::Duplicate { name: registration.name, first, second });
             }
         }
-        if errors.is_empty() { Ok(Self { by_name }) } else { Err(errors) }
+        (Self { by_name }, errors)
     }
 
     /// Compares what registered with what the build lists.
@@ -272,7 +293,7 @@ impl Registry {
             .filter(|known| !allow_unlisted && expected.iter().all(|entry| entry.package != known.package))
             .map(|known| RegistryError::Unlisted { package: known.package, name: known.name });
         let points = expected.iter().flat_map(|entry| self.forbidden_points(entry));
-        let cycle = needs::cycle(self).map(|cycle| RegistryError::Cycle { cycle });
+        let cycle = needs::cycle(self, expected).map(|cycle| RegistryError::Cycle { cycle });
         let errors: Vec<_> = missing.chain(unlisted).chain(points).chain(cycle).collect();
         if errors.is_empty() { Ok(()) } else { Err(errors) }
     }
@@ -302,6 +323,12 @@ impl Registry {
     pub fn iter(&self) -> impl Iterator<Item = &'static Registration> + '_ {
         self.by_name.values().copied()
     }
+}
+
+/// Where a package is listed, in brackets; empty where nothing says so.
+fn listed_in(expected: &[Expected], package: &str) -> String {
+    let entry = expected.iter().find(|entry| entry.package == package);
+    entry.map(|entry| format!(" ({})", entry.listed_in)).unwrap_or_default()
 }
 
 /// The registration of an extension that is registered in this crate or one that it depends on, for tests and

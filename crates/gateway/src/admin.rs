@@ -1,15 +1,22 @@
 //! What the admin listener asks of the process.
 
+mod bucket;
+mod instance;
+
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use gatewright::registry::Registry;
 use gatewright_pipeline::Snapshot;
-use gatewright_server::admin::{AdminState, Readiness};
+use gatewright_server::admin::{AdminState, InstanceReport, LimitsQuestion, LimitsReport, Readiness};
 use gatewright_server::drain::{Drain, Phase};
-use gatewright_store::Ledger;
+use gatewright_store::{Ledger, MemoryLimits};
 use tokio::sync::{mpsc, oneshot};
 
+use crate::build_info::BuildInfo;
 use crate::metrics::Metrics;
+
+pub(crate) use self::instance::mode;
 
 /// A wish to read the configuration again, and who waits for the outcome.
 pub(crate) type ReloadRequest = Option<oneshot::Sender<Result<String, String>>>;
@@ -19,6 +26,9 @@ pub(crate) struct Process {
     pub(crate) snapshots: Arc<ArcSwap<Snapshot>>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) store: Arc<Ledger>,
+    pub(crate) limits: Arc<MemoryLimits>,
+    pub(crate) registry: Registry,
+    pub(crate) info: BuildInfo,
     pub(crate) drain: Drain,
     pub(crate) reloads: mpsc::Sender<ReloadRequest>,
 }
@@ -41,6 +51,14 @@ impl AdminState for Process {
 
     fn metrics(&self) -> String {
         self.metrics.render(&self.store.stats())
+    }
+
+    fn limits(&self, question: &LimitsQuestion) -> Result<LimitsReport, String> {
+        bucket::report(&self.limits, question)
+    }
+
+    fn extensions(&self) -> Vec<InstanceReport> {
+        instance::report(&self.snapshots.load(), &self.registry, &self.info)
     }
 
     async fn reload(&self) -> Result<String, String> {

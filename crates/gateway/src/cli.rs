@@ -9,7 +9,7 @@ use gatewright_config::{Inputs, Loaded, ProcessEnvironment, load, schema};
 use gatewright::registry::{Registry, RegistryError};
 
 use crate::listeners::Sockets;
-use crate::{Build, Exit, serve};
+use crate::{Build, Exit, explain, inventory, serve};
 
 /// An AI gateway that a platform team compiles to measure.
 #[derive(Debug, Parser)]
@@ -38,6 +38,14 @@ enum Command {
     Check(Files),
     /// Print the JSON Schema of this binary's configuration.
     Schema,
+    /// Print what a route runs, or what becomes of a request, without calling a provider.
+    Explain(explain::Arguments),
+    /// Print the extensions inside: what they are, where they come from, what they do.
+    Extensions {
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
+    },
     /// Print the version and the extensions inside.
     Version {
         /// As JSON.
@@ -83,16 +91,19 @@ pub(crate) fn run(build: &Build) -> Exit {
         }
         Command::Check(files) => with_files(&files.config, |files| check(&linked, &files)),
         Command::Schema => answer(&serde_json::to_string_pretty(&schema(&linked)).unwrap_or_default()),
-        Command::Version { json: true } => answer(&version_json(build, &linked)),
-        Command::Version { json: false } => answer(&version_text(build, &linked)),
+        Command::Explain(arguments) => {
+            with_files(&arguments.config, |files| explain::explain(&linked, &arguments, &files))
+        }
+        Command::Extensions { json: true } => answer(&inventory::extensions_json(build, &linked)),
+        Command::Extensions { json: false } => answer(&inventory::extensions_text(build, &linked)),
+        Command::Version { json: true } => answer(&inventory::version_json(build, &linked)),
+        Command::Version { json: false } => answer(&inventory::version_text(build, &linked)),
     }
 }
 
 /// Finds the extensions that registered and compares them with what the build lists.
 fn find_linked(build: &Build) -> Result<Registry, Vec<RegistryError>> {
-    let linked = Registry::linked()?;
-    linked.check(build.expected, build.allow_unlisted)?;
-    Ok(linked)
+    Registry::verified(build.expected, build.allow_unlisted)
 }
 
 /// Finds the configuration, or says what to do.
@@ -137,32 +148,8 @@ fn check(linked: &Registry, files: &[PathBuf]) -> Exit {
     }
 }
 
-fn version_text(build: &Build, linked: &Registry) -> String {
-    let mut text = format!("{} {}", build.name, build.version);
-    for known in linked.iter() {
-        let points: Vec<_> = known.points.iter().map(|point| point.as_str()).collect();
-        text.push_str(&format!("\n  {} {} ({})", known.name, known.version, points.join(", ")));
-    }
-    text
-}
-
-fn version_json(build: &Build, linked: &Registry) -> String {
-    let extensions: Vec<_> = linked
-        .iter()
-        .map(|known| {
-            serde_json::json!({
-                "name": known.name,
-                "package": known.package,
-                "version": known.version,
-                "points": known.points.iter().map(|point| point.as_str()).collect::<Vec<_>>(),
-            })
-        })
-        .collect();
-    serde_json::json!({ "name": build.name, "version": build.version, "extensions": extensions }).to_string()
-}
-
 /// Prints a command's answer.
-fn answer(text: &str) -> Exit {
+pub(crate) fn answer(text: &str) -> Exit {
     match writeln!(std::io::stdout(), "{text}") {
         Ok(()) => Exit::Done,
         Err(_) => Exit::Failed,

@@ -246,7 +246,8 @@ fn writing(settings: &Settings) -> Writing {
     }
 }
 
-fn path_settings(settings: &Settings) -> PathSettings {
+/// What the data path takes from the settings of the process.
+pub(crate) fn path_settings(settings: &Settings) -> PathSettings {
     let body_bytes_max = settings.listeners.iter().map(|listener| listener.limits.body_bytes_max).max();
     let defaults = PathSettings::default();
     PathSettings {

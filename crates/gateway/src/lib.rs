@@ -4,13 +4,16 @@
 //! extension; it finds those that registered and compares them with the list of the build.
 
 mod admin;
+mod build_info;
 mod cli;
 mod clock;
 pub mod embed;
 mod ending;
 mod engine;
 mod exit;
+mod explain;
 mod instances;
+mod inventory;
 mod ledger;
 mod listeners;
 mod logging;
@@ -25,6 +28,7 @@ mod services;
 mod snapshot;
 mod summary;
 mod supervise;
+mod table;
 mod workers;
 
 use std::process::ExitCode;

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gatewright::registry::Registry;
-use gatewright::service::Clock;
 use gatewright_config::{
     Inputs, LastGood, Loaded, ProcessEnvironment, Settings, Watch, load, load_sources, store_path,
 };
@@ -20,6 +19,7 @@ use gatewright_upstream::Egress;
 use tokio::sync::mpsc;
 
 use crate::admin::{Process, ReloadRequest};
+use crate::build_info::BuildInfo;
 use crate::cli::say;
 use crate::clock::SystemClock;
 use crate::embed::Unwrapped;
@@ -119,7 +119,7 @@ pub(crate) fn rehearse(registry: &Registry, loaded: Loaded) -> Result<String, St
 fn rehearsal(registry: &Registry) -> anyhow::Result<Workshop> {
     Ok(Workshop {
         registry: registry.clone(),
-        services: Services::rehearsal(foundation(Arc::default())),
+        services: Services::rehearsal(foundation(limits(), Arc::default())),
         metrics: InstanceFamilies::default(),
         runtime: ExtensionRuntime::start()?,
         endings: Endings::default(),
@@ -128,18 +128,24 @@ fn rehearsal(registry: &Registry) -> anyhow::Result<Workshop> {
     })
 }
 
-fn foundation(meters: Arc<Meters>) -> Foundation {
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let limits = Arc::new(MemoryLimits::new(Arc::clone(&clock)));
-    Foundation { limits, clock, random: Arc::new(ThreadRandom), meters }
+fn limits() -> Arc<MemoryLimits> {
+    Arc::new(MemoryLimits::new(Arc::new(SystemClock)))
+}
+
+fn foundation(limits: Arc<MemoryLimits>, meters: Arc<Meters>) -> Foundation {
+    Foundation { limits, clock: Arc::new(SystemClock), random: Arc::new(ThreadRandom), meters }
 }
 
 /// What instances are made with in a process that serves; their state is beside the store.
-fn workshop(registry: Registry, settings: &Settings, metrics: &Metrics) -> anyhow::Result<Workshop> {
+fn workshop(
+    registry: Registry,
+    settings: &Settings,
+    (limits, metrics): (&Arc<MemoryLimits>, &Metrics),
+) -> anyhow::Result<Workshop> {
     let runtime = ExtensionRuntime::start()?;
     let egress = Egress::new(runtime.handle().clone());
     let data_dir = settings.store.path.parent().unwrap_or(Path::new(".")).join("extensions");
-    let base = foundation(Arc::clone(metrics.meters()));
+    let base = foundation(Arc::clone(limits), Arc::clone(metrics.meters()));
     Ok(Workshop {
         registry,
         services: Services::live(base, egress, &data_dir, durability(settings)),
@@ -175,7 +181,9 @@ impl Running {
     ) -> Started<Self> {
         let metrics = Arc::new(Metrics::new(info));
         let store = Arc::new(open_ledger(&loaded.settings)?);
-        let workshop = workshop(registry, &loaded.settings, &metrics)
+        let limits = limits();
+        let info = BuildInfo::of(info);
+        let workshop = workshop(registry, &loaded.settings, (&limits, &metrics))
             .map_err(|error| (Exit::Resource, format!("{error:#}")))?;
         let foundations = Foundations { metrics, store, workshop };
         let engine = Engine::start(foundations, loaded).await.map_err(|why| (Exit::Config, why))?;
@@ -188,6 +196,9 @@ impl Running {
             snapshots: Arc::clone(&engine.snapshots),
             metrics: Arc::clone(&engine.metrics),
             store: Arc::clone(&engine.store),
+            limits,
+            registry: engine.workshop.registry.clone(),
+            info,
             drain: drain.clone(),
             reloads: reload_sender.clone(),
         });

@@ -75,8 +75,13 @@ impl Services {
 
     /// Services that leave no trace: nothing is sent, state is in memory, and directories are gone in the end.
     pub(crate) fn rehearsal(base: Foundation) -> Self {
+        Self::passing(base, None)
+    }
+
+    /// The same, with calls outside where there is an `egress`.
+    pub(crate) fn passing(base: Foundation, egress: Option<Egress>) -> Self {
         let place = Place::passing(&*base.random);
-        Self::new(base, None, place, Durability::None)
+        Self::new(base, egress, place, Durability::None)
     }
 
     fn new(base: Foundation, egress: Option<Egress>, place: Place, durability: Durability) -> Self {

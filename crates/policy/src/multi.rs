@@ -74,6 +74,24 @@ impl Bucket {
         }
     }
 
+    /// What was used inside the window; zero for permits.
+    #[must_use]
+    pub fn used(&mut self, now: Duration) -> u64 {
+        match self {
+            Self::Window(window) => window.used(now),
+            Self::Concurrency(_) => 0,
+        }
+    }
+
+    /// What is claimed and neither used nor given back: reservations, or permits.
+    #[must_use]
+    pub const fn held(&self) -> u64 {
+        match self {
+            Self::Window(window) => window.reserved(),
+            Self::Concurrency(permits) => permits.held(),
+        }
+    }
+
     /// Moves `amount` of a ticket from the future into the past. Permits stay held until
     /// [`Bucket::finish`].
     pub fn settle_part(&mut self, now: Duration, ticket: &mut Ticket, amount: u64) {

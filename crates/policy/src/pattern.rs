@@ -1,5 +1,7 @@
 //! Patterns with `*`, compiled once so that the common forms cost one comparison.
 
+use std::fmt;
+
 use gatewright::matches_pattern;
 
 /// A pattern in which `*` stands for any run of characters.
@@ -12,6 +14,17 @@ enum Form {
     Exact(Box<str>),
     Prefix(Box<str>),
     General(Box<str>),
+}
+
+/// The pattern as it was written.
+impl fmt::Display for Pattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Form::Any => f.write_str("*"),
+            Form::Exact(text) | Form::General(text) => f.write_str(text),
+            Form::Prefix(prefix) => write!(f, "{prefix}*"),
+        }
+    }
 }
 
 impl Pattern {

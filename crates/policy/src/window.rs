@@ -145,6 +145,13 @@ impl Window {
         self.reserved
     }
 
+    /// What was used inside the window.
+    #[must_use]
+    pub fn used(&mut self, now: Duration) -> u64 {
+        self.roll(now);
+        self.used
+    }
+
     /// The time until `deficit` of what was used has left the window, or `None` where less than
     /// that was used in it.
     #[must_use]

@@ -1,10 +1,12 @@
-//! The admin listener's application: is the process alive, is it ready, what has it counted, reload.
+//! The admin listener's application: is the process alive, is it ready, what has it counted, what runs in it, reload.
 //!
 //! Knows nothing of the parts that it reports on: the gateway implements [`AdminState`] over them. It has no
 //! authentication and is meant for loopback or for a network that only operators reach, so it takes no
 //! command that a web page in an operator's browser could send.
 
 mod pulse;
+mod question;
+mod report;
 
 #[cfg(test)]
 mod tests;
@@ -17,7 +19,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::State;
+use axum::extract::{RawQuery, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderMap, ORIGIN};
@@ -28,6 +30,8 @@ use serde_json::json;
 use tower::Service as _;
 
 pub use self::pulse::Pulse;
+pub use self::question::LimitsQuestion;
+pub use self::report::{BucketReport, InstanceReport, LimitsReport};
 
 use crate::listener::{ClientBody, ConnectionInfo, Limits, ListenerOptions};
 
@@ -46,6 +50,15 @@ pub trait AdminState: Send + Sync + 'static {
 
     /// All metrics in the OpenMetrics text format, which Prometheus reads.
     fn metrics(&self) -> String;
+
+    /// The limit buckets that count something at this moment.
+    ///
+    /// # Errors
+    /// What is wrong with the question, for the operator to read.
+    fn limits(&self, question: &LimitsQuestion) -> Result<LimitsReport, String>;
+
+    /// The extension instances in use, sorted by id.
+    fn extensions(&self) -> Vec<InstanceReport>;
 
     /// Reads the configuration again. Returns one sentence for the operator about what has changed.
     ///
@@ -110,6 +123,8 @@ impl Admin {
         let state = Router::new()
             .route("/readyz", get(readyz::<S>))
             .route("/metrics", get(metrics::<S>))
+            .route("/limits", get(limits::<S>))
+            .route("/extensions", get(extensions::<S>))
             .route("/reload", post(reload::<S>))
             .with_state(state);
         Admin(probes.merge(state))
@@ -151,12 +166,29 @@ async fn livez(State(pulse): State<Pulse>) -> Response {
 async fn readyz<S: AdminState>(State(state): State<Arc<S>>) -> Response {
     let readiness = state.readiness();
     let status = if readiness.is_ready() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    let headers = [(CONTENT_TYPE, "application/json"), (CACHE_CONTROL, "no-store")];
-    (status, headers, format!("{}\n", readiness.to_json())).into_response()
+    json_answer(status, &readiness.to_json())
 }
 
 async fn metrics<S: AdminState>(State(state): State<Arc<S>>) -> Response {
     ([(CONTENT_TYPE, METRICS_TYPE)], state.metrics()).into_response()
+}
+
+async fn limits<S: AdminState>(State(state): State<Arc<S>>, RawQuery(query): RawQuery) -> Response {
+    let question = LimitsQuestion::parse(query.as_deref().unwrap_or_default());
+    match question.and_then(|question| state.limits(&question)) {
+        Ok(report) => json_answer(StatusCode::OK, &report.to_json()),
+        Err(reason) => text(StatusCode::BAD_REQUEST, format!("{reason}\n")),
+    }
+}
+
+async fn extensions<S: AdminState>(State(state): State<Arc<S>>) -> Response {
+    let instances: Vec<_> = state.extensions().iter().map(InstanceReport::to_json).collect();
+    json_answer(StatusCode::OK, &json!({"instances": instances}))
+}
+
+fn json_answer(status: StatusCode, answer: &serde_json::Value) -> Response {
+    let headers = [(CONTENT_TYPE, "application/json"), (CACHE_CONTROL, "no-store")];
+    (status, headers, format!("{answer}\n")).into_response()
 }
 
 async fn reload<S: AdminState>(State(state): State<Arc<S>>, headers: HeaderMap) -> Response {

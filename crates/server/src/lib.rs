@@ -13,4 +13,4 @@ pub mod tls;
 #[cfg(test)]
 mod testing;
 
-pub use application::{Answer, Application};
+pub use application::{Answer, Application, MODEL_PATHS};

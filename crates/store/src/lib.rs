@@ -14,5 +14,5 @@ pub use ledger::{
     Courier, Durability, Fault, FlushError, Ledger, LedgerError, LedgerPlace, LedgerSettings, LedgerStats,
     OpenError, ReadError, Receipt, TenantTotal, UsageRow,
 };
-pub use limits::{LimitsFull, LimitsStats, MemoryLimits};
+pub use limits::{BucketPage, BucketQuery, BucketView, LimitsFull, LimitsStats, MemoryLimits};
 pub use state::{FileKeyValue, FileSql, KeyValueError, SqlError, StateError, StatePlace};

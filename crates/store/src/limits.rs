@@ -5,6 +5,7 @@
 //! a bucket goes only when it holds nothing, and where there are too many, new ones are refused.
 
 mod held;
+mod list;
 mod table;
 
 use std::sync::Arc;
@@ -18,6 +19,7 @@ use gatewright_policy::{Bucket, Tightest, acquire_all};
 use parking_lot::MutexGuard;
 use smallvec::SmallVec;
 
+pub use self::list::{BucketPage, BucketQuery, BucketView};
 use held::{HeldClaims, Part};
 use table::Table;
 

@@ -28,6 +28,37 @@ pub enum Dimension {
     Concurrent,
 }
 
+impl Dimension {
+    /// All dimensions.
+    pub const ALL: &[Self] = &[
+        Self::Requests,
+        Self::InputTokens,
+        Self::OutputTokens,
+        Self::TotalTokens,
+        Self::Cost,
+        Self::Concurrent,
+    ];
+
+    /// The dimension's name for operators.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Requests => "requests",
+            Self::InputTokens => "input_tokens",
+            Self::OutputTokens => "output_tokens",
+            Self::TotalTokens => "total_tokens",
+            Self::Cost => "cost_nanodollars",
+            Self::Concurrent => "concurrent",
+        }
+    }
+
+    /// The dimension of a name that [`Dimension::as_str`] gives.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|dimension| dimension.as_str() == name)
+    }
+}
+
 /// The identity of a bucket.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct BucketKey {

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Admin, AdminState, Pulse, Readiness};
+use super::{
+    Admin, AdminState, BucketReport, InstanceReport, LimitsQuestion, LimitsReport, Pulse, Readiness,
+};
 use crate::drain::{Drain, Phase};
 use crate::testing::{exchange, quick_drain, serve};
 
@@ -24,6 +26,34 @@ impl AdminState for Process {
 
     fn metrics(&self) -> String {
         "# TYPE x counter\nx_total 1\n# EOF\n".to_owned()
+    }
+
+    fn limits(&self, question: &LimitsQuestion) -> Result<LimitsReport, String> {
+        let bucket = BucketReport {
+            tenant: question.tenant.clone().ok_or("whose?")?,
+            rule: "per-key".to_owned(),
+            label: "ann".to_owned(),
+            dimension: "requests",
+            window: Some(Duration::from_secs(60)),
+            used: 3,
+            held: 1,
+            clears: Duration::from_millis(1500),
+        };
+        Ok(LimitsReport { buckets: vec![bucket], next: Some("7f".to_owned()) })
+    }
+
+    fn extensions(&self) -> Vec<InstanceReport> {
+        vec![InstanceReport {
+            instance: "m".to_owned(),
+            extension: "mask".to_owned(),
+            package: "gatewright-ext-mask",
+            version: "0.1.0",
+            points: vec!["request", "response"],
+            mode: "enforce",
+            out_of_service: Some("it failed repeatedly".to_owned()),
+            source: None,
+            digest: Some("sha256:00".to_owned()),
+        }]
     }
 
     async fn reload(&self) -> Result<String, String> {
@@ -114,4 +144,23 @@ async fn neither_a_link_nor_a_web_page_can_reload() {
         let (head, _) = request(address, line, headers).await;
         assert!(head.starts_with(&format!("HTTP/1.1 {status} ")), "{line} {headers}: {head}");
     }
+}
+
+#[tokio::test]
+async fn limits_and_extensions_are_told_as_json_and_a_wrong_question_is_refused() {
+    let (address, _drain) = start(vec![], healthy());
+    let (head, body) = request(address, "GET /limits?tenant=acme", "").await;
+    assert!(head.starts_with("HTTP/1.1 200 "), "{head}");
+    let bucket = r#"{"tenant":"acme","rule":"per-key","label":"ann","dimension":"requests","window_seconds":60.0,"used":3,"held":1,"clears_in_seconds":1.5}"#;
+    assert_eq!(body.trim_end(), format!(r#"{{"buckets":[{bucket}],"next":"7f"}}"#));
+
+    for (line, told) in [("GET /limits", "whose?"), ("GET /limits?tenannt=acme", "tenant, rule")] {
+        let (head, body) = request(address, line, "").await;
+        assert!(head.starts_with("HTTP/1.1 400 ") && body.contains(told), "{head} {body}");
+    }
+
+    let (head, body) = request(address, "GET /extensions", "").await;
+    assert!(head.starts_with("HTTP/1.1 200 "), "{head}");
+    let instance = r#"{"instance":"m","extension":"mask","package":"gatewright-ext-mask","version":"0.1.0","points":["request","response"],"mode":"enforce","in_service":false,"out_of_service":"it failed repeatedly","source":null,"digest":"sha256:00"}"#;
+    assert_eq!(body.trim_end(), format!(r#"{{"instances":[{instance}]}}"#));
 }

@@ -9,6 +9,11 @@ use gatewright_pipeline::Worker;
 
 use crate::application::Inbound;
 
+/// Where it is.
+pub(crate) const PATH: &str = "/v1/chat/completions";
+/// What is spoken there.
+pub(crate) const DIALECT: Dialect = Dialect::OpenAiChat;
+
 pub(crate) async fn completions(State(worker): State<Arc<Worker>>, request: Inbound) -> Response {
-    super::serve(&worker, gatewright_wire::codec(Dialect::OpenAiChat), request).await
+    super::serve(&worker, gatewright_wire::codec(DIALECT), request).await
 }

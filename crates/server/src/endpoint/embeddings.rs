@@ -9,6 +9,11 @@ use gatewright_pipeline::Worker;
 
 use crate::application::Inbound;
 
+/// Where it is.
+pub(crate) const PATH: &str = "/v1/embeddings";
+/// What is spoken there.
+pub(crate) const DIALECT: Dialect = Dialect::OpenAiEmbeddings;
+
 pub(crate) async fn embeddings(State(worker): State<Arc<Worker>>, request: Inbound) -> Response {
-    super::serve(&worker, gatewright_wire::codec(Dialect::OpenAiEmbeddings), request).await
+    super::serve(&worker, gatewright_wire::codec(DIALECT), request).await
 }

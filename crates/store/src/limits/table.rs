@@ -96,6 +96,15 @@ impl Table {
         Ok(bucket)
     }
 
+    /// Shows every bucket to `visit`, one shard locked at a time.
+    pub(super) fn visit(&self, mut visit: impl FnMut(&BucketKey, &Mutex<Bucket>)) {
+        for shard in &self.shards {
+            for entry in &shard.lock().buckets {
+                visit(&entry.key, &entry.bucket);
+            }
+        }
+    }
+
     fn shard(&self, hash: u64) -> &Mutex<Shard> {
         // The table uses the low bits for the place and the topmost seven as a tag.
         let shard = usize::try_from((hash >> 48) % SHARDS as u64).unwrap_or(0);

@@ -5,13 +5,14 @@ use std::sync::{Arc, Barrier};
 use std::time::Duration;
 
 use gatewright::service::limits::{BucketKey, Claim, Claimed, Dimension, Held, Limits, Refusal, Standing};
-use gatewright_store::{LimitsFull, MemoryLimits};
+use gatewright_store::{BucketQuery, BucketView, LimitsFull, MemoryLimits};
 use parking_lot::Mutex;
 use proptest::prelude::*;
 
 use crate::clock::StoppedClock;
 
 const MINUTE: Duration = Duration::from_secs(60);
+const SECOND: Duration = Duration::from_secs(1);
 /// Longer than a minute by more than one part of the window.
 const TWO_MINUTES: Duration = Duration::from_secs(120);
 
@@ -64,6 +65,64 @@ fn what_is_spent_counts_for_a_window_and_the_rest_comes_back() {
     assert_eq!((refused.retry_after, refused.never_fits), (Some(full_again), false));
     clock.pass(full_again);
     assert!(grants(&limits, &[requests("a", 10, 10)]));
+}
+
+#[test]
+fn what_buckets_hold_is_listed_page_by_page_in_the_order_of_their_keys() {
+    let clock = StoppedClock::new();
+    let limits = MemoryLimits::new(Arc::clone(&clock) as _);
+    let mut kept = Vec::new();
+    for label in ["c", "a", "b"] {
+        let (mut claim, _) = held(&limits, &[requests(label, 8, 10), places(label, 1, 5)]);
+        claim.spend(0, 3);
+        kept.push(claim);
+    }
+    let all = |query: BucketQuery| limits.list(&query);
+    let views = |label: &str| {
+        [
+            BucketView { key: requests(label, 0, 0).key, used: 3, held: 5, clears: TWO_MINUTES / 2 + SECOND },
+            BucketView { key: places(label, 0, 0).key, used: 0, held: 1, clears: Duration::ZERO },
+        ]
+    };
+    let whole = all(BucketQuery { count_max: 10, ..BucketQuery::default() });
+    assert_eq!((whole.buckets, whole.has_more), ([views("a"), views("b"), views("c")].concat(), false));
+
+    let first = all(BucketQuery { count_max: 4, ..BucketQuery::default() });
+    assert_eq!(
+        (first.buckets.as_slice(), first.has_more),
+        ([views("a"), views("b")].concat().as_slice(), true)
+    );
+    let after = first.buckets.last().map(|view| view.key.clone());
+    let second = all(BucketQuery { count_max: 4, after, ..BucketQuery::default() });
+    assert_eq!((second.buckets.as_slice(), second.has_more), (views("c").as_slice(), false));
+
+    let places = BucketQuery {
+        label: Some("b".to_owned()),
+        dimension: Some(Dimension::Concurrent),
+        count_max: 10,
+        ..BucketQuery::default()
+    };
+    assert_eq!(all(places).buckets, &views("b")[1..]);
+    let others = BucketQuery { tenant: Some("other".to_owned()), count_max: 10, ..BucketQuery::default() };
+    assert_eq!(all(others).buckets, []);
+
+    drop(kept);
+    clock.pass(TWO_MINUTES);
+    assert_eq!(
+        all(BucketQuery { count_max: 10, ..BucketQuery::default() }).buckets,
+        [],
+        "what is idle is nobody's"
+    );
+}
+
+#[test]
+fn what_another_process_counted_leaves_that_much_less_room() {
+    let limits = MemoryLimits::new(StoppedClock::new());
+    limits.take_over(&requests("a", 0, 0).key, 3, 2).unwrap();
+    limits.take_over(&places("a", 0, 0).key, 0, 4).unwrap();
+    assert!(!grants(&limits, &[requests("a", 6, 10)]));
+    assert!(!grants(&limits, &[places("a", 2, 5)]));
+    assert!(grants(&limits, &[requests("a", 5, 10), places("a", 1, 5)]));
 }
 
 #[test]
