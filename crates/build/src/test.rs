@@ -59,6 +59,7 @@ pub(crate) fn run(root: &Path, options: &Options) -> Result<Vec<Skip>> {
     }
     skips.extend(skip::from_tests(&skip_file)?);
     skips.extend(ignored(&Workspace::load(root)?));
+    skips.push(Skip::by_choice("linking on other systems", "this run links for the system that it runs on"));
     if !options.full {
         skips.push(Skip::by_choice("long forms of property tests and scenarios", "`--full` runs them"));
     }

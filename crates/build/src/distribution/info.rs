@@ -104,9 +104,12 @@ pub(super) fn files(root: &Path) -> Result<Vec<PathBuf>> {
             if text.starts_with('.') || matches!(text.as_ref(), "target" | "node_modules") {
                 continue;
             }
-            if entry.path().is_dir() {
-                open.push(folder.join(&name));
-            } else {
+            let path = entry.path();
+            if path.is_dir() {
+                if !is_way_back(&path) {
+                    open.push(folder.join(&name));
+                }
+            } else if path.is_file() {
                 found.push(folder.join(&name));
             }
         }
@@ -115,7 +118,49 @@ pub(super) fn files(root: &Path) -> Result<Vec<PathBuf>> {
     Ok(found)
 }
 
+/// Whether a folder is a link to one that holds it, so that a walk would not end.
+fn is_way_back(folder: &Path) -> bool {
+    let real = |path: &Path| path.canonicalize().ok();
+    folder.is_symlink()
+        && real(folder)
+            .is_some_and(|to| folder.ancestors().skip(1).any(|above| real(above).as_ref() == Some(&to)))
+}
+
 /// Bytes as lower-case hexadecimal digits.
 pub(super) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixture::Fixture;
+
+    #[test]
+    fn the_files_of_a_folder_are_what_belongs_to_it() {
+        let fixture = Fixture::new(&[
+            ("src/lib.rs", "a"),
+            ("Cargo.toml", "b"),
+            (".env", "secret"),
+            ("target/x", ""),
+            ("web/node_modules/x", ""),
+        ]);
+        let root = fixture.root();
+        #[cfg(unix)]
+        {
+            std::os::unix::fs::symlink(root, root.join("again")).unwrap();
+            std::os::unix::fs::symlink("nowhere", root.join("dangling")).unwrap();
+        }
+        assert_eq!(files(root).unwrap(), [Path::new("Cargo.toml"), Path::new("src/lib.rs")]);
+    }
+
+    #[test]
+    fn the_digest_of_a_folder_follows_names_and_contents() {
+        let digest = |files: &[(&str, &str)]| folder_digest(Fixture::new(files).root()).unwrap();
+        let one = digest(&[("a", "1"), ("b", "2")]);
+        assert_eq!(one, digest(&[("b", "2"), ("a", "1"), (".hidden", "x")]));
+        for other in [[("a", "1"), ("c", "2")], [("a", "2"), ("b", "1")], [("a", "12"), ("b", "")]] {
+            assert_ne!(one, digest(&other));
+        }
+    }
 }

@@ -16,6 +16,7 @@ const LENGTH_MAX: usize = 160;
 /// It does; the message shows where. Or it cannot be read.
 pub(super) fn check<'a>(binary: &Path, folders: impl Iterator<Item = &'a Path>) -> Result<()> {
     let content = fs::read(binary).with_context(|| format!("cannot read {}", binary.display()))?;
+    let content = String::from_utf8_lossy(&content);
     let mut needles: Vec<String> = folders.map(|folder| format!("{}/", folder.display())).collect();
     needles.sort();
     needles.dedup();
@@ -35,25 +36,11 @@ pub(super) fn check<'a>(binary: &Path, folders: impl Iterator<Item = &'a Path>) 
     )
 }
 
-/// The printable texts around each place where a needle stands.
-fn texts(content: &[u8], needle: &str) -> Vec<String> {
-    let needle = needle.as_bytes();
-    let Some(first) = needle.first() else { return Vec::new() };
-    let mut found = Vec::new();
-    let mut at = 0;
-    while let Some(next) = content.get(at..).and_then(|rest| rest.iter().position(|byte| byte == first)) {
-        at += next;
-        if content.get(at..).is_some_and(|rest| rest.starts_with(needle)) {
-            let rest = content.get(at..).unwrap_or_default();
-            let text =
-                rest.iter().take(LENGTH_MAX).take_while(|byte| byte.is_ascii_graphic() || **byte == b' ');
-            found.push(text.map(|byte| char::from(*byte)).collect());
-            at += needle.len();
-        } else {
-            at += 1;
-        }
-    }
-    found
+/// The printable texts that begin with a needle.
+fn texts(content: &str, needle: &str) -> Vec<String> {
+    let is_printable = |c: &char| c.is_ascii_graphic() || *c == ' ';
+    let places = content.match_indices(needle).filter_map(|(at, _)| content.get(at..));
+    places.map(|rest| rest.chars().take(LENGTH_MAX).take_while(is_printable).collect()).collect()
 }
 
 #[cfg(test)]

@@ -139,7 +139,9 @@ fn copy(trees: &[Tree], from: &Path, to: &Path, stage: &Path) -> Result<()> {
     if let Some(folder) = to.parent() {
         fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
     }
-    fs::write(to, content).with_context(|| format!("cannot write {}", to.display()))
+    fs::write(to, content).with_context(|| format!("cannot write {}", to.display()))?;
+    let about = fs::metadata(from).with_context(|| format!("cannot look at {}", from.display()))?;
+    fs::set_permissions(to, about.permissions()).with_context(|| format!("cannot write {}", to.display()))
 }
 
 /// Removes what is no longer in the source.

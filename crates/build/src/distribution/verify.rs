@@ -1,12 +1,15 @@
 //! The last word has the binary itself: it is asked what registered, and that is held against the manifest.
 
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Output};
 
 use anyhow::{Context, Result, anyhow, bail};
 use serde_json::Value;
 
 use super::prepare::Prepared;
+
+/// How a binary ends that does not know a command.
+const UNKNOWN_COMMAND: i32 = 2;
 
 /// An extension as the binary names it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,18 +27,26 @@ pub(crate) struct Registered {
 /// # Errors
 /// It does not start, finds fault with itself (its words are in the message), or answers something else.
 pub(crate) fn registered(binary: &Path) -> Result<Vec<Registered>> {
-    let output = Command::new(binary)
-        .args(["version", "--json"])
-        .output()
-        .with_context(|| format!("cannot start {}", binary.display()))?;
+    let mut output = ask(binary, "extensions")?;
+    if output.status.code() == Some(UNKNOWN_COMMAND) {
+        // A core from before that command has the same list in its version.
+        output = ask(binary, "version")?;
+    }
     if !output.status.success() {
         bail!("{}", String::from_utf8_lossy(&output.stderr).trim_end().trim_start_matches("error: "));
     }
     let answer: Value = serde_json::from_slice(&output.stdout)
-        .with_context(|| format!("`{} version --json` answers no JSON", binary.display()))?;
+        .with_context(|| format!("{} does not answer in JSON what is in it", binary.display()))?;
     let list = answer.get("extensions").unwrap_or(&answer).as_array();
-    let list = list.with_context(|| format!("`{} version --json` answers no list", binary.display()))?;
+    let list = list.with_context(|| format!("{} does not list what is in it", binary.display()))?;
     Ok(list.iter().filter_map(read).collect())
+}
+
+fn ask(binary: &Path, command: &str) -> Result<Output> {
+    Command::new(binary)
+        .args([command, "--json"])
+        .output()
+        .with_context(|| format!("cannot start {}", binary.display()))
 }
 
 fn read(value: &Value) -> Option<Registered> {

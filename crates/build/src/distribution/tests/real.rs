@@ -240,17 +240,12 @@ fn full_pitfall_02_every_profile_and_linker_of_this_machine_has_the_same_set() {
         let arguments: Vec<&str> = profile.iter().map(String::as_str).collect();
         assert_eq!(world.answer(&arguments, ""), ANSWER, "{arguments:?}");
     }
-    // The first is what the compiler brings; the others count where they are installed.
-    for linker in ["lld", "bfd", "gold", "mold"].into_iter().filter(|name| {
-        *name == "lld"
-            || command::on_path(&format!("ld.{name}")).is_some()
-            || command::on_path(name).is_some()
-    }) {
-        let flags = if linker == "lld" {
-            String::new()
-        } else {
-            format!("-Clink-arg=-fuse-ld={linker} -Clink-self-contained=-linker -Zunstable-options")
-        };
+    // The compiler brings lld; the others count where they are installed.
+    let installed =
+        |linker: &&str| command::on_path(&format!("ld.{linker}")).or_else(|| command::on_path(linker));
+    let linkers = ["bfd", "gold", "mold"].into_iter().filter(|linker| installed(linker).is_some());
+    for linker in linkers {
+        let flags = format!("-Clinker-features=-lld -Clink-arg=-fuse-ld={linker}");
         for profile in ["dev", "release"] {
             assert_eq!(world.answer(&["--profile", profile], &flags), ANSWER, "{linker}, {profile}");
         }
