@@ -17,6 +17,7 @@ use gatewright_ext_request_limits as _;
 use gatewright_ext_response_tag as _;
 use gatewright_ext_static_keys as _;
 use gatewright_ext_token_limits as _;
+use gatewright_ext_usage_export as _;
 use gatewright_ext_webhook_guard as _;
 use gatewright_gateway::{Build, Expected};
 use gatewright_provider_openai as _;
@@ -74,8 +75,13 @@ const EXPECTED: &[Expected] = &[
         points: None,
     },
     Expected {
+        package: "gatewright-ext-usage-export",
+        listed_in: "gatewright.toml:25, extensions.usage-export",
+        points: None,
+    },
+    Expected {
         package: "gatewright-ext-webhook-guard",
-        listed_in: "gatewright.toml:25, extensions.webhook-guard",
+        listed_in: "gatewright.toml:26, extensions.webhook-guard",
         points: None,
     },
     Expected {

@@ -33,4 +33,5 @@ mod token_limit;
 mod upstream_error;
 mod upstream_http2;
 mod usage;
+mod usage_export;
 mod webhook_guard;

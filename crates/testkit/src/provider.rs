@@ -138,6 +138,11 @@ impl SimulatedProvider {
         self.provider.queue.lock().push_back(answer);
     }
 
+    /// Forgets the answers that are still queued.
+    pub fn forget_answers(&self) {
+        self.provider.queue.lock().clear();
+    }
+
     /// The requests so far, oldest first; beyond [`RECORDS_MAX`] the oldest are forgotten.
     pub fn requests(&self) -> Vec<Arc<RecordedRequest>> {
         self.provider.records.lock().iter().map(Arc::clone).collect()

@@ -174,7 +174,7 @@ async fn the_request_says_what_its_answer_is_to_be() {
         let mut exchange = Exchange::new(settings.clone(), &extra, &[]).await;
         let plan = exchange.check.plan(&response_head(true), &exchange.cx);
         assert_eq!(matches!(plan, FilterPlan::Whole { .. }), tag.is_some(), "{extra}");
-        let _ = exchange.answer(&[text]).await;
+        let (_flow, _left) = exchange.answer(&[text]).await;
         assert_eq!(exchange.tag(), tag, "{extra} {text}");
     }
     let check = created(json!({"schema": schema()})).await.expect("the settings are valid");
