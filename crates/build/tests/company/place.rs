@@ -32,7 +32,7 @@ impl Company {
         company
     }
 
-    /// Gives a command of `cargo` in its root, and returns what it printed.
+    /// Gives a command of `cargo` in its root, and returns what it said, on both outputs.
     #[track_caller]
     pub(crate) fn cargo(&self, arguments: &[&str]) -> String {
         succeeds(self.command(&self.root).args(arguments))
@@ -71,5 +71,5 @@ fn succeeds(command: &mut Command) -> String {
     let Output { status, stdout, stderr } = command.output().unwrap();
     let (said, errors) = (String::from_utf8_lossy(&stdout), String::from_utf8_lossy(&stderr));
     assert!(status.success(), "{command:?} ended with {status}:\n{said}\n{errors}");
-    said.into_owned()
+    format!("{said}\n{errors}")
 }
