@@ -12,6 +12,8 @@ use gatewright::{BoxFuture, ExtError, InstanceId};
 use gatewright_policy::{Circuit, CircuitState, InstancePlan, Tripped};
 use parking_lot::Mutex;
 
+use crate::failure::with_causes;
+use crate::guarded::Guarded;
 use crate::hook::Hook;
 use crate::hooked::{Fault, panic_text};
 use crate::observer::InstanceObserver;
@@ -100,10 +102,16 @@ impl Gate {
         self.is_open.load(Ordering::Relaxed).then_some("it failed repeatedly")
     }
 
-    /// Runs code of the instance, so that a panic ends in a fault and the thread's cell says where it is.
+    /// Runs code of the instance, so that a panic ends in a fault and the thread's cell says where it is. While a
+    /// thread is stuck in the instance, no other one enters it.
     pub(crate) fn run<T>(&self, hook: Hook, run: impl FnOnce() -> Result<T, ExtError>) -> Result<T, Fault> {
-        match catch_unwind(AssertUnwindSafe(|| watchdog::inside(self, hook, run))) {
-            Err(payload) => Err(Fault::Panic(panic_text(&*payload))),
+        if hook.may_be_left_out() && self.stuck.load(Ordering::Relaxed) > 0 {
+            return Err(Fault::Quarantined);
+        }
+        // Showing and dropping an error is the instance's code as well.
+        let shown = || run().map_err(|error| with_causes(error.cause()).into_boxed_str());
+        match catch_unwind(AssertUnwindSafe(|| watchdog::inside(self, hook, shown))) {
+            Err(payload) => Err(Fault::Panic(last_words(payload))),
             Ok(result) => result.map_err(Fault::Error),
         }
     }
@@ -120,13 +128,29 @@ impl Gate {
     pub async fn watch<T>(
         &self,
         hook: Hook,
-        mut future: BoxFuture<'_, Result<T, ExtError>>,
+        future: BoxFuture<'_, Result<T, ExtError>>,
     ) -> Result<T, Fault> {
-        poll_fn(|cx| match self.run(hook, || Ok(future.as_mut().poll(cx))) {
-            Err(fault) => Poll::Ready(Err(fault)),
-            Ok(polled) => polled.map(|result| result.map_err(Fault::Error)),
-        })
-        .await
+        let mut guarded = Guarded::new(self, hook, future);
+        poll_fn(|cx| guarded.poll(cx)).await
+    }
+
+    /// Drops what the instance made. A panic in it is caught as in any hook; what is dropped has no say any more, so
+    /// that the log names the instance and nothing else comes of it.
+    pub fn discard<T>(&self, value: T) {
+        let dropped = self.run(Hook::Drop, || {
+            drop(value);
+            Ok(())
+        });
+        if let Err(fault) = dropped {
+            self.observer.failed(Hook::Drop, fault.result(), None);
+            let cause = fault.to_string();
+            tracing::warn!(instance = %self.id, hook = Hook::Drop.as_str(), cause, "Extension failed");
+        }
+    }
+
+    /// Whether a thread is inside the instance that does not return.
+    pub(crate) fn is_stuck(&self) -> bool {
+        self.stuck.load(Ordering::Relaxed) > 0
     }
 
     /// The hook that a thread is stuck in.
@@ -155,7 +179,7 @@ impl Gate {
     /// Whether a hook may be called now; counts the call.
     pub(crate) fn admit(&self, now: Instant) -> Result<(), Closed> {
         self.calls.fetch_add(1, Ordering::Relaxed);
-        if self.stuck.load(Ordering::Relaxed) > 0 {
+        if self.is_stuck() {
             return Err(Closed::Quarantined);
         }
         if self.is_open.load(Ordering::Relaxed) {
@@ -231,6 +255,16 @@ impl Gate {
             tracing::warn!(instance = %self.id, "Extension hook returned after all");
         }
     }
+}
+
+/// What a panic said. Its payload is dropped here, which is the panicking code's own as well: one that panics at
+/// that is let be.
+fn last_words(payload: Box<dyn std::any::Any + Send>) -> Box<str> {
+    let text = panic_text(&*payload);
+    if let Err(again) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
+        let _leaked = Box::leak(again);
+    }
+    text
 }
 
 impl std::fmt::Debug for Gate {

@@ -13,6 +13,7 @@ mod cut;
 pub mod exchange;
 mod failure;
 mod gate;
+mod guarded;
 mod hint;
 mod hook;
 mod hooked;
