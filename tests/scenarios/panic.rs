@@ -25,8 +25,17 @@ const FLOWING: [&str; 8] =
     ["event", "text", "observe", "awaited", "resume", "progress", "top_up", "topped_up"];
 /// Hooks whose failure is nobody's but the instance's.
 const HARMLESS: [&str; 11] = [
-    "pick", "tried", "estimate", "settle", "settle_later", "end", "drop_filter", "drop_claim", "drop_awaited",
-    "drop_kept", "whole",
+    "pick",
+    "tried",
+    "estimate",
+    "settle",
+    "settle_later",
+    "end",
+    "drop_filter",
+    "drop_claim",
+    "drop_awaited",
+    "drop_kept",
+    "whole",
 ];
 
 type Sender = http2::SendRequest<Full<Bytes>>;
@@ -69,7 +78,15 @@ async fn troubled(provider: &SimulatedProvider, act: &str, isolate: bool) -> Gat
         instance["circuit"] = json!({"failures": 0});
     }
     let mut limits = vec![json!("witness")];
-    limits.extend(of(&["reserve", "progress", "top_up", "topped_up", "settle", "settle_later", "drop_claim"]));
+    limits.extend(of(&[
+        "reserve",
+        "progress",
+        "top_up",
+        "topped_up",
+        "settle",
+        "settle_later",
+        "drop_claim",
+    ]));
     let mut filters = of(&["plan", "open", "event", "text", "observe", "awaited", "resume"]);
     filters.extend(of(&["end", "drop_filter", "drop_awaited", "whole"]));
     filters.push(json!("witness"));
@@ -91,12 +108,10 @@ async fn troubled(provider: &SimulatedProvider, act: &str, isolate: bool) -> Gat
 }
 
 /// A neighbour on the same connection, whose answer waits in its middle.
-async fn neighbour(
-    provider: &SimulatedProvider,
-    sender: &Sender,
-) -> (Gate, JoinHandle<(u16, String)>) {
+async fn neighbour(provider: &SimulatedProvider, sender: &Sender) -> (Gate, JoinHandle<(u16, String)>) {
     let gate = Gate::new();
-    let mut steps: Vec<Step> = events_of(&["one ", "two ", "three"]).iter().map(|event| Step::event(event)).collect();
+    let mut steps: Vec<Step> =
+        events_of(&["one ", "two ", "three"]).iter().map(|event| Step::event(event)).collect();
     steps.insert(2, Step::WaitFor(gate.clone()));
     provider.push(Answer::stream(steps));
     let asking = tokio::spawn(ask(sender.clone(), "none".to_owned(), streamed_chat("x")));
@@ -266,7 +281,10 @@ async fn pitfall_8_a_source_of_credentials_that_panics_when_it_learns_of_a_refus
         .set("/providers/simulated/credential", json!("t-refused"))
         .start()
         .await;
-    provider.push(Answer::json(401, &json!({"error": {"message": "no", "type": "x", "code": "invalid_api_key"}})));
+    provider.push(Answer::json(
+        401,
+        &json!({"error": {"message": "no", "type": "x", "code": "invalid_api_key"}}),
+    ));
     let answer = gateway.chat(&chat("x")).send().await.whole().await;
     assert_eq!(error_of(&answer, 502)["code"], "upstream_credential_refused");
     assert_eq!(gateway.chat(&chat("x")).send().await.status, 200);

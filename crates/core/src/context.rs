@@ -35,7 +35,7 @@ pub struct RequestCx {
     is_watched: bool,
     slots: Slots,
     model_access: Option<ModelAccess>,
-    bill: Option<Arc<Bill>>,
+    bill: Arc<Bill>,
     /// Labels that flow into usage records.
     pub tags: Tags,
     /// Headers to add to the call that goes to the provider.
@@ -113,7 +113,7 @@ impl RequestCx {
             is_watched: false,
             slots: Slots::default(),
             model_access: None,
-            bill: None,
+            bill: Arc::default(),
             tags: Tags::default(),
             upstream_headers: HeaderMap::new(),
             response_headers: HeaderMap::new(),
@@ -191,7 +191,7 @@ impl RequestCx {
     /// that may only look, such as [`ResponseFilter::plan`](crate::ResponseFilter::plan).
     #[must_use]
     pub fn local_ref<T: Send + Sync + 'static>(&self) -> Option<&T> {
-        self.slots.get(Some(self.instance))
+        self.slots.get(|owner| owner == (self.instance, Reach::Local))
     }
 
     /// Stores a value for other instances. The type belongs in a crate that both sides share.
@@ -223,7 +223,7 @@ impl RequestCx {
     ///
     /// The call is aborted and recorded as such.
     pub fn ask(&mut self, request: LlmRequest) -> BoxFuture<'static, Result<LlmResponse, Failure>> {
-        let bill = Arc::clone(self.bill.get_or_insert_default());
+        let bill = Arc::clone(&self.bill);
         match (self.model_access.clone(), bill.take()) {
             (Some(ModelAccess { host, snapshot }), Some(number)) => {
                 let exchange = AskExchange {
@@ -252,7 +252,7 @@ impl RequestCx {
     #[doc(hidden)]
     #[must_use]
     pub fn asked_usage(&self) -> Usage {
-        self.bill.as_ref().map(|bill| bill.usage()).unwrap_or_default()
+        self.bill.usage()
     }
 
     /// From here until [`RequestCx::unwatch`] nothing that a hook does reaches anybody else: it is the hook of an
@@ -299,7 +299,7 @@ impl RequestCx {
             is_watched: false,
             slots: Slots::default(),
             model_access: None,
-            bill: self.bill.clone(),
+            bill: Arc::clone(&self.bill),
             tags: self.tags.clone(),
             upstream_headers: self.upstream_headers.clone(),
             response_headers: self.response_headers.clone(),

@@ -5,7 +5,6 @@ use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
-use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use gatewright::{BoxFuture, ExtError, InstanceId};
@@ -125,13 +124,28 @@ impl Gate {
     /// # Cancellation
     ///
     /// The future is dropped.
-    pub async fn watch<T>(
+    pub async fn watch<'f, T>(
         &self,
         hook: Hook,
-        future: BoxFuture<'_, Result<T, ExtError>>,
+        make: impl FnOnce() -> BoxFuture<'f, Result<T, ExtError>>,
     ) -> Result<T, Fault> {
-        let mut guarded = Guarded::new(self, hook, future);
+        let mut guarded = Guarded::new(self, hook, self.run(hook, || Ok(make()))?);
         poll_fn(|cx| guarded.poll(cx)).await
+    }
+
+    /// Asks the instance for something that never changes; where it panics at the question, `otherwise` holds.
+    pub(crate) fn fixed<T>(&self, hook: Hook, otherwise: T, ask: impl FnOnce() -> T) -> T {
+        self.run(hook, || Ok(ask())).unwrap_or_else(|fault| {
+            self.note(hook, &fault);
+            otherwise
+        })
+    }
+
+    /// Counts and logs a fault that has no other consequence.
+    pub fn note(&self, hook: Hook, fault: &Fault) {
+        self.observer.failed(hook, fault.result(), None);
+        let cause = fault.to_string();
+        tracing::warn!(instance = %self.id, hook = hook.as_str(), cause, "Extension failed");
     }
 
     /// Drops what the instance made. A panic in it is caught as in any hook; what is dropped has no say any more, so
@@ -142,9 +156,7 @@ impl Gate {
             Ok(())
         });
         if let Err(fault) = dropped {
-            self.observer.failed(Hook::Drop, fault.result(), None);
-            let cause = fault.to_string();
-            tracing::warn!(instance = %self.id, hook = Hook::Drop.as_str(), cause, "Extension failed");
+            self.note(Hook::Drop, &fault);
         }
     }
 

@@ -104,10 +104,7 @@ impl Hook {
     /// it has to happen once.
     #[must_use]
     pub(crate) const fn may_be_left_out(self) -> bool {
-        !matches!(
-            self,
-            Self::Create | Self::Start | Self::Task | Self::Stop | Self::Drop | Self::Settle
-        )
+        !matches!(self, Self::Create | Self::Start | Self::Task | Self::Stop | Self::Drop | Self::Settle)
     }
 
     /// The hook at a place.
