@@ -2,9 +2,13 @@
 //!
 //! It is assembled as any distribution is: a list of extensions and one call.
 
+mod asker;
 mod door;
+mod meddler;
+mod points;
 mod provider;
 mod trouble;
+mod witness;
 
 use std::process::ExitCode;
 

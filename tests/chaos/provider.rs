@@ -1,28 +1,45 @@
-//! An adapter for the simulated provider's chat endpoint.
+//! An adapter for the simulated provider's chat endpoint, which makes trouble where it is told to.
 
 use std::borrow::Cow;
 
+use gatewright::ProviderTarget;
+use gatewright::UpstreamCall;
 use gatewright::dialect::Codec;
 use gatewright::http::header::CONTENT_TYPE;
-use gatewright::http::{HeaderMap, HeaderValue, Method};
+use gatewright::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use gatewright::prelude::*;
-use gatewright::{ProviderTarget, UpstreamCall};
 
-/// There is nothing to set.
+use crate::trouble;
+
+/// What the adapter does beside its work.
 #[gatewright::config]
 #[derive(Debug)]
-pub(crate) struct Settings {}
+pub(crate) struct Settings {
+    /// The trouble that it makes.
+    #[serde(default)]
+    trouble: Option<trouble::Settings>,
+}
 
 /// Speaks chat to the simulated provider.
 #[derive(Debug)]
-pub(crate) struct Simulated;
+pub(crate) struct Simulated(Option<trouble::Settings>);
+
+impl Simulated {
+    /// Makes the trouble, if a text names it.
+    fn act(&self, hook: trouble::Hook, text: &str) {
+        if let Some(trouble) = self.0.as_ref().filter(|trouble| trouble.is_named_in(text)) {
+            // An adapter's hooks say no in their own way, so that of all deeds only those without a result are left.
+            drop(trouble.act(hook));
+        }
+    }
+}
 
 impl Extension for Simulated {
     const NAME: &'static str = "openai";
     type Config = Settings;
 
-    async fn create(_: Settings, _: ExtEnv) -> Result<Self, BuildError> {
-        Ok(Self)
+    async fn create(settings: Settings, _: ExtEnv) -> Result<Self, BuildError> {
+        Ok(Self(settings.trouble))
     }
 }
 
@@ -32,9 +49,25 @@ impl ProviderAdapter for Simulated {
     }
 
     fn encode(&self, request: &LlmRequest, _: &ProviderTarget<'_>) -> Result<UpstreamCall, Failure> {
+        let body = request.to_body();
+        self.act(trouble::Hook::Encode, &String::from_utf8_lossy(&body));
         let headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static("application/json"))]);
         let path = Cow::Borrowed("/chat/completions");
-        Ok(UpstreamCall { method: Method::POST, path, headers, body: request.to_body() })
+        Ok(UpstreamCall { method: Method::POST, path, headers, body })
+    }
+
+    fn classify(
+        &self,
+        operation: Operation,
+        status: StatusCode,
+        headers: &HeaderMap,
+        body: &[u8],
+    ) -> Failure {
+        self.act(trouble::Hook::Classify, &String::from_utf8_lossy(body));
+        match self.codec(operation) {
+            Some(codec) => codec.parse_error(status, headers, body),
+            None => Failure::internal("only chat is asked for"),
+        }
     }
 }
 

@@ -1,21 +1,45 @@
 //! An extension at every point that does what its settings say at the hook that they name, and nothing elsewhere.
 #![expect(clippy::panic, reason = "panicking on demand is what this extension is for")]
 
-use std::any::Any;
+mod grenade;
+mod path;
+mod side;
+mod stream;
+
 use std::future::pending;
+use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
+use gatewright::http::HeaderMap;
 use gatewright::prelude::*;
-use gatewright::record::UsageRecord;
-use gatewright::{Failure, FailureKind, Side};
 
-/// A hook of one of the points.
+use self::grenade::{BadError, Bomb, Grenade};
+
+/// How often a hook that keeps its thread looks whether it may go on.
+const LOOK_EVERY: Duration = Duration::from_millis(5);
+
+/// A hook of one of the points, or a moment in the life of what a hook made.
 #[gatewright::config]
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, gatewright::serde::Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Hook {
+    /// Of an instance, when it is made.
+    Create,
+    /// Of an instance, when it begins.
+    Start,
+    /// Of an instance, in its background task; the first run only.
+    Task,
+    /// Of an instance that is asked whether it is ready.
+    Ready,
+    /// Of an instance, when it ends.
+    Stop,
     /// Of an authenticator.
     Authenticate,
+    /// Of a transform that is asked when it runs.
+    Phase,
+    /// Of a transform that is asked whether it wants the request.
+    Wants,
     /// Of a transform, once per request.
     Request,
     /// Of a transform, once per attempt.
@@ -24,8 +48,14 @@ pub(crate) enum Hook {
     Reserve,
     /// Of a claim, while the answer flows.
     Progress,
+    /// Of what a claim waits for.
+    TopUp,
+    /// Of a claim that has got what it waited for.
+    ToppedUp,
     /// Of a claim, at the end.
     Settle,
+    /// Of a claim, in what is left to wait for at the end.
+    SettleLater,
     /// Of a filter, when it chooses how to see the answer.
     Plan,
     /// Of a filter, at the beginning of an answer.
@@ -34,12 +64,46 @@ pub(crate) enum Hook {
     Event,
     /// Of a filter, for text.
     Text,
+    /// Of a filter that only sees events.
+    Observe,
+    /// Of what a filter waits for.
+    Awaited,
+    /// Of a filter that has got what it waited for.
+    Resume,
     /// Of a filter, for a whole answer.
     Whole,
     /// Of a filter, at the end of an answer.
     End,
     /// Of a sink.
     Deliver,
+    /// Of a sink of audit records.
+    Audit,
+    /// Of a picker.
+    Pick,
+    /// Of a picker that learns of a try.
+    Tried,
+    /// Of an estimator.
+    Estimate,
+    /// Of a source of credentials.
+    Credential,
+    /// Of a source of credentials whose credential was refused.
+    Refused,
+    /// Of an adapter, when it writes a call.
+    Encode,
+    /// Of an adapter, when it classes an error.
+    Classify,
+    /// When a transform's future is dropped before it is done.
+    DropFuture,
+    /// When a filter is dropped.
+    DropFilter,
+    /// When a claim is dropped.
+    DropClaim,
+    /// When what a filter waited for is dropped.
+    DropAwaited,
+    /// When what a transform keeps for the exchange is dropped.
+    DropKept,
+    /// When the instance is dropped.
+    DropInstance,
 }
 
 /// What to do there.
@@ -49,50 +113,82 @@ pub(crate) enum Hook {
 pub(crate) enum Act {
     /// Panic.
     Panic,
+    /// Panic with a payload that panics when it is dropped.
+    Bomb,
     /// Return an error.
     Fail,
+    /// Return an error that panics when it is shown.
+    FailBadly,
     /// Never return; other exchanges go on.
     Hang,
-    /// Never return, and keep the thread.
+    /// Keep the thread, until the file of `until` is there.
     Block,
     /// Say no.
     Deny,
     /// Ask for time, then go on.
     Pause,
+    /// Nothing but a line in the log.
+    Speak,
 }
 
 /// Where to do what.
 #[gatewright::config]
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Trouble {
+#[derive(Clone, Debug)]
+pub(crate) struct Settings {
     /// The hook.
     pub(crate) at: Hook,
     /// The deed.
     pub(crate) act: Act,
+    /// Whether only exchanges are troubled whose header `x-trouble`, or text, names the hook.
+    #[serde(default)]
+    pub(crate) marked: bool,
+    /// The file whose being there ends a block; a relative path starts at the folder of the process.
+    #[serde(default)]
+    pub(crate) until: Option<String>,
+    /// Changes nothing but that the settings differ.
+    #[serde(default)]
+    pub(crate) edition: u32,
 }
 
-impl Extension for Trouble {
-    const NAME: &'static str = "trouble";
-    type Config = Self;
-
-    async fn create(config: Self, _: ExtEnv) -> Result<Self, BuildError> {
-        Ok(config)
+impl Settings {
+    /// The hook's name, as settings and marks write it.
+    pub(crate) fn name(&self) -> String {
+        let name = gatewright::serde_json::to_value(self.at).ok();
+        name.as_ref().and_then(|name| name.as_str()).unwrap_or_default().to_owned()
     }
-}
 
-impl Trouble {
+    /// Whether an exchange of a client with these headers is meant.
+    fn concerns(&self, headers: &HeaderMap) -> bool {
+        !self.marked || headers.get("x-trouble").is_some_and(|mark| mark.as_bytes() == self.name().as_bytes())
+    }
+
+    /// Whether a text means this.
+    pub(crate) fn is_named_in(&self, text: &str) -> bool {
+        !self.marked || text.contains(&format!("mark:{}", self.name()))
+    }
+
     /// What to do at this hook; nothing at any other than the one of the settings.
-    fn act(&self, hook: Hook) -> HookResult<Option<Act>> {
+    pub(crate) fn act(&self, hook: Hook) -> HookResult<Option<Act>> {
         if self.at != hook {
             return Ok(None);
         }
+        tracing::info!("Making trouble");
         match self.act {
             Act::Panic => panic!("trouble, as it was asked for"),
+            Act::Bomb => std::panic::panic_any(Bomb),
             Act::Fail => Err(ExtError::new("trouble, as it was asked for")),
-            Act::Block => loop {
-                std::thread::park();
-            },
+            Act::FailBadly => Err(BadError.into()),
+            Act::Block => {
+                self.block();
+                Ok(None)
+            }
             other => Ok(Some(other)),
+        }
+    }
+
+    fn block(&self) {
+        while !self.until.as_ref().is_some_and(|file| Path::new(file).exists()) {
+            std::thread::sleep(LOOK_EVERY);
         }
     }
 
@@ -103,144 +199,62 @@ impl Trouble {
             found => Ok(found == Some(Act::Deny)),
         }
     }
+
+    /// The same in a hook that cannot fail: of all deeds those are left that need no result.
+    fn act_blindly(&self, hook: Hook) {
+        drop(self.act(hook));
+    }
+}
+
+/// Makes trouble.
+pub(crate) struct Trouble {
+    settings: Arc<Settings>,
+    _end: Option<Grenade>,
+}
+
+impl Extension for Trouble {
+    const NAME: &'static str = "trouble";
+    type Config = Settings;
+
+    async fn create(settings: Settings, _: ExtEnv) -> Result<Self, BuildError> {
+        tracing::info!(edition = settings.edition, "Made");
+        let failed = settings.act_async(Hook::Create).await;
+        failed.map_err(|error| BuildError::new(error.to_string()))?;
+        let settings = Arc::new(settings);
+        let _end = Grenade::of(&settings, Hook::DropInstance);
+        Ok(Self { settings, _end })
+    }
+
+    async fn start(self: &Arc<Self>, tasks: &mut TaskScope) -> Result<(), BuildError> {
+        let failed = self.settings.act_async(Hook::Start).await;
+        failed.map_err(|error| BuildError::new(error.to_string()))?;
+        let mut is_first = true;
+        let settings = Arc::clone(&self.settings);
+        tasks.spawn("troubled", move || {
+            let (settings, acts) = (Arc::clone(&settings), std::mem::take(&mut is_first));
+            async move {
+                if acts {
+                    settings.act_async(Hook::Task).await?;
+                }
+                Ok(())
+            }
+        });
+        Ok(())
+    }
+
+    fn ready(&self) -> bool {
+        self.settings.act_blindly(Hook::Ready);
+        true
+    }
+
+    async fn stop(&self, _: Duration) {
+        // An end cannot fail.
+        drop(self.settings.act_async(Hook::Stop).await);
+    }
 }
 
 fn denial() -> Box<Denial> {
     Box::new(Denial::forbidden("trouble", "trouble says no"))
 }
 
-#[async_trait]
-impl Authenticator for Trouble {
-    async fn authenticate(&self, _: &RequestHead<'_>) -> HookResult<AuthVerdict> {
-        let denies = self.act_async(Hook::Authenticate).await?;
-        Ok(if denies { AuthVerdict::Reject(denial()) } else { AuthVerdict::Abstain })
-    }
-}
-
-#[async_trait]
-impl RequestTransform for Trouble {
-    fn phase(&self) -> TransformPhase {
-        if self.at == Hook::Attempt { TransformPhase::Attempt } else { TransformPhase::Client }
-    }
-
-    async fn on_request(&self, _: &mut LlmRequest, _: &mut RequestCx) -> HookResult {
-        let hook = if self.at == Hook::Attempt { Hook::Attempt } else { Hook::Request };
-        let denies = self.act_async(hook).await?;
-        Ok(if denies { Flow::Deny(denial()) } else { Flow::Continue })
-    }
-}
-
-#[async_trait]
-impl Limiter for Trouble {
-    async fn reserve(
-        &self,
-        _: &Estimate,
-        _: &LlmRequest,
-        _: Option<u64>,
-        _: &mut RequestCx,
-    ) -> HookResult<Admission> {
-        let denies = self.act_async(Hook::Reserve).await?;
-        Ok(if denies {
-            Admission::Deny(denial(), None)
-        } else {
-            Admission::Admit(Box::new(Claim(*self)), None)
-        })
-    }
-}
-
-struct Claim(Trouble);
-
-impl Reservation for Claim {
-    fn progress(&mut self, _: &Usage) -> HookResult<Progress> {
-        Ok(match self.0.act(Hook::Progress)? {
-            Some(Act::Deny) => {
-                let failure = Failure::new(Side::Gateway, FailureKind::RateLimited, "trouble says no");
-                Progress::Cut(Box::new(failure.with_code("trouble")))
-            }
-            Some(Act::Pause) => Progress::TopUp(Box::pin(async { TopUp::Granted(1) })),
-            Some(Act::Hang) => Progress::TopUp(Box::pin(pending())),
-            _ => Progress::Continue,
-        })
-    }
-
-    fn settle(self: Box<Self>, _: &Outcome) -> Option<BoxFuture<'static, Result<(), ExtError>>> {
-        match self.0.act(Hook::Settle) {
-            Ok(Some(Act::Hang)) => Some(Box::pin(pending())),
-            Ok(_) => None,
-            Err(error) => Some(Box::pin(async { Err(error) })),
-        }
-    }
-}
-
-#[async_trait]
-impl ResponseFilter for Trouble {
-    fn plan(&self, _: &ResponseHead, _: &RequestCx) -> FilterPlan {
-        // A plan cannot fail, so of all deeds only the panic is left.
-        let _deed = self.act(Hook::Plan);
-        match self.at {
-            Hook::Text => FilterPlan::Text(HoldBack::bytes(4)),
-            Hook::Whole => FilterPlan::Whole { max_bytes: 64 * 1024 },
-            Hook::Plan | Hook::Open | Hook::Event | Hook::End => FilterPlan::Events,
-            _ => FilterPlan::Skip,
-        }
-    }
-
-    async fn on_response(&self, _: &mut LlmResponse, _: &mut RequestCx) -> HookResult {
-        let denies = self.act_async(Hook::Whole).await?;
-        Ok(if denies { Flow::Deny(denial()) } else { Flow::Continue })
-    }
-
-    fn open(&self, _: &ResponseHead, _: &mut RequestCx) -> HookResult<Box<dyn StreamFilter>> {
-        self.act(Hook::Open)?;
-        Ok(Box::new(Watch { trouble: *self, pieces: 0 }))
-    }
-}
-
-/// One answer. The trouble comes with its third piece of text, once.
-struct Watch {
-    trouble: Trouble,
-    pieces: u32,
-}
-
-impl Watch {
-    fn flow(&mut self, hook: Hook) -> HookResult<StreamFlow> {
-        self.pieces += 1;
-        if self.pieces != 3 {
-            return Ok(StreamFlow::Continue);
-        }
-        Ok(match self.trouble.act(hook)? {
-            Some(Act::Deny) => StreamFlow::Cut(denial()),
-            Some(Act::Pause) => StreamFlow::Await(Box::pin(async {
-                let nothing: Box<dyn Any + Send> = Box::new(());
-                tokio::task::yield_now().await;
-                Ok(nothing)
-            })),
-            Some(Act::Hang) => StreamFlow::Await(Box::pin(pending())),
-            _ => StreamFlow::Continue,
-        })
-    }
-}
-
-impl StreamFilter for Watch {
-    fn on_event(&mut self, event: &mut StreamEvent, _: &mut StreamCx<'_>) -> HookResult<StreamFlow> {
-        if event.text().is_none() { Ok(StreamFlow::Continue) } else { self.flow(Hook::Event) }
-    }
-
-    fn on_text(&mut self, _: &mut TextWindow<'_>, _: &mut StreamCx<'_>) -> HookResult<StreamFlow> {
-        self.flow(Hook::Text)
-    }
-
-    fn on_end(&mut self, _: &Outcome, _: &mut StreamCx<'_>) {
-        // An end cannot fail, so of all deeds only the panic is left.
-        let _deed = self.trouble.act(Hook::End);
-    }
-}
-
-#[async_trait]
-impl UsageSink for Trouble {
-    async fn deliver(&self, _: &[Arc<UsageRecord>]) -> Result<(), ExtError> {
-        self.act_async(Hook::Deliver).await.map(drop)
-    }
-}
-
-gatewright::register!(Trouble => Authenticator, RequestTransform, Limiter, ResponseFilter, UsageSink);
+gatewright::register!(Trouble => Authenticator, RequestTransform, Limiter, ResponseFilter, CredentialProvider, TargetPicker, TokenEstimator, UsageSink, AuditSink);

@@ -4,6 +4,7 @@
 
 mod auth;
 mod bad_request;
+mod chaos;
 mod clients;
 mod command;
 mod content_policy;
@@ -18,6 +19,7 @@ mod http;
 mod json_schema;
 mod limit;
 mod mask;
+mod panic;
 mod pass_through;
 mod prompt_templates;
 mod reload;

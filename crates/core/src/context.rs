@@ -31,9 +31,11 @@ pub struct RequestCx {
     attempt: Option<AttemptInfo>,
     client_headers: Arc<HeaderMap>,
     instance: u32,
+    /// Whether the instance whose hook runs only watches, so that nothing that it leaves may be found.
+    is_watched: bool,
     slots: Slots,
     model_access: Option<ModelAccess>,
-    bill: Option<Arc<Bill>>,
+    bill: Arc<Bill>,
     /// Labels that flow into usage records.
     pub tags: Tags,
     /// Headers to add to the call that goes to the provider.
@@ -67,11 +69,11 @@ pub struct RequestFacts {
 
 /// The parts of a context that leave the instance which changes them.
 #[doc(hidden)]
-#[derive(Debug)]
 pub struct SideEffects {
     tags: Tags,
     upstream_headers: HeaderMap,
     response_headers: HeaderMap,
+    model_access: Option<ModelAccess>,
 }
 
 /// How further questions reach a model.
@@ -108,9 +110,10 @@ impl RequestCx {
             client_headers: facts.client_headers,
             attempt: None,
             instance: 0,
+            is_watched: false,
             slots: Slots::default(),
             model_access: None,
-            bill: None,
+            bill: Arc::default(),
             tags: Tags::default(),
             upstream_headers: HeaderMap::new(),
             response_headers: HeaderMap::new(),
@@ -181,25 +184,27 @@ impl RequestCx {
     ///
     /// Two instances of one extension have a value each.
     pub fn local<T: Default + Send + Sync + 'static>(&mut self) -> &mut T {
-        self.slots.slot_mut(Some(self.instance))
+        self.slots.slot_mut(self.instance)
     }
 
     /// State of this instance for this exchange, if [`RequestCx::local`] was ever asked for it: for hooks
     /// that may only look, such as [`ResponseFilter::plan`](crate::ResponseFilter::plan).
     #[must_use]
     pub fn local_ref<T: Send + Sync + 'static>(&self) -> Option<&T> {
-        self.slots.get(Some(self.instance))
+        self.slots.get(|owner| owner == (self.instance, Reach::Local))
     }
 
     /// Stores a value for other instances. The type belongs in a crate that both sides share.
     pub fn put<T: Send + Sync + 'static>(&mut self, value: T) {
-        self.slots.set(None, value);
+        let reach = if self.is_watched { Reach::Watched } else { Reach::Public };
+        self.slots.set((self.instance, reach), value);
     }
 
     /// A value that another instance stored.
     #[must_use]
     pub fn get<T: Send + Sync + 'static>(&self) -> Option<&T> {
-        self.slots.get(None)
+        let own = self.slots.get(|owner| owner == (self.instance, Reach::Watched));
+        own.filter(|_| self.is_watched).or_else(|| self.slots.get(|(_, reach)| reach == Reach::Public))
     }
 
     /// Asks the model a further question on behalf of this exchange and its caller: the repair of an answer, a
@@ -218,7 +223,7 @@ impl RequestCx {
     ///
     /// The call is aborted and recorded as such.
     pub fn ask(&mut self, request: LlmRequest) -> BoxFuture<'static, Result<LlmResponse, Failure>> {
-        let bill = Arc::clone(self.bill.get_or_insert_default());
+        let bill = Arc::clone(&self.bill);
         match (self.model_access.clone(), bill.take()) {
             (Some(ModelAccess { host, snapshot }), Some(number)) => {
                 let exchange = AskExchange {
@@ -247,27 +252,65 @@ impl RequestCx {
     #[doc(hidden)]
     #[must_use]
     pub fn asked_usage(&self) -> Usage {
-        self.bill.as_ref().map(|bill| bill.usage()).unwrap_or_default()
+        self.bill.usage()
     }
 
-    /// What a hook can change outside of its own state. The host keeps it while an instance only
-    /// watches.
+    /// From here until [`RequestCx::unwatch`] nothing that a hook does reaches anybody else: it is the hook of an
+    /// instance that only watches. It cannot ask further questions, which somebody would have to pay for.
     #[doc(hidden)]
     #[must_use]
-    pub fn side_effects(&self) -> SideEffects {
+    pub fn watch(&mut self) -> SideEffects {
+        self.is_watched = true;
         SideEffects {
+            tags: self.tags.clone(),
+            upstream_headers: self.upstream_headers.clone(),
+            response_headers: self.response_headers.clone(),
+            model_access: self.model_access.take(),
+        }
+    }
+
+    /// Takes back what a hook changed since [`RequestCx::watch`].
+    #[doc(hidden)]
+    pub fn unwatch(&mut self, effects: SideEffects) {
+        self.is_watched = false;
+        self.tags = effects.tags;
+        self.upstream_headers = effects.upstream_headers;
+        self.response_headers = effects.response_headers;
+        self.model_access = effects.model_access;
+    }
+
+    /// A context of the same exchange with nothing in it that instances stored, and without access to a model: for
+    /// an instance that watches elsewhere, and in the place of a context that is lent.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn alike(&self) -> Self {
+        Self {
+            id: self.id,
+            principal: Arc::clone(&self.principal),
+            route: self.route.clone(),
+            model: self.model.clone(),
+            dialect: self.dialect,
+            operation: self.operation,
+            streams: self.streams,
+            received: self.received,
+            attempt: self.attempt.clone(),
+            client_headers: Arc::clone(&self.client_headers),
+            instance: self.instance,
+            is_watched: false,
+            slots: Slots::default(),
+            model_access: None,
+            bill: Arc::clone(&self.bill),
             tags: self.tags.clone(),
             upstream_headers: self.upstream_headers.clone(),
             response_headers: self.response_headers.clone(),
         }
     }
 
-    /// Takes back what a hook changed since [`RequestCx::side_effects`].
+    /// Everything that instances stored, each value with the place of its instance. The host drops it.
     #[doc(hidden)]
-    pub fn restore(&mut self, effects: SideEffects) {
-        self.tags = effects.tags;
-        self.upstream_headers = effects.upstream_headers;
-        self.response_headers = effects.response_headers;
+    pub fn take_stored(&mut self) -> Vec<(u32, Box<dyn Any + Send + Sync>)> {
+        let stored = std::mem::take(&mut self.slots).0.into_iter();
+        stored.map(|((instance, _), value)| (instance, value)).collect()
     }
 
     /// Names the instance whose hook runs next. The host calls it; an extension has no use for it.
@@ -280,6 +323,12 @@ impl RequestCx {
     #[doc(hidden)]
     pub fn begin_attempt(&mut self, attempt: AttemptInfo) {
         self.attempt = Some(attempt);
+    }
+}
+
+impl std::fmt::Debug for SideEffects {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SideEffects").field("tags", &self.tags).finish_non_exhaustive()
     }
 }
 
@@ -338,26 +387,46 @@ impl DerefMut for StreamCx<'_> {
 #[derive(Default)]
 pub struct Slots(Vec<Slot>);
 
-/// A value and the instance that owns it; public values have no owner.
-type Slot = (Option<u32>, Box<dyn Any + Send + Sync>);
+/// Who stored a value, and for whom.
+type Owner = (u32, Reach);
+
+/// A value with its owner.
+type Slot = (Owner, Box<dyn Any + Send + Sync>);
+
+/// For whom a value is stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reach {
+    /// The instance's own state.
+    Local,
+    /// Everybody.
+    Public,
+    /// Everybody, said by an instance that only watches: nobody else finds it.
+    Watched,
+}
 
 impl Slots {
-    fn get<T: Send + Sync + 'static>(&self, instance: Option<u32>) -> Option<&T> {
-        self.0.iter().filter(|(owner, _)| *owner == instance).find_map(|(_, value)| value.downcast_ref())
+    fn get<T: Send + Sync + 'static>(&self, is_meant: impl Fn(Owner) -> bool) -> Option<&T> {
+        self.0.iter().filter(|(owner, _)| is_meant(*owner)).find_map(|(_, value)| value.downcast_ref())
     }
 
-    fn slot_mut<T: Default + Send + Sync + 'static>(&mut self, instance: Option<u32>) -> &mut T {
-        let known = self.0.iter().position(|(owner, value)| *owner == instance && value.is::<T>());
+    fn slot_mut<T: Default + Send + Sync + 'static>(&mut self, instance: u32) -> &mut T {
+        let owner = (instance, Reach::Local);
+        let known = self.0.iter().position(|(other, value)| *other == owner && value.is::<T>());
         let index = known.unwrap_or_else(|| {
-            self.0.push((instance, Box::new(T::default())));
+            self.0.push((owner, Box::new(T::default())));
             self.0.len() - 1
         });
         self.0[index].1.downcast_mut().expect("the position was found by this very type")
     }
 
-    fn set<T: Send + Sync + 'static>(&mut self, instance: Option<u32>, value: T) {
-        self.0.retain(|(owner, old)| *owner != instance || !old.is::<T>());
-        self.0.push((instance, Box::new(value)));
+    /// Stores a value; one of its type that was stored for the same readers is replaced.
+    fn set<T: Send + Sync + 'static>(&mut self, owner: Owner, value: T) {
+        let is_same = |other: Owner| match owner.1 {
+            Reach::Public => other.1 == Reach::Public,
+            Reach::Local | Reach::Watched => other == owner,
+        };
+        self.0.retain(|(other, old)| !is_same(*other) || !old.is::<T>());
+        self.0.push((owner, Box::new(value)));
     }
 }
 

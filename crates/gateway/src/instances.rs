@@ -9,10 +9,10 @@ use std::time::Duration;
 
 use gatewright::registry::{Instance, Registry};
 use gatewright::{BuildError, InstanceId, Settings};
-use gatewright_pipeline::{Gate, Hook, panic_text};
+use gatewright_pipeline::{Gate, Hook, aside, panic_text};
 use gatewright_policy::InstancePlan;
 use tokio::runtime::Handle;
-use tokio::task::AbortHandle;
+use tokio::task::JoinHandle;
 
 use crate::embed::Wrap;
 use crate::ending::{Ending, Endings};
@@ -23,6 +23,8 @@ use crate::supervise::supervise;
 
 /// How long an old instance may take to stop.
 pub(crate) const STOP_WITHIN: Duration = Duration::from_secs(10);
+/// How long the tasks of an old instance may take to end.
+const TASKS_END_WITHIN: Duration = Duration::from_secs(1);
 /// How long an instance may take to be created, and then to start.
 const CREATE_WITHIN: Duration = Duration::from_secs(30);
 
@@ -43,59 +45,69 @@ pub(crate) struct Workshop {
 /// it is gone; then its tasks end and it is stopped.
 pub(crate) struct Living {
     pub(crate) plan: InstancePlan,
-    pub(crate) instance: Instance,
+    /// Taken away at the end.
+    instance: Option<Instance>,
     pub(crate) gate: Arc<Gate>,
-    tasks: Vec<AbortHandle>,
+    tasks: Vec<JoinHandle<()>>,
     is_started: bool,
     runtime: Handle,
     ending: Option<Ending>,
 }
 
 impl Living {
+    /// The instance.
+    ///
+    /// # Panics
+    ///
+    /// Never: only its end takes it away.
+    pub(crate) fn instance(&self) -> &Instance {
+        self.instance.as_ref().expect("an instance is taken away when nobody can ask for it any more")
+    }
+
     /// The instance for its successor, which must not keep it alive.
     fn as_predecessor(&self) -> Weak<dyn Any + Send + Sync> {
-        Arc::downgrade(&Arc::clone(&self.instance.life).as_any())
+        Arc::downgrade(&Arc::clone(&self.instance().life).as_any())
     }
 }
 
 impl Drop for Living {
     fn drop(&mut self) {
-        for task in self.tasks.drain(..) {
-            task.abort();
-        }
-        let (instance, gate, is_started) = (self.instance.clone(), Arc::clone(&self.gate), self.is_started);
-        let ending = self.ending.take();
-        self.runtime.spawn(async move {
+        // The last hold on the instance goes to its own end, so that its drop happens there and nowhere else.
+        let Some(instance) = self.instance.take() else { return };
+        let (gate, is_started) = (Arc::clone(&self.gate), self.is_started);
+        let (tasks, ending) = (std::mem::take(&mut self.tasks), self.ending.take());
+        tasks.iter().for_each(JoinHandle::abort);
+        self.runtime.spawn(aside(async move {
             if is_started {
+                let ended = async {
+                    for task in tasks {
+                        // How a task ended was said when it did.
+                        let _ended = task.await;
+                    }
+                };
+                // One that keeps its thread is not waited for.
+                let _in_time = tokio::time::timeout(TASKS_END_WITHIN, ended).await;
                 stop(&instance, &gate).await;
             }
-            let dropping = async move {
-                drop(instance);
-                Ok(())
-            };
-            let dropped = gate.watch(Hook::Drop, Box::pin(dropping)).await;
-            if let Err(fault) = dropped {
-                tracing::warn!(instance = %gate.id(), hook = "drop", cause = %fault, "Extension failed");
-            }
+            gate.discard(instance);
             drop(ending);
-        });
+        }));
     }
 }
 
 async fn stop(instance: &Instance, gate: &Gate) {
-    let life = Arc::clone(&instance.life);
-    let stopping = async {
-        life.shut_down(STOP_WITHIN).await;
-        Ok(())
-    };
-    let stopping = gate.watch(Hook::Stop, Box::pin(stopping));
+    let stopping = gate.watch(Hook::Stop, || {
+        let stopping = instance.life.shut_down(STOP_WITHIN);
+        Box::pin(async {
+            stopping.await;
+            Ok(())
+        })
+    });
     match tokio::time::timeout(STOP_WITHIN, stopping).await {
         Ok(Ok(())) => {}
-        Ok(Err(fault)) => {
-            tracing::warn!(instance = %gate.id(), hook = "stop", cause = %fault, "Extension failed");
-        }
+        Ok(Err(fault)) => gate.note(Hook::Stop, &fault),
         Err(_) => {
-            tracing::warn!(instance = %gate.id(), within = ?STOP_WITHIN, "Extension instance did not stop in time");
+            tracing::warn!(instance = %gate.id(), hook = "stop", within = ?STOP_WITHIN, "Extension instance did not stop in time");
         }
     }
 }
@@ -204,17 +216,17 @@ impl Workshop {
         let observer = self.wrap.instance_observer(&plan.id, metrics);
         let gate = Gate::new(plan, observer, self.runtime.watchdog());
         let (watching, wrap) = (Arc::clone(&gate), Arc::clone(&self.wrap));
-        let creating = self.runtime.handle().spawn(async move {
+        let creating = self.runtime.handle().spawn(aside(async move {
             let creation = async {
                 let created = (registration.create)(settings, env).await;
                 Ok(created.map(|instance| wrap.instance(watching.id(), instance)))
             };
-            watching.watch(Hook::Create, Box::pin(creation)).await
-        });
+            watching.watch(Hook::Create, || Box::pin(creation)).await
+        }));
         let instance = self.within("created", creating).await??;
         Ok(Living {
             plan: plan.clone(),
-            instance,
+            instance: Some(instance),
             gate,
             tasks: Vec::new(),
             is_started: false,
@@ -224,11 +236,11 @@ impl Workshop {
     }
 
     async fn start(&self, living: &mut Living) -> Result<(), BuildError> {
-        let (life, gate) = (Arc::clone(&living.instance.life), Arc::clone(&living.gate));
-        let starting = self.runtime.handle().spawn(async move {
+        let (life, gate) = (Arc::clone(&living.instance().life), Arc::clone(&living.gate));
+        let starting = self.runtime.handle().spawn(aside(async move {
             let start = async { Ok(life.begin().await) };
-            gate.watch(Hook::Start, Box::pin(start)).await
-        });
+            gate.watch(Hook::Start, || Box::pin(start)).await
+        }));
         let tasks = self.within("started", starting).await??;
         living.is_started = true;
         living.tasks =
@@ -240,7 +252,7 @@ impl Workshop {
     async fn within<T>(
         &self,
         step: &str,
-        mut running: tokio::task::JoinHandle<Result<T, gatewright_pipeline::Fault>>,
+        mut running: JoinHandle<Result<T, gatewright_pipeline::Fault>>,
     ) -> Result<T, BuildError> {
         match tokio::time::timeout(CREATE_WITHIN, &mut running).await {
             Ok(Ok(Ok(done))) => Ok(done),

@@ -9,7 +9,7 @@ use std::time::Duration;
 use gatewright::record::UsageRecord;
 use gatewright::registry::Instance;
 use gatewright::{AuditRecord, BoxFuture, ExtError, InstanceId};
-use gatewright_pipeline::{Hook, Hooked};
+use gatewright_pipeline::{Hook, Hooked, aside};
 use parking_lot::Mutex;
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, mpsc};
@@ -115,7 +115,7 @@ impl<R: Delivered> Outbox<R> {
         let queue = queues.entry(id.clone()).or_insert_with(|| {
             let (sender, receiver) = mpsc::channel(QUEUE_MAX);
             let (metrics, waiting) = (Arc::clone(&self.metrics), Arc::clone(&self.waiting));
-            self.runtime.spawn(deliver_all(receiver, metrics, waiting));
+            self.runtime.spawn(aside(deliver_all(receiver, metrics, waiting)));
             sender
         });
         queue.clone()
@@ -144,8 +144,8 @@ async fn deliver_all<R: Delivered>(
 async fn deliver<R: Delivered>(hooked: &Hooked, records: &[Arc<R>]) -> bool {
     let mut pause = BACKOFF;
     for _ in 1..=TRIES_MAX {
-        let Some(delivery) = R::hand(&hooked.instance, records) else { return true };
-        if hooked.deliver(R::HOOK, delivery).await.is_ok() {
+        let deliver = || R::hand(&hooked.instance, records).unwrap_or_else(|| Box::pin(async { Ok(()) }));
+        if hooked.deliver(R::HOOK, deliver).await.is_ok() {
             return true;
         }
         tokio::time::sleep(pause).await;

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use gatewright::{InstanceId, ProviderName};
-use gatewright_pipeline::{Chains, Credentials, Hooked, Provider, Snapshot};
+use gatewright_pipeline::{Chains, Credentials, Hooked, Provider, Snapshot, key_header};
 use gatewright_policy::{Http2, InstancePlan, Plan, ProviderPlan};
 use gatewright_upstream::{Credential, Deadlines, Destination, DestinationSettings, Origin};
 
@@ -57,7 +57,7 @@ fn hook_all(plans: &[InstancePlan], instances: &Instances) -> Result<Hooks, Stri
         let Some(living) = instances.get(&plan.id) else { continue };
         let index = u32::try_from(index).map_err(|_| "too many extension instances".to_owned())?;
         let owner: Arc<dyn std::any::Any + Send + Sync> = Arc::<Living>::clone(living);
-        let (instance, gate) = (living.instance.clone(), Arc::clone(&living.gate));
+        let (instance, gate) = (living.instance().clone(), Arc::clone(&living.gate));
         if let Some(hooked) = Hooked::new(plan, index, instance, gate, owner) {
             hooks.insert(plan.id.clone(), hooked);
         }
@@ -77,7 +77,7 @@ fn build_provider(
     let credentials = plan.credential.as_ref().and_then(|id| hooks.get(id)).map(Arc::clone);
     let credential = match &plan.api_key {
         Some(secret) => {
-            let (header, value) = adapter.credential(secret).map_err(|error| error.to_string())?;
+            let (header, value) = key_header(&hooked, secret)?;
             Some(Credential::new(header, value, Arc::clone(destination.origin())))
         }
         None => None,

@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use gatewright::service::task::Task;
-use gatewright_pipeline::{Fault, Gate, Hook, HookResult};
+use gatewright_pipeline::{Fault, Gate, Hook, HookResult, aside};
 use tokio::runtime::Handle;
-use tokio::task::AbortHandle;
+use tokio::task::JoinHandle;
 
 /// The first pause before a task is started again; it doubles with each failure.
 const PAUSE_MIN: Duration = Duration::from_millis(100);
@@ -16,17 +16,16 @@ const PAUSE_MAX: Duration = Duration::from_secs(30);
 const GOOD_RUN: Duration = Duration::from_secs(60);
 
 /// Runs a task until it ends well or is aborted.
-pub(crate) fn supervise(task: Task, gate: &Arc<Gate>, runtime: &Handle) -> AbortHandle {
+pub(crate) fn supervise(task: Task, gate: &Arc<Gate>, runtime: &Handle) -> JoinHandle<()> {
     let gate = Arc::clone(gate);
-    runtime.spawn(run(task, gate)).abort_handle()
+    runtime.spawn(aside(run(task, gate)))
 }
 
 async fn run(mut task: Task, gate: Arc<Gate>) {
     let mut pause = PAUSE_MIN;
     loop {
         let began = Instant::now();
-        // Making the run is the instance's code as well, so that it happens inside the watched future.
-        let result = gate.watch(Hook::Task, Box::pin(async { (task.body)().await })).await;
+        let result = gate.watch(Hook::Task, || (task.body)()).await;
         let took = began.elapsed();
         let came_of_it = result.as_ref().map_or_else(Fault::result, |()| HookResult::Passed);
         gate.observer().called(Hook::Task, came_of_it, 1, took);
@@ -37,7 +36,7 @@ async fn run(mut task: Task, gate: Arc<Gate>) {
         gate.observer().failed(Hook::Task, came_of_it, None);
         pause = if took >= GOOD_RUN { PAUSE_MIN } else { pause };
         let cause = fault.to_string();
-        tracing::warn!(instance = %gate.id(), task = task.name, cause, ?pause, "Extension task failed");
+        tracing::warn!(instance = %gate.id(), hook = "task", task = task.name, cause, ?pause, "Extension task failed");
         tokio::time::sleep(pause).await;
         pause = (pause * 2).min(PAUSE_MAX);
     }

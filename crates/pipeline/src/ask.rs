@@ -50,7 +50,6 @@ async fn ask(
         Err(failure) if failure.side == Side::Upstream => course.failed(failure),
         Err(_) => Outcome::NotSent,
     };
-    exchange.bill.add(&outcome.usage());
     // The exchange's own end waits for its record; this one is written behind it.
     drop(course.settle(&outcome));
     result
@@ -63,7 +62,7 @@ fn begin(
     request: &LlmRequest,
 ) -> Result<Box<Course>, Failure> {
     let codec = snapshot.providers.values().find_map(|provider| {
-        provider.adapter.codec(request.operation()).filter(|codec| codec.dialect() == request.dialect())
+        provider.codec(request.operation()).filter(|codec| codec.dialect() == request.dialect())
     });
     let codec = codec.ok_or_else(|| {
         let text = "no provider takes questions of this kind";
@@ -80,7 +79,7 @@ fn begin(
         received: worker.clock.now(),
         client_headers: Arc::new(HeaderMap::new()),
     });
-    Ok(Course::further(worker, snapshot, codec, (exchange.number, cx)))
+    Ok(Course::further(worker, snapshot, codec, (exchange.number, Arc::clone(&exchange.bill)), cx))
 }
 
 async fn answer(course: &mut Course, reserved: Reserved) -> Result<LlmResponse, Failure> {
@@ -94,7 +93,7 @@ async fn answer(course: &mut Course, reserved: Reserved) -> Result<LlmResponse, 
         let text = "the provider streams an answer that was asked for in one piece";
         return Err(Failure::new(Side::Upstream, FailureKind::Malformed, text));
     };
-    let codec = picked.provider.adapter.codec(course.codec.operation()).unwrap_or(course.codec);
+    let codec = picked.provider.codec(course.codec.operation()).unwrap_or(course.codec);
     let mut response = LlmResponse::new(codec.decode_answer(body)?);
     count(course, &mut response);
     Ok(response)

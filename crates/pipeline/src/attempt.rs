@@ -95,7 +95,7 @@ fn learn(course: &Course, reserved: &Reserved, picked: &Picked, failure: &Failur
     if failure.kind == FailureKind::UpstreamAuth
         && let (Some(credentials), Some(principal)) = (&picked.provider.credentials, &course.facts.principal)
     {
-        credentials.refused(principal, picked);
+        credentials.refused(course, principal, picked);
     }
 }
 

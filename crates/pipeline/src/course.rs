@@ -10,11 +10,13 @@ use std::time::{Duration, Instant, UNIX_EPOCH};
 use gatewright::dialect::Codec;
 use gatewright::service::Clock;
 use gatewright::{
-    CancelledBy, Estimate, Failure, FailureKind, ModelName, Outcome, Principal, RequestCx, RequestId,
+    Bill, CancelledBy, Estimate, Failure, FailureKind, ModelName, Outcome, Principal, RequestCx, RequestId,
     Reservation, Retry, RouteName, Side, Usage, UsageSource,
 };
 use gatewright_policy::PriceBook;
 
+use crate::answer::chain::Chain;
+use crate::context::Context;
 use crate::failure::Refusal;
 use crate::hint::Hints;
 use crate::hook::Hook;
@@ -37,9 +39,11 @@ pub struct Course {
     pub(crate) received: Instant,
     pub(crate) started_unix_ms: u64,
     /// There once the caller and the route are known.
-    pub(crate) cx: Option<RequestCx>,
+    pub(crate) cx: Context,
     pub(crate) facts: Facts,
     pub(crate) claims: Vec<HeldClaim>,
+    /// The filters that were opened on the answer.
+    pub(crate) chain: Chain,
     pub(crate) attempt: Option<Attempt>,
     pub(crate) attempts: u32,
     /// What it is expected to consume, once somebody asked.
@@ -48,8 +52,8 @@ pub struct Course {
     pub(crate) trace: Option<Trace>,
     /// There in a rehearsal.
     pub(crate) recorder: Option<Box<Recorder>>,
-    /// Whether this is a further question of another exchange, which is recorded and nothing else.
-    pub(crate) is_further: bool,
+    /// There where this is a further question of another exchange: it is recorded and put on that one's bill.
+    pub(crate) bill: Option<Arc<Bill>>,
     is_settled: bool,
 }
 
@@ -74,6 +78,15 @@ pub(crate) struct Facts {
 pub(crate) struct HeldClaim {
     pub(crate) hooked: Arc<Hooked>,
     pub(crate) reservation: Box<dyn Reservation>,
+    /// How often it was told how much has flowed.
+    pub(crate) told: u64,
+}
+
+impl HeldClaim {
+    /// A claim that nobody was told of yet.
+    pub(crate) fn new(hooked: &Arc<Hooked>, reservation: Box<dyn Reservation>) -> Self {
+        Self { hooked: Arc::clone(hooked), reservation, told: 0 }
+    }
 }
 
 /// The try that is being made.
@@ -108,7 +121,8 @@ impl Course {
         worker: &Arc<Worker>,
         snapshot: Arc<Snapshot>,
         codec: &'static dyn Codec,
-        (number, cx): (u32, RequestCx),
+        (number, bill): (u32, Arc<Bill>),
+        cx: RequestCx,
     ) -> Box<Self> {
         let mut course = Self::new(worker, snapshot, codec, cx.id());
         course.facts.principal = Some(Arc::clone(cx.principal()));
@@ -116,8 +130,8 @@ impl Course {
         course.facts.model_asked = Some(cx.model().clone());
         course.facts.read = Some(course.received);
         course.attempts = number.saturating_mul(100);
-        course.is_further = true;
-        course.cx = Some(cx);
+        course.bill = Some(bill);
+        course.cx = Context::new(cx);
         course
     }
 
@@ -134,7 +148,7 @@ impl Course {
             codec,
             received: worker.clock.now(),
             started_unix_ms,
-            cx: None,
+            cx: Context::default(),
             facts: Facts {
                 principal: None,
                 route: None,
@@ -148,12 +162,13 @@ impl Course {
                 caller_id: None,
             },
             claims: Vec::new(),
+            chain: Chain::default(),
             attempt: None,
             attempts: 0,
             estimate: None,
             trace: worker.settings.trace_header.then(Trace::default),
             recorder: None,
-            is_further: false,
+            bill: None,
             is_settled: false,
             worker: Arc::clone(worker),
         })
@@ -170,29 +185,25 @@ impl Course {
         self.cx.as_mut().expect("the identify phase makes the context, and no hook runs before it")
     }
 
-    /// Wall time, in milliseconds of Unix time.
-    pub(crate) fn now_unix_ms(&self) -> u64 {
-        unix_ms(&*self.worker.clock)
+    /// Hands the context to a hook that runs elsewhere.
+    pub(crate) fn lend(&mut self, hooked: &Hooked) -> Result<RequestCx, Failure> {
+        let lent = self.cx.lend(hooked);
+        lent.ok_or_else(|| Failure::internal("a hook runs before the context of its exchange is there"))
     }
 
-    /// An isolated hook did not give the exchange's state back, so that the exchange fails whatever the policy.
-    pub(crate) fn lost<T: Verdict>(
+    /// Takes back what was lent. Where an isolated hook did not give it back, the exchange fails whatever the policy.
+    pub(crate) fn take_back<T: Verdict>(
         &mut self,
         hooked: &Arc<Hooked>,
         hook: Hook,
+        lent: Option<RequestCx>,
         called: Called<T>,
-    ) -> Refusal {
-        match self.heed(hooked, hook, called) {
-            Err(refusal) => refusal,
-            Ok(_) => {
-                let text = format!(
-                    "the extension instance `{}` did not return from its {} hook",
-                    hooked.id,
-                    hook.as_str()
-                );
-                Failure::new(Side::Gateway, FailureKind::Extension, text).into()
-            }
+    ) -> Result<Called<T>, Refusal> {
+        if self.cx.give_back(hooked, lent) {
+            return Ok(called);
         }
+        self.heed(hooked, hook, called)?;
+        Err(lost(hooked, hook).into())
     }
 
     /// Adds a remark to the last step of the trace.
@@ -225,6 +236,7 @@ impl Course {
     /// Ends the exchange. The first call settles every claim and writes the record; a later one,
     /// which only a fault of this crate could make, does nothing.
     pub(crate) fn settle(&mut self, outcome: &Outcome) -> Settled {
+        self.cx.leave();
         if std::mem::replace(&mut self.is_settled, true) {
             return Settled { receipt: crate::ledger::Receipt::Done };
         }
@@ -243,11 +255,20 @@ impl Course {
         }
         match &self.attempt {
             Some(attempt) if attempt.sent.is_some() => {
-                Outcome::Cancelled { seen, by: CancelledBy::Client, upstream_aborted: true }
+                // Who leaves a further question is the hook that asked it.
+                let by = if self.bill.is_some() { CancelledBy::Filter } else { CancelledBy::Client };
+                Outcome::Cancelled { seen, by, upstream_aborted: true }
             }
             _ => Outcome::NotSent,
         }
     }
+}
+
+/// The failure of an exchange whose state an isolated hook did not give back.
+pub(crate) fn lost(hooked: &Hooked, hook: Hook) -> Failure {
+    let text =
+        format!("the extension instance `{}` did not return from its {} hook", hooked.id, hook.as_str());
+    Failure::new(Side::Gateway, FailureKind::Extension, text)
 }
 
 fn unix_ms(clock: &dyn Clock) -> u64 {
@@ -258,10 +279,17 @@ fn unix_ms(clock: &dyn Clock) -> u64 {
 impl Drop for Course {
     fn drop(&mut self) {
         if !self.is_settled {
-            self.facts.code.get_or_insert(Cow::Borrowed("client_gone"));
+            let code = if self.bill.is_some() { "question_dropped" } else { "client_gone" };
+            self.facts.code.get_or_insert(Cow::Borrowed(code));
             let outcome = self.abandoned();
             // Nobody is left to wait for the record; the writer has it.
             drop(self.settle(&outcome));
+        }
+        for (instance, value) in self.cx.take_stored() {
+            match self.snapshot.hooks.values().find(|hooked| hooked.index == instance) {
+                Some(hooked) => hooked.gate.discard(value),
+                None => drop(value),
+            }
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use gatewright::dialect::Codec;
-use gatewright::{Failure, Outcome, Principal, Usage};
+use gatewright::{Failure, Outcome, Principal};
 use http::{Response, StatusCode};
 
 use crate::answer::{AnswerBody, respond};
@@ -89,9 +89,7 @@ async fn prepare<B: ReadBody>(
     let ready = attempt::ready(course, &reserved, &mut Vec::new()).await?;
     let ready = ready.ok_or_else(|| Failure::internal("the model has no target"))?;
     let streams = reserved.0.request.streams();
-    let mut chain = phase::filter::open(course, &reserved.0, &ready.picked, StatusCode::OK, streams)?;
-    let worker = Arc::clone(&course.worker);
-    chain.end(&Outcome::NotSent, course.cx(), Usage::default(), &worker);
+    phase::filter::open(course, &reserved.0, &ready.picked, StatusCode::OK, streams)?;
     Ok(ready.into_call(course))
 }
 

@@ -5,13 +5,14 @@ use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
-use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use gatewright::{BoxFuture, ExtError, InstanceId};
 use gatewright_policy::{Circuit, CircuitState, InstancePlan, Tripped};
 use parking_lot::Mutex;
 
+use crate::failure::with_causes;
+use crate::guarded::Guarded;
 use crate::hook::Hook;
 use crate::hooked::{Fault, panic_text};
 use crate::observer::InstanceObserver;
@@ -100,10 +101,16 @@ impl Gate {
         self.is_open.load(Ordering::Relaxed).then_some("it failed repeatedly")
     }
 
-    /// Runs code of the instance, so that a panic ends in a fault and the thread's cell says where it is.
+    /// Runs code of the instance, so that a panic ends in a fault and the thread's cell says where it is. While a
+    /// thread is stuck in the instance, no other one enters it.
     pub(crate) fn run<T>(&self, hook: Hook, run: impl FnOnce() -> Result<T, ExtError>) -> Result<T, Fault> {
-        match catch_unwind(AssertUnwindSafe(|| watchdog::inside(self, hook, run))) {
-            Err(payload) => Err(Fault::Panic(panic_text(&*payload))),
+        if hook.may_be_left_out() && self.stuck.load(Ordering::Relaxed) > 0 {
+            return Err(Fault::Quarantined);
+        }
+        // Showing and dropping an error is the instance's code as well.
+        let shown = || run().map_err(|error| with_causes(error.cause()).into_boxed_str());
+        match catch_unwind(AssertUnwindSafe(|| watchdog::inside(self, hook, shown))) {
+            Err(payload) => Err(Fault::Panic(last_words(payload))),
             Ok(result) => result.map_err(Fault::Error),
         }
     }
@@ -117,16 +124,45 @@ impl Gate {
     /// # Cancellation
     ///
     /// The future is dropped.
-    pub async fn watch<T>(
+    pub async fn watch<'f, T>(
         &self,
         hook: Hook,
-        mut future: BoxFuture<'_, Result<T, ExtError>>,
+        make: impl FnOnce() -> BoxFuture<'f, Result<T, ExtError>>,
     ) -> Result<T, Fault> {
-        poll_fn(|cx| match self.run(hook, || Ok(future.as_mut().poll(cx))) {
-            Err(fault) => Poll::Ready(Err(fault)),
-            Ok(polled) => polled.map(|result| result.map_err(Fault::Error)),
+        let mut guarded = Guarded::new(self, hook, self.run(hook, || Ok(make()))?);
+        poll_fn(|cx| guarded.poll(cx)).await
+    }
+
+    /// Asks the instance for something that never changes; where it panics at the question, `otherwise` holds.
+    pub(crate) fn fixed<T>(&self, hook: Hook, otherwise: T, ask: impl FnOnce() -> T) -> T {
+        self.run(hook, || Ok(ask())).unwrap_or_else(|fault| {
+            self.note(hook, &fault);
+            otherwise
         })
-        .await
+    }
+
+    /// Counts and logs a fault that has no other consequence.
+    pub fn note(&self, hook: Hook, fault: &Fault) {
+        self.observer.failed(hook, fault.result(), None);
+        let cause = fault.to_string();
+        tracing::warn!(instance = %self.id, hook = hook.as_str(), cause, "Extension failed");
+    }
+
+    /// Drops what the instance made. A panic in it is caught as in any hook; what is dropped has no say any more, so
+    /// that the log names the instance and nothing else comes of it.
+    pub fn discard<T>(&self, value: T) {
+        let dropped = self.run(Hook::Drop, || {
+            drop(value);
+            Ok(())
+        });
+        if let Err(fault) = dropped {
+            self.note(Hook::Drop, &fault);
+        }
+    }
+
+    /// Whether a thread is inside the instance that does not return.
+    pub(crate) fn is_stuck(&self) -> bool {
+        self.stuck.load(Ordering::Relaxed) > 0
     }
 
     /// The hook that a thread is stuck in.
@@ -155,7 +191,7 @@ impl Gate {
     /// Whether a hook may be called now; counts the call.
     pub(crate) fn admit(&self, now: Instant) -> Result<(), Closed> {
         self.calls.fetch_add(1, Ordering::Relaxed);
-        if self.stuck.load(Ordering::Relaxed) > 0 {
+        if self.is_stuck() {
             return Err(Closed::Quarantined);
         }
         if self.is_open.load(Ordering::Relaxed) {
@@ -231,6 +267,16 @@ impl Gate {
             tracing::warn!(instance = %self.id, "Extension hook returned after all");
         }
     }
+}
+
+/// What a panic said. Its payload is dropped here, which is the panicking code's own as well: one that panics at
+/// that is let be.
+fn last_words(payload: Box<dyn std::any::Any + Send>) -> Box<str> {
+    let text = panic_text(&*payload);
+    if let Err(again) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
+        let _leaked = Box::leak(again);
+    }
+    text
 }
 
 impl std::fmt::Debug for Gate {

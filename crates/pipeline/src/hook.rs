@@ -39,6 +39,8 @@ hooks! {
     Create => "create", None;
     /// An instance begins its work.
     Start => "start", None;
+    /// An instance is asked whether it can do its work.
+    Ready => "ready", None;
     /// A background task of an instance runs.
     Task => "task", None;
     /// An instance ends its work.
@@ -96,6 +98,13 @@ impl Hook {
     #[must_use]
     pub const fn index(self) -> usize {
         self as usize
+    }
+
+    /// Whether it is left out while its instance does not return from another call. What ends something is not:
+    /// it has to happen once.
+    #[must_use]
+    pub(crate) const fn may_be_left_out(self) -> bool {
+        !matches!(self, Self::Create | Self::Start | Self::Task | Self::Stop | Self::Drop | Self::Settle)
     }
 
     /// The hook at a place.

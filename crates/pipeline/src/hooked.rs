@@ -11,14 +11,17 @@ use std::time::{Duration, Instant};
 
 use gatewright::registry::Instance;
 use gatewright::{
-    BoxFuture, ExtError, Failure, FailureKind, FilterPlan, InstanceId, RequestCx, ResponseHead, Side,
+    AuditAction, BoxFuture, ExtError, Failure, FailureKind, FilterPlan, InstanceId, LimitPhase, RequestCx,
+    ResponseHead, Side, TenantId, TransformPhase,
 };
 use gatewright_policy::{InstancePlan, OnFailure, RunMode};
 
-use crate::failure::with_causes;
+use crate::aside::aside;
 use crate::gate::{Closed, Gate};
+use crate::guarded::{Guarded, poll_inside};
 use crate::hook::Hook;
 use crate::observer::HookResult;
+use crate::subject::Subject;
 use crate::worker::Worker;
 
 /// A live instance with its policy.
@@ -34,6 +37,10 @@ pub struct Hooked {
     pub is_shadow: bool,
     /// What it shares between exchanges and reloads.
     pub gate: Arc<Gate>,
+    /// When it runs, as a transform.
+    pub(crate) transform_phase: Option<TransformPhase>,
+    /// When it is asked, as a limiter.
+    pub(crate) limit_phase: Option<LimitPhase>,
     deadline: Duration,
     in_flight_max: u32,
     is_isolated: bool,
@@ -47,8 +54,8 @@ pub struct Hooked {
 /// How a hook failed.
 #[derive(Debug)]
 pub enum Fault {
-    /// It returned an error.
-    Error(ExtError),
+    /// It returned an error with this text.
+    Error(Box<str>),
     /// It passed its deadline.
     Timeout(Duration),
     /// It panicked with this text.
@@ -96,9 +103,16 @@ impl Hooked {
             RunMode::Shadow => true,
             RunMode::Enforce => false,
         };
+        let transform = instance.request.as_ref();
+        let transform_phase =
+            transform.map(|hook| gate.fixed(Hook::Wants, TransformPhase::Client, || hook.phase()));
+        let limiter = instance.limiter.as_ref();
+        let limit_phase = limiter.map(|hook| gate.fixed(Hook::Reserve, LimitPhase::Spend, || hook.phase()));
         Some(Arc::new(Self {
             id: plan.id.clone(),
             index,
+            transform_phase,
+            limit_phase,
             instance,
             is_shadow,
             gate,
@@ -123,7 +137,7 @@ impl Hooked {
     pub fn on_failures(&self, hook: Hook) -> OnFailures {
         let effective = |fault: &Fault| self.policy_for(fault).0.unwrap_or(default_policy(hook));
         OnFailures {
-            error: effective(&Fault::Error(ExtError::new(""))),
+            error: effective(&Fault::Error("".into())),
             timeout: effective(&Fault::Timeout(self.deadline)),
             panic: effective(&Fault::Panic("".into())),
             quarantine: effective(&Fault::Quarantined),
@@ -143,7 +157,14 @@ impl Hooked {
     /// Whether the instance says that it can do its work; one that panics at the question cannot.
     #[must_use]
     pub fn is_ready(&self) -> bool {
-        self.run(Hook::Start, || Ok(self.instance.life.is_ready())).unwrap_or(false)
+        self.run(Hook::Ready, || Ok(self.instance.life.is_ready())).unwrap_or(false)
+    }
+
+    /// Whether an exchange can go on as if the instance had not been there: it only watches, or some failure of it
+    /// is skipped.
+    pub(crate) fn may_be_left_out(&self) -> bool {
+        let policies = [self.on_error, self.on_timeout, self.on_panic];
+        self.is_shadow || policies.contains(&Some(OnFailure::Skip))
     }
 
     /// Whether asynchronous hooks run on the runtime of extensions.
@@ -152,15 +173,15 @@ impl Hooked {
     }
 
     /// Runs an asynchronous hook inside the fence, on the current thread.
-    pub(crate) async fn call<T>(
+    pub(crate) async fn call<'f, T>(
         &self,
         worker: &Worker,
         hook: Hook,
-        future: BoxFuture<'_, Result<T, ExtError>>,
+        make: impl FnOnce() -> BoxFuture<'f, Result<T, ExtError>>,
     ) -> Called<T> {
         let began = worker.clock.now();
         let result = match self.gate.take_off(began, self.in_flight_max) {
-            Ok(_flight) => self.fenced(hook, future).await,
+            Ok(_flight) => self.fenced(hook, make).await,
             Err(closed) => Err(closed.into()),
         };
         Called { result, took: worker.clock.now().saturating_duration_since(began) }
@@ -182,17 +203,13 @@ impl Hooked {
     {
         let began = worker.clock.now();
         let this = Arc::clone(self);
-        let running = worker.isolation.spawn(async move {
+        let running = worker.isolation.spawn(aside(async move {
             let result = match this.gate.take_off(began, this.in_flight_max) {
-                Ok(_flight) => {
-                    // Making the future is the hook's code as well.
-                    let future = Box::pin(async { run(&mut state).await });
-                    this.fenced(hook, future).await
-                }
+                Ok(_flight) => this.fenced(hook, || run(&mut state)).await,
                 Err(closed) => Err(closed.into()),
             };
             (state, result)
-        });
+        }));
         let mut running = AbortOnDrop(running);
         let patience = self.deadline + self.gate.stall();
         let (state, result) = match tokio::time::timeout(patience, &mut running.0).await {
@@ -203,23 +220,24 @@ impl Hooked {
         (state, Called { result, took: worker.clock.now().saturating_duration_since(began) })
     }
 
-    /// The fence around the polls of a future.
-    pub(crate) async fn fenced<T>(
+    /// The fence around a future: making it, its polls, and its drop, until the deadline.
+    pub(crate) async fn fenced<'f, T>(
         &self,
         hook: Hook,
-        future: BoxFuture<'_, Result<T, ExtError>>,
+        make: impl FnOnce() -> BoxFuture<'f, Result<T, ExtError>>,
     ) -> Result<T, Fault> {
-        let mut call = Guarded { hooked: self, future: Some(future) };
+        let mut guarded = Guarded::new(&self.gate, hook, self.run(hook, || Ok(make()))?);
         // Most hooks are ready at once; the timer exists only for those that are not.
         let mut timer = None;
-        poll_fn(|cx| match self.run(hook, || Ok(call.poll(cx))) {
-            Err(fault) => Poll::Ready(Err(fault)),
-            Ok(Poll::Ready(result)) => Poll::Ready(result.map_err(Fault::Error)),
-            Ok(Poll::Pending) => timer
+        poll_fn(|cx| {
+            if let Poll::Ready(result) = guarded.poll(cx) {
+                return Poll::Ready(result);
+            }
+            timer
                 .get_or_insert_with(|| Box::pin(tokio::time::sleep(self.deadline)))
                 .as_mut()
                 .poll(cx)
-                .map(|()| Err(Fault::Timeout(self.deadline))),
+                .map(|()| Err(Fault::Timeout(self.deadline)))
         })
         .await
     }
@@ -239,14 +257,14 @@ impl Hooked {
     /// # Cancellation
     ///
     /// The hook's future is dropped.
-    pub async fn deliver(
+    pub async fn deliver<'f>(
         &self,
         hook: Hook,
-        future: BoxFuture<'_, Result<(), ExtError>>,
+        make: impl FnOnce() -> BoxFuture<'f, Result<(), ExtError>>,
     ) -> Result<(), Fault> {
         let began = Instant::now();
         let result = match self.gate.take_off(began, self.in_flight_max) {
-            Ok(_flight) => self.fenced(hook, future).await,
+            Ok(_flight) => self.fenced(hook, make).await,
             Err(closed) => Err(closed.into()),
         };
         let came_of_it = result.as_ref().map_or_else(Fault::result, |()| HookResult::Passed);
@@ -258,7 +276,7 @@ impl Hooked {
             }
             Err(fault) => {
                 // Nobody waits for a delivery; it is made again.
-                let _fate = self.judge(hook, &fault, None, Instant::now());
+                self.note(hook, &fault, (None, Instant::now()), false);
                 Err(fault)
             }
         }
@@ -279,45 +297,35 @@ impl Hooked {
         Called { result, took: worker.clock.now().saturating_duration_since(began) }
     }
 
-    /// Drops what the instance made. A panic in it is caught as in any hook.
-    pub(crate) fn discard<T>(&self, value: T) {
-        let dropped = self.run(Hook::Drop, || {
-            drop(value);
-            Ok(())
-        });
-        if let Err(fault) = dropped {
-            // What is dropped has no say any more; the log names the instance.
-            let _fate = self.judge(Hook::Drop, &fault, None, Instant::now());
-        }
-    }
-
-    /// Counts a fault and says what it means for the exchange: `None` when it goes on without this instance.
-    pub(crate) fn judge(
-        &self,
-        hook: Hook,
-        fault: &Fault,
-        tenant: Option<&gatewright::TenantId>,
-        now: Instant,
-    ) -> Option<Failure> {
+    /// Counts a fault, writes it down, and says what it means for the exchange: `None` when it goes on without this
+    /// instance.
+    pub(crate) fn judge(&self, hook: Hook, fault: &Fault, subject: &Subject) -> Option<Failure> {
         let (policy, cause) = self.policy_for(fault);
         let denies = !self.is_shadow && policy.unwrap_or(default_policy(hook)) == OnFailure::Deny;
-        self.gate.observer().failed(hook, fault.result(), tenant);
-        if !matches!(fault, Fault::Quarantined | Fault::Busy(_)) {
-            self.gate.failed(now);
-            tracing::warn!(
-                instance = %self.id,
-                extension = self.instance.extension,
-                hook = hook.as_str(),
-                outcome = fault.result().as_str(),
-                denied = denies,
-                cause,
-                "Extension failed"
-            );
-        }
+        self.note(hook, fault, (subject.tenant(), subject.now()), denies);
+        subject.audit(AuditAction::ExtensionFailed, Some((self, hook)), fault.result().as_str());
         denies.then(|| {
             let text = format!("the extension instance `{}` failed in its {} hook", self.id, hook.as_str());
             Failure::new(Side::Gateway, FailureKind::Extension, text).with_detail(cause)
         })
+    }
+
+    /// Counts and logs a fault, and tells the circuit.
+    fn note(&self, hook: Hook, fault: &Fault, (tenant, now): (Option<&TenantId>, Instant), denied: bool) {
+        self.gate.observer().failed(hook, fault.result(), tenant);
+        if matches!(fault, Fault::Quarantined | Fault::Busy(_)) {
+            return;
+        }
+        self.gate.failed(now);
+        tracing::warn!(
+            instance = %self.id,
+            extension = self.instance.extension,
+            hook = hook.as_str(),
+            outcome = fault.result().as_str(),
+            denied,
+            cause = %fault,
+            "Extension failed"
+        );
     }
 
     fn policy_for(&self, fault: &Fault) -> (Option<OnFailure>, String) {
@@ -336,7 +344,7 @@ impl Hooked {
 impl std::fmt::Display for Fault {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Error(error) => write!(f, "returned an error: {}", with_causes(error.cause())),
+            Self::Error(text) => write!(f, "returned an error: {text}"),
             Self::Timeout(after) => write!(f, "did not finish within {after:?}"),
             Self::Panic(text) => write!(f, "panicked: {text}"),
             Self::Quarantined => f.write_str("is out of service"),
@@ -368,59 +376,38 @@ impl From<Closed> for Fault {
     }
 }
 
-/// A hook's future, whose drop is the hook's code as well and stays inside the fence.
-struct Guarded<'h, 'f, T> {
-    hooked: &'h Hooked,
-    future: Option<BoxFuture<'f, Result<T, ExtError>>>,
-}
-
-impl<T> Guarded<'_, '_, T> {
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<T, ExtError>> {
-        match &mut self.future {
-            Some(future) => future.as_mut().poll(cx),
-            None => Poll::Pending,
-        }
-    }
-}
-
-impl<T> Drop for Guarded<'_, '_, T> {
-    fn drop(&mut self) {
-        if let Some(future) = self.future.take() {
-            self.hooked.discard(future);
-        }
-    }
-}
-
 /// Something that a synchronous hook asked to be awaited, under the instance's deadline and inside the fence.
 pub(crate) struct Waiting<T> {
     hooked: Arc<Hooked>,
     hook: Hook,
-    future: Option<BoxFuture<'static, T>>,
+    /// Taken away at the end, so that its drop happens inside the fence.
+    future: Option<BoxFuture<'static, Result<T, ExtError>>>,
     deadline: std::pin::Pin<Box<tokio::time::Sleep>>,
 }
 
 impl<T> Waiting<T> {
-    pub(crate) fn new(hooked: &Arc<Hooked>, hook: Hook, future: BoxFuture<'static, T>) -> Self {
+    pub(crate) fn new(
+        hooked: &Arc<Hooked>,
+        hook: Hook,
+        future: BoxFuture<'static, Result<T, ExtError>>,
+    ) -> Self {
         let deadline = Box::pin(tokio::time::sleep(hooked.deadline));
         Self { hooked: Arc::clone(hooked), hook, future: Some(future), deadline }
     }
 
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<T, Fault>> {
         let Some(future) = &mut self.future else { return Poll::Pending };
-        match self.hooked.run(self.hook, || Ok(future.as_mut().poll(cx))) {
-            Err(fault) => Poll::Ready(Err(fault)),
-            Ok(Poll::Ready(answer)) => Poll::Ready(Ok(answer)),
-            Ok(Poll::Pending) => {
-                self.deadline.as_mut().poll(cx).map(|()| Err(Fault::Timeout(self.hooked.deadline)))
-            }
+        if let Poll::Ready(result) = poll_inside(&self.hooked.gate, self.hook, future, cx) {
+            return Poll::Ready(result);
         }
+        self.deadline.as_mut().poll(cx).map(|()| Err(Fault::Timeout(self.hooked.deadline)))
     }
 }
 
 impl<T> Drop for Waiting<T> {
     fn drop(&mut self) {
         if let Some(future) = self.future.take() {
-            self.hooked.discard(future);
+            self.hooked.gate.discard(future);
         }
     }
 }

@@ -6,13 +6,16 @@
 //! `gatewright-upstream`. It knows no HTTP server, no database, no configuration file.
 
 mod answer;
+mod aside;
 mod ask;
 mod attempt;
+mod context;
 mod course;
 mod cut;
 pub mod exchange;
 mod failure;
 mod gate;
+mod guarded;
 mod hint;
 mod hook;
 mod hooked;
@@ -24,12 +27,14 @@ pub mod phase;
 pub mod rehearsal;
 mod snapshot;
 pub mod state;
+mod subject;
 mod trace;
 mod verdict;
 pub mod watchdog;
 mod worker;
 
 pub use answer::AnswerBody;
+pub use aside::aside;
 pub use course::Course;
 pub use cut::{CutSignal, CutSwitch};
 pub use failure::{Refusal, with_causes};
@@ -39,7 +44,7 @@ pub use hooked::{Fault, Hooked, OnFailures, panic_text};
 pub use ledger::{Ledger, NoLedger, Receipt};
 pub use models::{ModelAnswer, ModelView, models};
 pub use observer::{HookResult, InstanceObserver, Observer, Silent};
-pub use phase::credential::Credentials;
+pub use phase::credential::{Credentials, key_header};
 pub use rehearsal::{Decision, Ending, ReadyCall, Rehearsal, Script, Step};
 pub use snapshot::{Chains, Provider, Snapshot};
 pub use watchdog::Watchdog;

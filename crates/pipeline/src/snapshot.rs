@@ -6,10 +6,12 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use gatewright::dialect::{Codec, Operation};
 use gatewright::{InstanceId, ProviderAdapter, ProviderName, RouteName};
 use gatewright_policy::Plan;
 use gatewright_upstream::{Credential, Deadlines, Destination};
 
+use crate::hook::Hook;
 use crate::hooked::Hooked;
 use crate::phase::credential::Credentials;
 
@@ -61,6 +63,13 @@ pub struct Provider {
     pub deadlines: Deadlines,
     /// Headers that the operator adds to every call.
     pub headers: http::HeaderMap,
+}
+
+impl Provider {
+    /// The codec of the adapter for an operation; one that panics at the question has none.
+    pub(crate) fn codec(&self, operation: Operation) -> Option<&'static dyn Codec> {
+        self.hooked.gate.fixed(Hook::Encode, None, || self.adapter.codec(operation))
+    }
 }
 
 impl std::fmt::Debug for Provider {

@@ -4,9 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use gatewright::{
-    Admission, AuditAction, AuditRecord, AuthVerdict, Denial, Flow, Found, RequestCx, TenantId, UpstreamCall,
-};
+use gatewright::{Admission, AuditAction, AuthVerdict, Denial, Flow, Found, UpstreamCall};
 
 use crate::course::Course;
 use crate::failure::Refusal;
@@ -14,6 +12,7 @@ use crate::hook::Hook;
 use crate::hooked::{Called, Hooked};
 use crate::observer::HookResult;
 use crate::rehearsal::Decision;
+use crate::subject::Subject;
 
 /// What a hook returns, as far as it refuses.
 pub(crate) trait Verdict {
@@ -135,71 +134,26 @@ impl Course {
                 self.note(hooked, hook, took, || verdict.decision());
                 hooked.gate.passed();
                 if let Some(denial) = verdict.denial() {
-                    self.denied(hooked, hook, denial);
+                    let action = match hook {
+                        Hook::Authenticate => AuditAction::Unauthenticated,
+                        _ => AuditAction::Denied,
+                    };
+                    Subject::of(self).denied(action, (hooked, hook), &denial.code);
                 }
                 Ok(Some(verdict).filter(|verdict| !(hooked.is_shadow && verdict.is_felt())))
             }
             Err(fault) => {
-                let now = self.worker.clock.now();
-                let failure = hooked.judge(hook, &fault, self.tenant(), now);
+                let failure = hooked.judge(hook, &fault, &Subject::of(self));
                 let denies = failure.is_some();
                 self.note(hooked, hook, took, || Decision::Failed { cause: fault.to_string(), denies });
-                self.audit(AuditAction::ExtensionFailed, Some(hooked), came_of_it.as_str(), hook);
                 failure.map_or(Ok(None), |failure| Err(failure.into()))
             }
         }
-    }
-
-    /// Counts a refusal, and keeps it for those who look things up.
-    pub(crate) fn denied(&self, hooked: &Hooked, hook: Hook, denial: &Denial) {
-        hooked.gate.observer().denied(hook, &denial.code, self.tenant(), !hooked.is_shadow);
-        if !hooked.is_shadow {
-            let action = match hook {
-                Hook::Authenticate => AuditAction::Unauthenticated,
-                _ => AuditAction::Denied,
-            };
-            self.audit(action, Some(hooked), &denial.code, hook);
-        }
-    }
-
-    pub(crate) fn tenant(&self) -> Option<&TenantId> {
-        self.facts.principal.as_ref().map(|principal| &principal.tenant)
-    }
-
-    /// Writes an audit record about this exchange.
-    pub(crate) fn audit(&self, action: AuditAction, hooked: Option<&Hooked>, code: &str, hook: Hook) {
-        let principal = self.facts.principal.as_ref();
-        self.worker.observer.audit(AuditRecord {
-            at_unix_ms: self.now_unix_ms(),
-            action,
-            request_id: Some(self.id),
-            tenant: principal.map(|principal| principal.tenant.clone()),
-            key_label: principal.map(|principal| Arc::clone(&principal.key_label)),
-            route: self.facts.route.clone(),
-            instance: hooked.map(|hooked| hooked.id.clone()),
-            code: Some(code.to_owned().into()),
-            summary: format!("{} in the {} hook", action.as_str(), hook.as_str()).into(),
-        });
     }
 
     /// Adds a step to the trace, if this gateway gives one.
     pub(crate) fn trace(&mut self, hooked: &Hooked, hook: Hook, result: HookResult, took: Duration) {
         let Some(trace) = &mut self.trace else { return };
         trace.add(&hooked.id, hook, result, hooked.is_shadow, took);
-    }
-}
-
-/// What a cut of a stream leaves behind for those who look things up.
-pub(crate) fn cut_record(cx: &RequestCx, at_unix_ms: u64, hooked: &Hooked, denial: &Denial) -> AuditRecord {
-    AuditRecord {
-        at_unix_ms,
-        action: AuditAction::Cut,
-        request_id: Some(cx.id()),
-        tenant: Some(cx.principal().tenant.clone()),
-        key_label: Some(Arc::clone(&cx.principal().key_label)),
-        route: Some(cx.route().clone()),
-        instance: Some(hooked.id.clone()),
-        code: Some(denial.code.clone()),
-        summary: "the answer was cut off".into(),
     }
 }

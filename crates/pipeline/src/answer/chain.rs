@@ -5,17 +5,16 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use gatewright::dialect::{Dialect, Frame};
-use gatewright::{
-    BoxFuture, Denial, EventKind, Failure, FailureKind, Flow, Outcome, RequestCx, Side, StreamCx,
-    StreamEvent, Usage,
-};
+use gatewright::{BoxFuture, Denial, EventKind, Flow, Outcome, RequestCx, StreamCx, StreamEvent, Usage};
 use http::StatusCode;
 
 use super::lanes::LaneTexts;
 use super::stage::{Awaited, Fed, Judged, Stage};
+use crate::context::Context;
+use crate::course::lost;
 use crate::failure::Refusal;
 use crate::hook::Hook;
-use crate::hooked::{Called, Fault};
+use crate::hooked::{Called, Fault, Hooked};
 use crate::observer::HookResult;
 use crate::worker::Worker;
 
@@ -50,6 +49,8 @@ impl Parcel {
 #[derive(Default)]
 pub(crate) struct Chain {
     stages: Vec<Stage>,
+    /// The only stage that parcels go through, where one is picked out.
+    only: Option<usize>,
     tasks: VecDeque<Task>,
     collected: Vec<Collected>,
 }
@@ -101,7 +102,7 @@ impl Chain {
             .filter(|(_, stage)| stage.collects().is_some())
             .map(|(stage, _)| Collected { stage, parcels: Vec::new(), texts: LaneTexts::new(dialect) })
             .collect();
-        Self { stages, tasks: VecDeque::new(), collected }
+        Self { stages, only: None, tasks: VecDeque::new(), collected }
     }
 
     /// Whether no filter wants to see this answer, so that its bytes need not be read as events.
@@ -109,18 +110,30 @@ impl Chain {
         self.stages.is_empty()
     }
 
+    /// Picks out one instance, so that parcels go through it alone from now on. Returns its stage; `None` where the
+    /// instance does not want to see the answer.
+    pub(crate) fn pick_out(&mut self, hooked: &Arc<Hooked>) -> Option<&Stage> {
+        self.only = self.stages.iter().position(|stage| Arc::ptr_eq(&stage.hooked, hooked));
+        self.stages.get(self.only?)
+    }
+
     /// Adds a parcel.
     pub(crate) fn push(&mut self, parcel: Parcel) {
-        self.tasks.push_back(Task::Parcel { at: 0, parcel, next: 0 });
+        self.tasks.push_back(Task::Parcel { at: self.only.unwrap_or(0), parcel, next: 0 });
     }
 
     /// Says that no parcel follows.
     pub(crate) fn finish(&mut self) {
-        self.tasks.push_back(Task::Finish { at: 0 });
+        self.tasks.push_back(Task::Finish { at: self.only.unwrap_or(0) });
+    }
+
+    /// The stage at a place, if parcels go through it.
+    fn stage_at(&mut self, at: usize) -> Option<&mut Stage> {
+        self.stages.get_mut(at).filter(|_| self.only.is_none_or(|only| only == at))
     }
 
     /// Works until a parcel is through, or nothing is left, or something stops it.
-    pub(crate) fn turn(&mut self, cx: &mut Option<RequestCx>, usage: Usage, worker: &Arc<Worker>) -> Turn {
+    pub(crate) fn turn(&mut self, cx: &mut Context, usage: Usage, worker: &Arc<Worker>) -> Turn {
         while let Some(task) = self.tasks.pop_front() {
             let turn = match task {
                 Task::Parcel { at, parcel, next } => self.advance(at, parcel, next, (cx, usage, worker)),
@@ -140,9 +153,9 @@ impl Chain {
         at: usize,
         mut parcel: Parcel,
         mut next: usize,
-        (cx, usage, worker): (&mut Option<RequestCx>, Usage, &Arc<Worker>),
+        (cx, usage, worker): (&mut Context, Usage, &Arc<Worker>),
     ) -> Option<Turn> {
-        let Some(stage) = self.stages.get_mut(at) else { return Some(Turn::Out(parcel)) };
+        let Some(stage) = self.stage_at(at) else { return Some(Turn::Out(parcel)) };
         let Some(context) = cx.as_mut() else { return Some(Turn::Idle) };
         let began = stage.begin_parcel(worker);
         let mut before = Vec::new();
@@ -161,27 +174,35 @@ impl Chain {
             }
         }
         stage.end_parcel(began, worker);
-        self.pass_on(at, parcel)
+        self.pass_on(at, parcel, (cx, worker))
     }
 
     /// Hands a parcel to the next stage, unless this one collects the whole answer first.
-    fn pass_on(&mut self, at: usize, parcel: Parcel) -> Option<Turn> {
+    fn pass_on(&mut self, at: usize, parcel: Parcel, (cx, worker): (&Context, &Worker)) -> Option<Turn> {
         let Some(bytes_max) = self.stages.get(at).and_then(Stage::collects) else {
             self.requeue(at + 1, parcel);
             return None;
         };
-        let is_shadow = self.stages.get(at).is_some_and(|stage| stage.hooked.is_shadow);
         let Some(collected) = self.collected.iter_mut().find(|collected| collected.stage == at) else {
             self.requeue(at + 1, parcel);
             return None;
         };
         let bytes = parcel.events.iter().map(|event| collected.texts.add(event)).last().unwrap_or(0);
-        if is_shadow {
+        let is_over = bytes > bytes_max;
+        let stage = self.stages.get_mut(at)?;
+        if stage.hooked.is_shadow {
+            if is_over {
+                stage.switch_off();
+            }
             self.requeue(at + 1, parcel);
             return None;
         }
         collected.parcels.push(parcel);
-        (bytes > bytes_max).then(|| Turn::Cut(too_large(bytes_max).into()))
+        let context = cx.as_ref().filter(|_| is_over)?;
+        match stage.cut(Box::new(too_large(bytes_max)), context, worker) {
+            Fed::Cut(refusal) => Some(Turn::Cut(refusal)),
+            Fed::Keep | Fed::Drop | Fed::Wait(_) => None,
+        }
     }
 
     fn requeue(&mut self, at: usize, parcel: Parcel) {
@@ -191,16 +212,19 @@ impl Chain {
     fn finish_stage(
         &mut self,
         at: usize,
-        (cx, usage, worker): (&mut Option<RequestCx>, Usage, &Arc<Worker>),
+        (cx, usage, worker): (&mut Context, Usage, &Arc<Worker>),
     ) -> Option<Turn> {
-        let stage = self.stages.get_mut(at)?;
+        let stage = self.stage_at(at)?;
         if stage.collects().is_some() {
-            let collected = self.collected.iter_mut().find(|collected| collected.stage == at)?;
-            let future = stage.judge_whole(collected.texts.clone(), cx.take()?, Arc::clone(worker));
+            let texts = self.collected.iter().find(|collected| collected.stage == at)?.texts.clone();
+            let stage = self.stages.get(at)?;
+            let future = stage.judge_whole(texts, cx.lend(&stage.hooked)?, Arc::clone(worker));
             return Some(Turn::Wait(Wait::Whole { stage: at, future }));
         }
         let mut events = Vec::new();
+        cx.enter(&stage.hooked);
         let closed = stage.close(None, &mut events, (&mut StreamCx::new(cx.as_mut()?, usage), worker));
+        cx.leave();
         self.finished(at, events, closed)
     }
 
@@ -265,7 +289,7 @@ impl Chain {
         &mut self,
         at: usize,
         judged: Judged,
-        cx: &mut Option<RequestCx>,
+        cx: &mut Context,
         worker: &Worker,
     ) -> Option<Turn> {
         let Judged { called: Called { result, took }, left } = judged;
@@ -279,23 +303,23 @@ impl Chain {
             Err(fault) => fault.result(),
         };
         stage.hooked.gate.observer().called(Hook::Response, came_of_it, 1, took);
-        let Some((response, context)) = left else { return Some(Turn::Cut(lost(stage).into())) };
-        let context = cx.insert(context);
-        let usage = Usage::default();
+        let (response, lent) = left.unzip();
+        let is_whole = cx.give_back(&stage.hooked, lent);
+        let context = cx.as_mut()?;
         let cut = match result {
             Ok(Flow::Deny(denial)) => stage.cut(denial, context, worker),
-            Ok(Flow::Respond(_)) => {
-                stage.fault(&responded(), None, &mut Vec::new(), (&mut StreamCx::new(context, usage), worker))
-            }
+            Ok(Flow::Respond(_)) => stage.fail(Hook::Response, &responded(), context, worker),
             Ok(Flow::Continue) => Fed::Keep,
-            Err(fault) => {
-                stage.fault(&fault, None, &mut Vec::new(), (&mut StreamCx::new(context, usage), worker))
-            }
+            Err(fault) => stage.fail(Hook::Response, &fault, context, worker),
         };
         if let Fed::Cut(refusal) = cut {
             return Some(Turn::Cut(refusal));
         }
-        if response.is_edited() && !stage.hooked.is_shadow {
+        if !is_whole {
+            return Some(Turn::Cut(lost(&stage.hooked, Hook::Response).into()));
+        }
+        let response = response.filter(|response| response.is_edited() && !stage.hooked.is_shadow);
+        if let Some(response) = response {
             let mut texts = collected.texts;
             response.for_each_text(&mut |lane, text| {
                 drop(texts.take(lane));
@@ -311,10 +335,9 @@ impl Chain {
 
     /// Tells every filter how the answer ended.
     pub(crate) fn end(&mut self, outcome: &Outcome, cx: &mut RequestCx, usage: Usage, worker: &Worker) {
-        for stage in &mut self.stages {
+        for mut stage in self.stages.drain(..) {
             stage.end(outcome, &mut StreamCx::new(cx, usage), worker);
         }
-        self.stages.clear();
     }
 
     /// Forgets what is held: nothing of it may go out.
@@ -336,17 +359,11 @@ fn rewrite(parcels: &mut [Parcel], mut texts: LaneTexts) -> u64 {
     edits
 }
 
-/// An isolated hook did not give back what it worked on, so that the answer cannot go on.
-fn lost(stage: &Stage) -> Failure {
-    let text = format!("the extension instance `{}` did not return from its response hook", stage.hooked.id);
-    Failure::new(Side::Gateway, FailureKind::Extension, text)
-}
-
 fn responded() -> Fault {
-    Fault::Error(gatewright::ExtError::new("a response filter cannot answer in the provider's place"))
+    Fault::Error("a response filter cannot answer in the provider's place".into())
 }
 
-fn too_large(bytes_max: usize) -> Denial {
+pub(super) fn too_large(bytes_max: usize) -> Denial {
     let text = format!("the answer is longer than the {bytes_max} bytes that this route can check");
     Denial::new(StatusCode::BAD_GATEWAY, "answer_too_large", text)
 }

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use gatewright::dialect::{AnswerDocument, Dialect};
 use gatewright::text::Lane;
-use gatewright::{EditError, StreamEvent, Usage};
+use gatewright::{EditError, EventKind, LlmResponse, StreamEvent, Usage};
 
 /// One text per lane, in the order in which the lanes began.
 #[derive(Clone, Debug)]
@@ -17,6 +17,15 @@ pub(crate) struct LaneTexts {
 impl LaneTexts {
     pub(crate) fn new(dialect: Dialect) -> Self {
         Self { dialect, lanes: Vec::new(), bytes: 0, is_edited: false }
+    }
+
+    /// The texts of a whole answer.
+    pub(crate) fn of(response: &LlmResponse) -> Self {
+        let mut texts = Self::new(response.dialect());
+        response.for_each_text(&mut |lane, text| {
+            texts.add(&StreamEvent::inserted(EventKind::TextDelta { lane, text: text.into() }));
+        });
+        texts
     }
 
     /// Adds an event's text. Returns the bytes collected so far.

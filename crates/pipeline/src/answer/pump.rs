@@ -6,17 +6,20 @@
 
 use std::collections::VecDeque;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use gatewright::dialect::{Frame, FrameKind, StreamDecoder, StreamEncoder, StreamSettings, UsageArtefact};
-use gatewright::{BoxFuture, CancelledBy, Outcome, Progress, Side, StreamEvent, TopUp, UsageSource};
+use gatewright::{
+    AuditAction, BoxFuture, CancelledBy, Outcome, Progress, Side, StreamEvent, TopUp, UsageSource,
+};
 use gatewright_upstream::AnswerBody as UpstreamBody;
 use http_body::Body;
 use tokio::time::Sleep;
 
-use super::chain::{Chain, Parcel, Turn, Wait};
+use super::chain::{Parcel, Turn, Wait};
 use super::opening::{Source, broke_off, failure_in};
 use crate::course::Course;
 use crate::cut::CutSignal;
@@ -25,6 +28,7 @@ use crate::hook::Hook;
 use crate::hooked::{Fault, Waiting};
 use crate::phase::send::{read_failure, shutdown};
 use crate::state::Settled;
+use crate::subject::Subject;
 
 /// How long the rest of a provider's body may take once its answer is complete, so that the
 /// connection can be used again.
@@ -40,7 +44,6 @@ pub(crate) struct Pump {
     encoder: Box<dyn StreamEncoder>,
     is_renaming: bool,
     hides_usage: bool,
-    chain: Chain,
     /// Room for the events of the next frame.
     spare: Vec<StreamEvent>,
     phase: Phase,
@@ -70,7 +73,7 @@ enum Pause {
 
 impl Pump {
     /// Continues a stream that has begun.
-    pub(crate) fn new(course: Box<Course>, source: Source, chain: Chain, settings: StreamSettings) -> Self {
+    pub(crate) fn new(course: Box<Course>, source: Source, settings: StreamSettings) -> Self {
         let cut = course.worker.cut.signal();
         let Source { body, decoder, first, is_ended } = source;
         let mut pump = Self {
@@ -80,7 +83,6 @@ impl Pump {
             is_renaming: settings.model.is_some(),
             hides_usage: settings.hide_usage,
             encoder: course.codec.stream_encoder(settings),
-            chain,
             spare: Vec::new(),
             phase: Phase::Flowing,
             out: Outlet::default(),
@@ -181,7 +183,7 @@ impl Pump {
 
     fn data(&mut self, frame: Frame) {
         self.count(&frame);
-        if self.chain.is_empty() {
+        if self.course.chain.is_empty() {
             self.release(&frame);
             return;
         }
@@ -192,7 +194,7 @@ impl Pump {
             return;
         }
         let original = events.len();
-        self.chain.push(Parcel { frame: Some(frame), events, original });
+        self.course.chain.push(Parcel { frame: Some(frame), events, original });
         self.turn_chain();
     }
 
@@ -231,8 +233,9 @@ impl Pump {
     fn turn_chain(&mut self) {
         while matches!(self.phase, Phase::Flowing) {
             let (usage, _) = self.course.usage();
-            let worker = std::sync::Arc::clone(&self.course.worker);
-            let turn = self.chain.turn(&mut self.course.cx, usage, &worker);
+            let worker = Arc::clone(&self.course.worker);
+            let course = &mut *self.course;
+            let turn = course.chain.turn(&mut course.cx, usage, &worker);
             if matches!(turn, Turn::Idle) {
                 break;
             }
@@ -274,17 +277,19 @@ impl Pump {
         let (usage, _) = self.course.usage();
         let turn = match pause {
             Pause::Event { stage, waiting } => {
-                let answer = ready!(waiting.poll(cx)).and_then(|answer| answer.map_err(Fault::Error));
+                let answer = ready!(waiting.poll(cx));
                 let stage = *stage;
-                let cx = self.course.cx.as_mut();
-                let worker = std::sync::Arc::clone(&self.course.worker);
-                cx.and_then(|cx| self.chain.resume(stage, answer, cx, (usage, &worker)))
+                let course = &mut *self.course;
+                let worker = Arc::clone(&course.worker);
+                let cx = course.cx.as_mut();
+                cx.and_then(|cx| course.chain.resume(stage, answer, cx, (usage, &worker)))
             }
             Pause::Whole { stage, future } => {
                 let judged = ready!(future.as_mut().poll(cx));
                 let stage = *stage;
-                let worker = std::sync::Arc::clone(&self.course.worker);
-                self.chain.judged(stage, judged, &mut self.course.cx, &worker)
+                let course = &mut *self.course;
+                let worker = Arc::clone(&course.worker);
+                course.chain.judged(stage, judged, &mut course.cx, &worker)
             }
             Pause::TopUp { claim, waiting } => {
                 let answer = ready!(waiting.poll(cx));
@@ -315,7 +320,7 @@ impl Pump {
             }
             let Some(held) = self.course.claims.get_mut(claim) else { return };
             let progress = held.hooked.run(Hook::Progress, || held.reservation.progress(&usage));
-            self.conclude(claim, progress);
+            self.conclude((claim, Hook::Progress), progress);
         }
     }
 
@@ -323,23 +328,28 @@ impl Pump {
         let Some(held) = self.course.claims.get_mut(claim) else { return };
         let progress =
             answer.and_then(|answer| held.hooked.run(Hook::TopUp, || held.reservation.topped_up(answer)));
-        self.conclude(claim, progress);
+        self.conclude((claim, Hook::TopUp), progress);
     }
 
-    fn conclude(&mut self, claim: usize, progress: Result<Progress, Fault>) {
+    fn conclude(&mut self, (claim, hook): (usize, Hook), progress: Result<Progress, Fault>) {
+        let Some(held) = self.course.claims.get_mut(claim) else { return };
+        let hooked = Arc::clone(&held.hooked);
         match progress {
-            Ok(Progress::Continue) => {}
-            Ok(Progress::Cut(failure)) => self.fail(&Refusal::Failed(failure)),
+            Ok(Progress::Continue) => held.told += u64::from(hook == Hook::Progress),
+            Ok(Progress::Cut(failure)) => {
+                let by = (&*hooked, hook);
+                Subject::of(&self.course).denied(AuditAction::Cut, by, &code_of(&failure));
+                if !hooked.is_shadow {
+                    self.fail(&Refusal::Failed(failure));
+                }
+            }
             Ok(Progress::TopUp(future)) => {
-                let Some(held) = self.course.claims.get(claim) else { return };
-                let waiting = Waiting::new(&held.hooked, Hook::TopUp, future);
+                let waiting = Waiting::new(&hooked, Hook::TopUp, Box::pin(async { Ok(future.await) }));
                 self.phase = Phase::Paused(Pause::TopUp { claim, waiting });
             }
             Err(fault) => {
-                let judged = self.course.claims.get(claim).map(|held| &held.hooked);
-                let (tenant, now) = (self.course.tenant(), self.course.worker.clock.now());
-                let failure = judged.and_then(|hooked| hooked.judge(Hook::Progress, &fault, tenant, now));
-                if let Some(failure) = failure {
+                hooked.gate.observer().called(hook, fault.result(), 1, Duration::ZERO);
+                if let Some(failure) = hooked.judge(hook, &fault, &Subject::of(&self.course)) {
                     self.fail(&failure.into());
                 }
             }

@@ -41,16 +41,15 @@ pub(crate) async fn answer(mut course: Box<Course>, answering: Answering) -> Res
             Err(refusal) => refuse(course, &refusal).await,
         },
         Content::Stream(source) => {
-            let chain = match filter::open(&mut course, &load, &picked, status, true) {
-                Ok(chain) => chain,
-                Err(failure) => return refuse(course, &failure.into()).await,
-            };
+            if let Err(failure) = filter::open(&mut course, &load, &picked, status, true) {
+                return refuse(course, &failure.into()).await;
+            }
             let asked = load.model.answer_model == AnswerModel::Asked;
             let settings = StreamSettings {
                 model: asked.then(|| load.model.name.as_str().to_owned()),
                 hide_usage: !load.request.document().wants_stream_usage(),
             };
-            stream(course, *source, chain, settings, status)
+            stream(course, *source, settings, status)
         }
     }
 }
@@ -58,14 +57,13 @@ pub(crate) async fn answer(mut course: Box<Course>, answering: Answering) -> Res
 fn stream(
     mut course: Box<Course>,
     source: Source,
-    chain: super::chain::Chain,
     settings: StreamSettings,
     status: StatusCode,
 ) -> Response<AnswerBody> {
     let mut headers = HeaderMap::new();
     set_headers(&mut course, &mut headers, EVENT_STREAM);
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
-    let mut response = Response::new(AnswerBody::stream(Pump::new(course, source, chain, settings)));
+    let mut response = Response::new(AnswerBody::stream(Pump::new(course, source, settings)));
     *response.status_mut() = status;
     *response.headers_mut() = headers;
     response
@@ -171,7 +169,7 @@ fn unreachable_error(course: &Course) -> gatewright::dialect::ErrorBody<'static>
 }
 
 fn set_headers(course: &mut Course, headers: &mut HeaderMap, content_type: HeaderValue) {
-    if let Some(cx) = &course.cx {
+    if let Some(cx) = course.cx.as_ref() {
         headers.extend(cx.response_headers.clone());
     }
     if let Some(value) = course.trace.as_ref().and_then(|trace| HeaderValue::from_str(trace.as_str()).ok()) {

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use gatewright::text::{Lane, TextError, TextPatterns, TextStage};
 use gatewright::{
-    BoxFuture, Denial, EventKind, ExtError, Failure, FailureKind, FilterPlan, LlmResponse, Outcome,
+    AuditAction, BoxFuture, Denial, EventKind, Failure, FailureKind, FilterPlan, LlmResponse, Outcome,
     RequestCx, ResponseHead, Side, StreamCx, StreamEvent, StreamFilter, StreamFlow, Usage,
 };
 
@@ -20,11 +20,11 @@ use crate::failure::Refusal;
 use crate::hook::Hook;
 use crate::hooked::{Called, Fault, Hooked, Waiting};
 use crate::observer::HookResult;
-use crate::verdict::cut_record;
+use crate::subject::Subject;
 use crate::worker::Worker;
 
 /// What a hook asked to be awaited.
-pub(crate) type Awaited = Waiting<Result<Box<dyn std::any::Any + Send>, ExtError>>;
+pub(crate) type Awaited = Waiting<Box<dyn std::any::Any + Send>>;
 
 /// A filter's state for one answer.
 pub(crate) struct Stage {
@@ -41,7 +41,7 @@ enum Mode {
     Observe,
     Events,
     Text { stage: TextStage, patterns: Option<TextPatterns>, scratch: String },
-    Whole { max_bytes: usize },
+    Whole { max_bytes: usize, is_stream: bool },
 }
 
 /// How one event went.
@@ -68,35 +68,58 @@ impl Stage {
             return Ok((None, HookResult::Passed, Duration::ZERO));
         };
         cx.enter(hooked.index);
+        let outside = hooked.is_shadow.then(|| cx.watch());
         let called = hooked.call_sync(worker, Hook::Open, || {
             let Some(mode) = Mode::of(response.plan(head, cx), head) else { return Ok(None) };
-            Ok(Some((mode, response.open(head, cx)?)))
+            let filter = match mode {
+                // The filter itself sees the answer.
+                Mode::Whole { .. } => None,
+                _ => Some(response.open(head, cx)?),
+            };
+            Ok(Some((mode, filter)))
         });
+        if let Some(outside) = outside {
+            cx.unwatch(outside);
+        }
         let Called { result, took } = called;
         let came_of_it = result.as_ref().map_or_else(Fault::result, |_| HookResult::Passed);
         hooked.gate.observer().called(Hook::Open, came_of_it, 1, took);
         let opened = match result {
-            Ok(opened) => opened.map(|(mode, filter)| Self::new(hooked, mode, filter)),
-            Err(fault) => {
-                match hooked.judge(Hook::Open, &fault, Some(&cx.principal().tenant), worker.clock.now()) {
-                    Some(failure) => return Err(failure),
-                    None => None,
-                }
+            Ok(opened) => {
+                hooked.gate.passed();
+                opened.map(|(mode, filter)| Self::new(hooked, mode, filter))
             }
+            Err(fault) => match hooked.judge(Hook::Open, &fault, &Subject::of_context(cx, worker)) {
+                Some(failure) => return Err(failure),
+                None => None,
+            },
         };
         Ok((opened, came_of_it, took))
     }
 
-    fn new(hooked: &Arc<Hooked>, mode: Mode, filter: Box<dyn StreamFilter>) -> Self {
-        Self { hooked: Arc::clone(hooked), mode, filter: Some(filter), is_off: false, tally: Tally::new() }
+    fn new(hooked: &Arc<Hooked>, mode: Mode, filter: Option<Box<dyn StreamFilter>>) -> Self {
+        Self { hooked: Arc::clone(hooked), mode, filter, is_off: false, tally: Tally::new() }
     }
 
     /// The most bytes of text to collect before the filter sees the answer, if it wants it whole.
     pub(crate) fn collects(&self) -> Option<usize> {
         match self.mode {
-            Mode::Whole { max_bytes } if !self.is_off => Some(max_bytes),
+            Mode::Whole { max_bytes, is_stream: true } if !self.is_off => Some(max_bytes),
             _ => None,
         }
+    }
+
+    /// The most bytes of text of an answer that the filter sees whole and not in pieces.
+    pub(crate) fn whole_max(&self) -> Option<usize> {
+        match self.mode {
+            Mode::Whole { max_bytes, .. } => Some(max_bytes),
+            _ => None,
+        }
+    }
+
+    /// The filter has no more part in this answer.
+    pub(crate) fn switch_off(&mut self) {
+        self.is_off = true;
     }
 
     /// The hook that runs per event under the filter's plan.
@@ -125,9 +148,9 @@ impl Stage {
         if self.hooked.is_shadow {
             let mut copy = event.clone();
             // What a shadow decides is counted, and nothing else comes of it.
-            let outside = cx.side_effects();
+            let outside = cx.watch();
             let decision = self.act(&mut copy, &mut Vec::new(), &mut StreamCx::new(cx, usage), worker);
-            cx.restore(outside);
+            cx.unwatch(outside);
             drop(decision);
             return Fed::Keep;
         }
@@ -152,7 +175,7 @@ impl Stage {
                 });
                 match seen {
                     Ok(()) => Fed::Keep,
-                    Err(fault) => self.fault(&fault, Some(event), before, (cx, worker)),
+                    Err(fault) => self.fault(Hook::Observe, &fault, (Some(event), before), (cx, worker)),
                 }
             }
             Mode::Events => {
@@ -160,7 +183,7 @@ impl Stage {
                 let was_edited = event.is_edited();
                 let flow = self.hooked.run(Hook::Event, || filter.on_event(event, cx));
                 self.tally.edits += u64::from(!was_edited && event.is_edited());
-                self.conclude(flow, Some(event), before, (cx, worker))
+                self.conclude(Hook::Event, flow, (Some(event), before), (cx, worker))
             }
             Mode::Text { stage, .. } => {
                 if let Some((lane, text)) = event.text()
@@ -168,7 +191,7 @@ impl Stage {
                 {
                     return match stage.push(lane, text, false) {
                         Ok(()) => self.look(lane, Some(event), before, (&mut *cx, worker)),
-                        Err(error) => self.overflow(&error),
+                        Err(error) => self.overflow(&error, cx, worker),
                     };
                 }
                 match event.kind() {
@@ -200,8 +223,8 @@ impl Stage {
             (None, _) => Ok(StreamFlow::Continue),
         });
         match flow {
-            Ok(StreamFlow::Continue | StreamFlow::Drop) => self.release(lane, event, before, worker),
-            other => self.conclude(other, event, before, (cx, worker)),
+            Ok(StreamFlow::Continue | StreamFlow::Drop) => self.release(lane, event, before, (cx, worker)),
+            other => self.conclude(Hook::Text, other, (event, before), (cx, worker)),
         }
     }
 
@@ -210,13 +233,13 @@ impl Stage {
         lane: Lane,
         event: Option<&mut StreamEvent>,
         before: &mut Vec<StreamEvent>,
-        worker: &Worker,
+        (cx, worker): (&RequestCx, &Worker),
     ) -> Fed {
         let Mode::Text { stage, scratch, .. } = &mut self.mode else { return Fed::Keep };
         scratch.clear();
         let released = match stage.release(lane, scratch) {
             Ok(released) => released,
-            Err(error) => return self.overflow(&error),
+            Err(error) => return self.overflow(&error, cx, worker),
         };
         let fed = match event {
             _ if released.unchanged => Fed::Keep,
@@ -255,7 +278,7 @@ impl Stage {
         for lane in lanes {
             let Mode::Text { stage, .. } = &mut self.mode else { return Fed::Keep };
             if let Err(error) = stage.push(lane, "", true) {
-                return self.overflow(&error);
+                return self.overflow(&error, cx, worker);
             }
             match self.look(lane, None, before, (cx, worker)) {
                 Fed::Keep | Fed::Drop => {}
@@ -286,15 +309,15 @@ impl Stage {
                 self.close(Some(*choice), before, (cx, worker))
             }
             (Mode::Text { .. }, Ok(StreamFlow::Continue), None) => self.close(None, before, (cx, worker)),
-            (_, flow, _) => self.conclude(flow, event, before, (cx, worker)),
+            (_, flow, _) => self.conclude(Hook::Resume, flow, (event, before), (cx, worker)),
         }
     }
 
     fn conclude(
         &mut self,
+        hook: Hook,
         flow: Result<StreamFlow, Fault>,
-        event: Option<&mut StreamEvent>,
-        before: &mut Vec<StreamEvent>,
+        (event, before): (Option<&mut StreamEvent>, &mut Vec<StreamEvent>),
         (cx, worker): (&mut StreamCx<'_>, &Worker),
     ) -> Fed {
         match flow {
@@ -305,45 +328,48 @@ impl Stage {
             }
             Ok(StreamFlow::Await(future)) => Fed::Wait(Waiting::new(&self.hooked, Hook::Resume, future)),
             Ok(StreamFlow::Cut(denial)) => self.cut(denial, cx, worker),
-            Err(fault) => self.fault(&fault, event, before, (cx, worker)),
+            Err(fault) => self.fault(hook, &fault, (event, before), (cx, worker)),
         }
     }
 
     /// The filter ends the answer; one that only watches is counted and goes on.
     pub(crate) fn cut(&mut self, denial: Box<Denial>, cx: &RequestCx, worker: &Worker) -> Fed {
         self.tally.result = HookResult::Denied;
-        let in_force = !self.hooked.is_shadow;
-        let observer = self.hooked.gate.observer();
-        observer.denied(self.hook(), &denial.code, Some(&cx.principal().tenant), in_force);
-        if !in_force {
-            return Fed::Keep;
-        }
-        let at = worker.clock.wall().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-        let at_unix_ms = u64::try_from(at.as_millis()).unwrap_or(u64::MAX);
-        worker.observer.audit(cut_record(cx, at_unix_ms, &self.hooked, &denial));
-        Fed::Cut(Refusal::Denied(denial))
+        let subject = Subject::of_context(cx, worker);
+        subject.denied(AuditAction::Cut, (&self.hooked, self.hook()), &denial.code);
+        if self.hooked.is_shadow { Fed::Keep } else { Fed::Cut(Refusal::Denied(denial)) }
     }
 
     /// A fault ends the answer, or the stage, as the instance's policy says. A stage that ends
     /// lets go of what it held.
-    pub(crate) fn fault(
+    fn fault(
         &mut self,
+        hook: Hook,
         fault: &Fault,
-        event: Option<&mut StreamEvent>,
-        before: &mut Vec<StreamEvent>,
+        (event, before): (Option<&mut StreamEvent>, &mut Vec<StreamEvent>),
         (cx, worker): (&mut StreamCx<'_>, &Worker),
     ) -> Fed {
+        let failed @ Fed::Cut(_) = self.fail(hook, fault, cx, worker) else {
+            return self.let_go(event, before);
+        };
+        failed
+    }
+
+    /// A fault of a filter that holds nothing ends the answer, or the stage.
+    pub(crate) fn fail(&mut self, hook: Hook, fault: &Fault, cx: &RequestCx, worker: &Worker) -> Fed {
         self.tally.result = fault.result();
-        let tenant = Some(&cx.principal().tenant);
-        if let Some(failure) = self.hooked.judge(self.hook(), fault, tenant, worker.clock.now()) {
-            return Fed::Cut(failure.into());
-        }
+        self.tally.failed_in = Some(hook);
         self.is_off = true;
+        let judged = self.hooked.judge(hook, fault, &Subject::of_context(cx, worker));
+        judged.map_or(Fed::Keep, |failure| Fed::Cut(failure.into()))
+    }
+
+    /// The policy of the instance is to go on without it: what it holds goes out.
+    fn let_go(&mut self, event: Option<&mut StreamEvent>, before: &mut Vec<StreamEvent>) -> Fed {
         let Mode::Text { stage, .. } = &mut self.mode else { return Fed::Keep };
         let is_held = event.is_some_and(|event| event.text().is_some_and(|(lane, _)| stage.wants(lane)));
         for lane in stage.open_lanes().collect::<Vec<_>>() {
             let mut text = String::new();
-            // The policy of this instance is to go on without it.
             let released = stage.push(lane, "", true).and_then(|()| stage.release(lane, &mut text));
             if released.is_ok() && !text.is_empty() {
                 before.push(StreamEvent::inserted(EventKind::TextDelta { lane, text: text.into() }));
@@ -354,12 +380,15 @@ impl Stage {
     }
 
     /// The filter would hold more than its bound: the answer cannot go on.
-    fn overflow(&mut self, error: &TextError) -> Fed {
+    fn overflow(&mut self, error: &TextError, cx: &RequestCx, worker: &Worker) -> Fed {
         self.tally.result = HookResult::Error;
+        let subject = Subject::of_context(cx, worker);
+        self.hooked.gate.observer().failed(self.hook(), HookResult::Error, subject.tenant());
         if self.hooked.is_shadow {
             self.is_off = true;
             return Fed::Keep;
         }
+        subject.audit(AuditAction::Cut, Some((&self.hooked, self.hook())), "extension_failed");
         let text =
             format!("the extension instance `{}` could not decide on the answer in time", self.hooked.id);
         Fed::Cut(
@@ -383,17 +412,19 @@ impl Stage {
     pub(crate) fn end(&mut self, outcome: &Outcome, cx: &mut StreamCx<'_>, worker: &Worker) {
         cx.enter(self.hooked.index);
         if let Some(mut filter) = self.filter.take() {
+            let outside = self.hooked.is_shadow.then(|| cx.watch());
             let ended = self.hooked.run(Hook::End, || {
                 filter.on_end(outcome, cx);
                 Ok(())
             });
-            if let Err(fault) = ended {
-                self.tally.result = fault.result();
-                let tenant = Some(&cx.principal().tenant);
-                // The answer is over; the log names the instance.
-                let _fate = self.hooked.judge(Hook::End, &fault, tenant, worker.clock.now());
+            if let Some(outside) = outside {
+                cx.unwatch(outside);
             }
-            self.hooked.discard(filter);
+            if let Err(fault) = ended {
+                // The answer is over, and nothing comes of it any more.
+                let _over = self.fail(Hook::End, &fault, cx, worker);
+            }
+            self.hooked.gate.discard(filter);
         }
         self.tally.time_what_is_held(false, worker);
         self.report();
@@ -408,8 +439,9 @@ impl Stage {
         if passed > 0 {
             observer.called(self.hook(), HookResult::Passed, passed, tally.time());
         }
-        if last > 0 && self.collects().is_none() {
-            observer.called(self.hook(), tally.result, last, Duration::ZERO);
+        let last_hook = tally.failed_in.unwrap_or(self.hook());
+        if last > 0 && last_hook != Hook::Response {
+            observer.called(last_hook, tally.result, last, Duration::ZERO);
         }
         let mut edits = tally.edits;
         if let Mode::Text { stage, .. } = &self.mode {
@@ -436,6 +468,15 @@ impl Stage {
     }
 }
 
+/// A stage that nobody ended, because another filter failed to open: its filter is dropped inside the fence.
+impl Drop for Stage {
+    fn drop(&mut self) {
+        if let Some(filter) = self.filter.take() {
+            self.hooked.gate.discard(filter);
+        }
+    }
+}
+
 impl Mode {
     fn of(plan: FilterPlan, head: &ResponseHead) -> Option<Self> {
         Some(match plan {
@@ -449,8 +490,7 @@ impl Mode {
                 patterns: Some(patterns),
                 scratch: String::new(),
             },
-            FilterPlan::Whole { max_bytes } if head.streams => Self::Whole { max_bytes },
-            // One that is whole already is shown to every filter in the end.
+            FilterPlan::Whole { max_bytes } => Self::Whole { max_bytes, is_stream: head.streams },
             _ => return None,
         })
     }

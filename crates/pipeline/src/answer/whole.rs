@@ -1,18 +1,20 @@
 //! An answer that is not streamed: the same filters, run once over its texts.
 
 use std::future::poll_fn;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use gatewright::text::Lane;
 use gatewright::{EventKind, Flow, LlmResponse, StreamEvent};
 use gatewright_policy::AnswerModel;
 
-use super::chain::{Chain, Parcel, Turn, Wait};
+use super::chain::{Parcel, Turn, Wait, too_large};
+use super::lanes::LaneTexts;
 use super::stage::{Judged, respond};
-use crate::course::Course;
+use crate::course::{Course, lost};
 use crate::failure::Refusal;
 use crate::hook::Hook;
-use crate::hooked::Fault;
+use crate::hooked::Hooked;
 use crate::phase::filter;
 use crate::state::{Load, Picked};
 
@@ -24,14 +26,18 @@ pub(crate) async fn shape(
     status: http::StatusCode,
     body: Bytes,
 ) -> Result<Bytes, Refusal> {
-    let codec = picked.provider.adapter.codec(course.codec.operation()).unwrap_or(course.codec);
+    let codec = picked.provider.codec(course.codec.operation()).unwrap_or(course.codec);
     let mut response = LlmResponse::new(codec.decode_answer(body)?);
     count(course, &mut response);
-    let chain = filter::open(course, load, picked, status, false)?;
-    if !chain.is_empty() {
-        run_stream_filters(course, chain, &mut response).await?;
+    filter::open(course, load, picked, status, false)?;
+    for hooked in &load.chains.response {
+        let Some(stage) = course.chain.pick_out(hooked) else { continue };
+        match stage.whole_max() {
+            Some(bytes_max) => check_length(&response, bytes_max)?,
+            None => run_stream_filter(course, &mut response).await?,
+        }
+        response = run_whole_filter(course, hooked, response).await?;
     }
-    let mut response = run_whole_filters(course, load, response).await?;
     if load.model.answer_model == AnswerModel::Asked {
         response.document_mut().set_model(load.model.name.as_str());
     }
@@ -47,22 +53,19 @@ pub(crate) fn count(course: &mut Course, response: &mut LlmResponse) {
     course.facts.first_token = attempt.answered;
 }
 
-/// Runs the filters that see events and texts: each lane is one piece, then the choice finishes.
-async fn run_stream_filters(
-    course: &mut Course,
-    mut chain: Chain,
-    response: &mut LlmResponse,
-) -> Result<(), Refusal> {
-    chain.push(Parcel { frame: None, events: events_of(response)?, original: 0 });
-    chain.finish();
+/// A filter of whole answers is shown none that is longer than it wants, however it comes.
+fn check_length(response: &LlmResponse, bytes_max: usize) -> Result<(), Refusal> {
+    let mut bytes = 0;
+    response.for_each_text(&mut |_, text| bytes += text.len());
+    if bytes > bytes_max { Err(too_large(bytes_max).into()) } else { Ok(()) }
+}
+
+/// Runs a filter that sees events and texts: each lane is one piece, then the choice finishes.
+async fn run_stream_filter(course: &mut Course, response: &mut LlmResponse) -> Result<(), Refusal> {
+    course.chain.push(Parcel { frame: None, events: events_of(response)?, original: 0 });
+    course.chain.finish();
     let mut texts = Texts::default();
-    let result = turn(course, &mut chain, &mut texts).await;
-    let (usage, source) = course.usage();
-    let reported = source == gatewright::UsageSource::Provider;
-    let outcome = gatewright::Outcome::Completed { usage, reported };
-    let worker = std::sync::Arc::clone(&course.worker);
-    chain.end(&outcome, course.cx(), usage, &worker);
-    result?;
+    turn(course, &mut texts).await?;
     let replaced = response.edit_texts(&mut |lane, old| texts.take(lane).filter(|new| new != old));
     replaced
         .map_err(|error| gatewright::Failure::internal(format!("the answer cannot be edited: {error}")))?;
@@ -89,64 +92,64 @@ fn events_of(response: &mut LlmResponse) -> Result<Vec<StreamEvent>, Refusal> {
     Ok(events)
 }
 
-async fn turn(course: &mut Course, chain: &mut Chain, texts: &mut Texts) -> Result<(), Refusal> {
+async fn turn(course: &mut Course, texts: &mut Texts) -> Result<(), Refusal> {
     let (usage, _) = course.usage();
-    let worker = std::sync::Arc::clone(&course.worker);
+    let worker = Arc::clone(&course.worker);
     let mut next = None;
     loop {
         let turn = match next.take() {
             Some(turn) => turn,
-            None => chain.turn(&mut course.cx, usage, &worker),
+            None => course.chain.turn(&mut course.cx, usage, &worker),
         };
         match turn {
             Turn::Idle => return Ok(()),
             Turn::Out(parcel) => texts.add(&parcel),
             Turn::Cut(refusal) => return Err(refusal),
             Turn::Wait(Wait::Whole { stage, future }) => {
-                next = chain.judged(stage, future.await, &mut course.cx, &worker);
+                next = course.chain.judged(stage, future.await, &mut course.cx, &worker);
             }
             Turn::Wait(Wait::Event { stage, mut waiting }) => {
                 let answer = poll_fn(|cx| waiting.poll(cx)).await;
-                let answer = answer.and_then(|answer| answer.map_err(Fault::Error));
-                next = chain.resume(stage, answer, course.cx(), (usage, &worker));
+                let cx = course.cx.as_mut();
+                next = cx.and_then(|cx| course.chain.resume(stage, answer, cx, (usage, &worker)));
             }
         }
     }
 }
 
-/// Shows the answer to every filter's own hook for whole answers.
-async fn run_whole_filters(
+/// Shows the answer to a filter's own hook for whole answers. One that only watches gets the texts alone, because
+/// an answer has no copy.
+async fn run_whole_filter(
     course: &mut Course,
-    load: &Load,
+    hooked: &Arc<Hooked>,
     mut response: LlmResponse,
 ) -> Result<LlmResponse, Refusal> {
-    for hooked in &load.chains.response {
-        // One that only watches must not edit, and an answer has no copy to give it.
-        let Some(filter) = hooked.instance.response.clone().filter(|_| !hooked.is_shadow) else { continue };
-        let worker = std::sync::Arc::clone(&course.worker);
-        let was_edited = response.is_edited();
-        let called = if hooked.is_isolated()
-            && let Some(cx) = course.cx.take()
-        {
-            let Judged { called, left } = respond(hooked, response, cx, &worker).await;
-            let Some((answer, cx)) = left else { return Err(course.lost(hooked, Hook::Response, called)) };
-            course.cx = Some(cx);
-            response = answer;
-            called
-        } else {
-            course.cx().enter(hooked.index);
-            hooked.call(&worker, Hook::Response, filter.on_response(&mut response, course.cx())).await
-        };
-        if response.is_edited() && !was_edited {
-            hooked.gate.observer().edited(Hook::Response, 1);
-        }
-        match course.heed(hooked, Hook::Response, called)? {
-            None | Some(Flow::Continue) => {}
-            Some(Flow::Deny(denial)) => return Err(Refusal::Denied(denial)),
-            Some(Flow::Respond(other)) => response = *other,
-        }
+    let Some(filter) = hooked.instance.response.clone() else { return Ok(response) };
+    let worker = Arc::clone(&course.worker);
+    let edits_before = response.is_edited();
+    let called = if hooked.is_shadow {
+        let copy = LlmResponse::new(Box::new(LaneTexts::of(&response)));
+        let cx = course.lend(hooked)?;
+        respond(hooked, copy, cx, &worker).await.called
+    } else if hooked.is_isolated() {
+        let cx = course.lend(hooked)?;
+        let Judged { called, left } = respond(hooked, response, cx, &worker).await;
+        let (answer, cx) = left.unzip();
+        let called = course.take_back(hooked, Hook::Response, cx, called)?;
+        response = answer.ok_or_else(|| lost(hooked, Hook::Response))?;
+        called
+    } else {
+        course.cx.enter(hooked);
+        hooked.call(&worker, Hook::Response, || filter.on_response(&mut response, course.cx())).await
+    };
+    if response.is_edited() && !edits_before {
+        hooked.gate.observer().edited(Hook::Response, 1);
     }
-    Ok(response)
+    match course.heed(hooked, Hook::Response, called)? {
+        None | Some(Flow::Continue) => Ok(response),
+        Some(Flow::Deny(denial)) => Err(Refusal::Denied(denial)),
+        Some(Flow::Respond(other)) => Ok(*other),
+    }
 }
 
 /// The texts that came through the filters, one per lane.

@@ -10,6 +10,7 @@ use crate::course::Course;
 use crate::failure::Refusal;
 use crate::hook::Hook;
 use crate::state::{Authenticated, Received};
+use crate::subject::Subject;
 
 /// Asks the authenticators in the order of the configuration; the first that does not abstain
 /// decides.
@@ -62,7 +63,7 @@ pub(crate) async fn identify_caller(
             owned.await.1
         } else {
             let view = view(head, (peer, tls));
-            hooked.call(&worker, Hook::Authenticate, authenticator.authenticate(&view)).await
+            hooked.call(&worker, Hook::Authenticate, || authenticator.authenticate(&view)).await
         };
         match course.heed(hooked, Hook::Authenticate, called)? {
             None | Some(AuthVerdict::Abstain) => {}
@@ -70,7 +71,7 @@ pub(crate) async fn identify_caller(
             Some(AuthVerdict::Reject(denial)) => return Err(Refusal::Denied(denial)),
         }
     }
-    course.audit(AuditAction::Unauthenticated, None, "invalid_api_key", Hook::Authenticate);
+    Subject::of(course).audit(AuditAction::Unauthenticated, None, "invalid_api_key");
     Err(nobody_knows(&view(head, (peer, tls))).into())
 }
 

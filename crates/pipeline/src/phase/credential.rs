@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Instant;
 
-use gatewright::{CredentialQuery, CredentialScope, Found, Principal, ProviderAdapter, Shown, TenantId};
+use gatewright::{CredentialQuery, CredentialScope, Found, Principal, Shown, TenantId};
 use gatewright_upstream::Credential;
 use parking_lot::Mutex;
 
@@ -13,6 +13,7 @@ use crate::failure::Refusal;
 use crate::hook::Hook;
 use crate::hooked::Hooked;
 use crate::state::Picked;
+use crate::subject::Subject;
 
 /// The most credentials that are kept for one provider; beyond it, all are found anew.
 const KEPT_MAX: usize = 10_000;
@@ -55,7 +56,7 @@ impl Credentials {
     }
 
     /// The provider refused what it was shown: it is forgotten, and its source learns it.
-    pub(crate) fn refused(&self, principal: &Principal, picked: &Picked) {
+    pub(crate) fn refused(&self, course: &Course, principal: &Principal, picked: &Picked) {
         {
             let mut kept = self.kept.lock();
             for scope in scopes(principal).into_iter().flatten() {
@@ -70,7 +71,7 @@ impl Credentials {
         });
         if let Err(fault) = told {
             // The attempt has failed already; the log names the instance.
-            let _fate = self.hooked.judge(Hook::Credential, &fault, Some(&principal.tenant), Instant::now());
+            let _fate = self.hooked.judge(Hook::Credential, &fault, &Subject::of(course));
         }
     }
 }
@@ -100,7 +101,8 @@ pub(crate) async fn find(course: &mut Course, picked: &Picked) -> Result<Option<
         });
         ask.await.1
     } else {
-        hooked.call(&worker, Hook::Credential, source.credential(&query(&principal, picked, &base_url))).await
+        let query = query(&principal, picked, &base_url);
+        hooked.call(&worker, Hook::Credential, || source.credential(&query)).await
     };
     match course.heed(&hooked, Hook::Credential, called)?.flatten() {
         None => Ok(own),
@@ -117,7 +119,7 @@ fn take(
     now: Instant,
 ) -> Result<Credential, gatewright::Failure> {
     let Found { credential, scope, keep } = found;
-    let (name, mut value) = header(&*picked.provider.adapter, credential)?;
+    let (name, mut value) = header(&picked.provider.hooked, credential)?;
     value.set_sensitive(true);
     let credential = Credential::new(name, value, Arc::clone(picked.provider.destination.origin()));
     if let Some(scope) = scope_of(scope, principal).filter(|_| !keep.is_zero()) {
@@ -127,14 +129,29 @@ fn take(
 }
 
 fn header(
-    adapter: &dyn ProviderAdapter,
+    adapter: &Hooked,
     shown: Shown,
 ) -> Result<(http::HeaderName, http::HeaderValue), gatewright::Failure> {
     match shown {
         Shown::Header(name, value) => Ok((name, value)),
-        Shown::ApiKey(secret) => {
-            adapter.credential(&secret).map_err(|error| gatewright::Failure::internal(error.to_string()))
-        }
+        Shown::ApiKey(secret) => key_header(adapter, &secret).map_err(gatewright::Failure::internal),
+    }
+}
+
+/// The header in which the adapter of a provider shows an API key.
+///
+/// # Errors
+///
+/// A text that says why the adapter makes none of it.
+pub fn key_header(
+    adapter: &Hooked,
+    secret: &gatewright::Secret,
+) -> Result<(http::HeaderName, http::HeaderValue), String> {
+    let Some(provider) = &adapter.instance.provider else { return Err("it is no adapter".to_owned()) };
+    let made = adapter.run(Hook::Credential, || Ok(provider.credential(secret)));
+    match made {
+        Ok(made) => made.map_err(|error| error.to_string()),
+        Err(fault) => Err(format!("the adapter {fault}")),
     }
 }
 

@@ -30,7 +30,7 @@ pub(crate) async fn encode(
 
     let operation = request.operation();
     let adapter = &picked.provider.adapter;
-    let codec = adapter.codec(operation).filter(|codec| codec.dialect() == request.dialect());
+    let codec = picked.provider.codec(operation).filter(|codec| codec.dialect() == request.dialect());
     let codec = codec.ok_or_else(|| not_offered(picked, operation.as_str()))?;
     if request.model() != &*picked.target.model {
         request.set_model(&picked.target.model);

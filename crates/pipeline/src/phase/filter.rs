@@ -25,9 +25,9 @@ pub(crate) fn open(
     picked: &Picked,
     status: StatusCode,
     streams: bool,
-) -> Result<Chain, Failure> {
+) -> Result<(), Failure> {
     if load.chains.response.is_empty() {
-        return Ok(Chain::default());
+        return Ok(());
     }
     let head = ResponseHead {
         status,
@@ -47,11 +47,20 @@ pub(crate) fn open(
         let opened = Stage::open(hooked, &head, course.cx(), &worker);
         course.note(hooked, Hook::Open, Duration::ZERO, || decision(&opened));
         course.note_plan(plan);
-        let (stage, result, took) = opened?;
-        course.trace(hooked, Hook::Open, result, took);
-        stages.extend(stage);
+        match opened {
+            Ok((stage, result, took)) => {
+                course.trace(hooked, Hook::Open, result, took);
+                stages.extend(stage);
+            }
+            Err(failure) => {
+                // Those that were opened before learn of the end as well.
+                course.chain = Chain::new(stages, head.dialect);
+                return Err(failure);
+            }
+        }
     }
-    Ok(Chain::new(stages, head.dialect))
+    course.chain = Chain::new(stages, head.dialect);
+    Ok(())
 }
 
 /// What came of opening a filter, as a rehearsal tells it.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use gatewright::{AskHost, Failure, FailureKind, LlmRequest, ModelName, RequestCx, RequestFacts, Side};
 use http::{HeaderMap, header};
 
+use crate::context::Context;
 use crate::course::Course;
 use crate::failure::Refusal;
 use crate::rehearsal::NoModel;
@@ -47,7 +48,7 @@ pub(crate) fn identify(course: &mut Course, decoded: Decoded) -> Result<Routed, 
     let host: Arc<dyn AskHost> =
         if course.is_rehearsed() { Arc::new(NoModel) } else { Arc::<Worker>::clone(&course.worker) };
     cx.give_model_access(host, Arc::<Snapshot>::clone(&snapshot));
-    course.cx = Some(cx);
+    course.cx = Context::new(cx);
     course.note_beginning();
     Ok(Routed(Load { request, model: Arc::clone(model), chains }))
 }

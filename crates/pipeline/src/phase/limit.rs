@@ -5,18 +5,24 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gatewright::{
-    Admission, Estimate, Failure, FailureKind, LimitPhase, Limiter, LlmRequest, Money, Side, Usage,
+    Admission, Estimate, Failure, FailureKind, LimitPhase, Limiter, LlmRequest, Money, Outcome, Side, Usage,
 };
 use gatewright_policy::{ModelPlan, cost};
+use tokio::runtime::Handle;
 
 use crate::course::{Course, HeldClaim};
 use crate::failure::Refusal;
 use crate::hook::Hook;
 use crate::hooked::{Called, Hooked};
+use crate::phase::settle::settle_claim;
 use crate::state::{Admitted, Load, Reserved, Routed, Shaped};
+use crate::subject::Subject;
 
 /// Output tokens that are expected where nobody says how many.
 const OUTPUT_TOKENS_EXPECTED: u64 = 1_024;
+
+/// The shortest time after which a limiter that queues is asked again.
+const WAIT_MIN: Duration = Duration::from_millis(5);
 
 /// Takes the caller's request-count and concurrency buckets, so that a flood never reaches an
 /// expensive hook.
@@ -34,10 +40,8 @@ pub(crate) async fn reserve(course: &mut Course, shaped: Shaped) -> Result<Reser
 
 async fn admit(course: &mut Course, load: &Load, phase: LimitPhase) -> Result<(), Refusal> {
     for hooked in &load.chains.limit {
-        let Some(limiter) = hooked.instance.limiter.as_ref().filter(|limiter| limiter.phase() == phase)
-        else {
-            continue;
-        };
+        let asked = hooked.instance.limiter.as_ref().filter(|_| hooked.limit_phase == Some(phase));
+        let Some(limiter) = asked else { continue };
         let estimate = *course.estimate.get_or_insert_with(|| estimate_of(load, None));
         if course.withholds(hooked, Hook::Reserve) {
             continue;
@@ -58,17 +62,20 @@ async fn ask(
     let mut waited = Duration::ZERO;
     loop {
         let worker = Arc::clone(&course.worker);
-        course.cx().enter(hooked.index);
+        course.cx.enter(hooked);
         let called = if hooked.is_isolated() {
-            reserve_isolated(course, hooked, limiter, (*estimate, request.clone(), ticket)).await?
+            reserve_isolated(course, hooked, limiter, (*estimate, request.clone(), ticket)).await
         } else {
-            let hook = limiter.reserve(estimate, request, ticket, course.cx());
-            hooked.call(&worker, Hook::Reserve, hook).await
+            let called = hooked
+                .call(&worker, Hook::Reserve, || limiter.reserve(estimate, request, ticket, course.cx()));
+            Ok(called.await)
         };
+        course.cx.leave();
+        let called = called?;
         match course.heed(hooked, Hook::Reserve, called)? {
             None | Some(Admission::Skip) => return Ok(()),
             Some(Admission::Admit(reservation, hint)) => {
-                course.claims.push(HeldClaim { hooked: Arc::clone(hooked), reservation });
+                course.claims.push(HeldClaim::new(hooked, reservation));
                 course.facts.hints.keep_tightest(hint.filter(|_| !hooked.is_shadow));
                 return Ok(());
             }
@@ -78,6 +85,7 @@ async fn ask(
             }
             Some(Admission::Wait { .. }) if course.is_rehearsed() => return Ok(()),
             Some(Admission::Wait { after, ticket: place }) => {
+                let after = after.max(WAIT_MIN);
                 waited += after;
                 if waited > worker.settings.admission_wait_max {
                     return Err(waited_too_long(waited).into());
@@ -97,20 +105,42 @@ async fn reserve_isolated(
     (estimate, request, ticket): (Estimate, LlmRequest, Option<u64>),
 ) -> Result<Called<Admission>, Refusal> {
     let (worker, limiter) = (Arc::clone(&course.worker), Arc::clone(limiter));
-    let Some(cx) = course.cx.take() else {
-        return Err(Failure::internal("a limiter runs before the context is there").into());
-    };
+    let cx = course.lend(hooked)?;
+    let (granting, subject) = (Arc::clone(hooked), Subject::of(course));
+    let beside = worker.isolation.clone();
     let (cx, called) = hooked
         .call_isolated(&worker, Hook::Reserve, cx, move |cx| {
-            Box::pin(async move { limiter.reserve(&estimate, &request, ticket, cx).await })
+            Box::pin(async move {
+                let admission = limiter.reserve(&estimate, &request, ticket, cx).await?;
+                Ok(Unclaimed { admission: Some(admission), granting, subject, beside })
+            })
         })
         .await;
-    match cx {
-        Some(cx) => {
-            course.cx = Some(cx);
-            Ok(called)
-        }
-        None => Err(course.lost(hooked, Hook::Reserve, called)),
+    let Called { result, took } = called;
+    let called = Called { result: result.map(Unclaimed::claim), took };
+    course.take_back(hooked, Hook::Reserve, cx, called)
+}
+
+/// What a limiter granted elsewhere, until the exchange takes it. Where nobody does, because the client left or
+/// patience ended, the claim is settled all the same.
+struct Unclaimed {
+    admission: Option<Admission>,
+    granting: Arc<Hooked>,
+    subject: Subject,
+    beside: Handle,
+}
+
+impl Unclaimed {
+    fn claim(mut self) -> Admission {
+        self.admission.take().unwrap_or(Admission::Skip)
+    }
+}
+
+impl Drop for Unclaimed {
+    fn drop(&mut self) {
+        let Some(Admission::Admit(reservation, _)) = self.admission.take() else { return };
+        let claim = HeldClaim::new(&self.granting, reservation);
+        settle_claim(claim, (&Outcome::NotSent, None), &|| self.subject.clone(), &self.beside);
     }
 }
 

@@ -12,6 +12,7 @@ use crate::hook::Hook;
 use crate::hooked::Hooked;
 use crate::meter::Meter;
 use crate::state::{Load, Picked, Reserved};
+use crate::subject::Subject;
 
 /// Picks a target that was not tried yet and begins the attempt. `None` when all were tried.
 pub(crate) fn pick(
@@ -113,6 +114,6 @@ pub(crate) fn tell(course: &Course, model: &ModelPlan, picked: &Picked, result: 
     });
     if let Err(fault) = told {
         // Only advice is lost; the log names the instance.
-        let _fate = hooked.judge(Hook::Tried, &fault, course.tenant(), now);
+        let _fate = hooked.judge(Hook::Tried, &fault, &Subject::of(course));
     }
 }

@@ -20,7 +20,7 @@ static NO_MODEL: LazyLock<ModelName> = LazyLock::new(|| ModelName::new("-"));
 /// An exchange that never reached a provider has no usage, so it goes to metrics and log only.
 pub(crate) fn write(course: &Course, outcome: &Outcome) -> Receipt {
     let record = of(course, outcome, course.facts.code.clone());
-    if course.is_further {
+    if course.bill.is_some() {
         course.worker.observer.asked(&record);
         return if course.attempt.is_some() { course.worker.ledger.append(record) } else { Receipt::Done };
     }
@@ -62,7 +62,7 @@ pub(crate) fn of(course: &Course, outcome: &Outcome, code: Option<Cow<'static, s
         time_to_first_token: facts.first_token.map(|at| at.saturating_duration_since(course.received)),
         total,
         overhead: overhead(course, total),
-        tags: course.cx.as_ref().map(|cx| cx.tags.clone()).unwrap_or_default(),
+        tags: course.cx.tags(),
     }
 }
 

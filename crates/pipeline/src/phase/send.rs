@@ -17,6 +17,7 @@ use crate::failure::with_causes;
 use crate::hook::Hook;
 use crate::phase::encode::Encoded;
 use crate::state::Picked;
+use crate::subject::Subject;
 
 /// How much of a provider's error answer is read.
 const ERROR_BYTES_MAX: usize = 64 * 1024;
@@ -98,7 +99,7 @@ fn class(
     let classed =
         hooked.run(Hook::Classify, || Ok(picked.provider.adapter.classify(operation, status, headers, body)));
     classed.unwrap_or_else(|fault| {
-        let judged = hooked.judge(Hook::Classify, &fault, course.tenant(), course.worker.clock.now());
+        let judged = hooked.judge(Hook::Classify, &fault, &Subject::of(course));
         judged.unwrap_or_else(|| Failure::internal("a provider's error answer could not be classed"))
     })
 }

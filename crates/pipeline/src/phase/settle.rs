@@ -1,27 +1,37 @@
 //! The one end of an exchange: every claim is settled, the record is written.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use gatewright::{BoxFuture, CancelledBy, ExtError, Money, Outcome, RequestCx, TenantId, Usage};
+use gatewright::{BoxFuture, CancelledBy, ExtError, Money, Outcome, Usage};
 use gatewright_policy::cost;
+use tokio::runtime::Handle;
 
+use crate::aside::aside;
 use crate::course::{Course, HeldClaim};
 use crate::hook::Hook;
 use crate::hooked::{Fault, Hooked};
 use crate::observer::HookResult;
 use crate::phase::record;
 use crate::state::Settled;
+use crate::subject::Subject;
 
-/// Settles every claim and writes the record. [`Course::settle`] sees to it that this happens once.
+/// Tells the filters, settles every claim and writes the record. [`Course::settle`] sees to it that this happens
+/// once.
 pub(crate) fn settle(course: &mut Course, outcome: &Outcome) -> Settled {
-    let asked = course.cx.as_ref().map(RequestCx::asked_usage).unwrap_or_default();
-    let owed = with_questions(outcome, &asked);
-    let tenant = course.tenant().cloned();
+    let (usage, _) = course.usage();
+    let worker = Arc::clone(&course.worker);
+    if let Some(cx) = course.cx.as_mut() {
+        course.chain.end(outcome, cx, usage, &worker);
+    }
+    let owed = with_questions(outcome, &course.cx.asked_usage());
     let price = course.attempt.as_ref().and_then(|attempt| attempt.price.as_deref());
     let charge = price.and_then(|price| cost(&owed.usage(), price));
     for claim in std::mem::take(&mut course.claims) {
-        settle_claim(claim, (&owed, charge), tenant.as_ref());
+        settle_claim(claim, (&owed, charge), &|| Subject::of(course), &worker.isolation);
+    }
+    if let Some(bill) = &course.bill {
+        bill.add(&outcome.usage());
     }
     Settled { receipt: record::write(course, outcome) }
 }
@@ -45,40 +55,66 @@ fn with_questions(outcome: &Outcome, asked: &Usage) -> Outcome {
     owed
 }
 
-/// Settles one claim. A limiter that fails to settle does not keep the others from it.
-fn settle_claim(claim: HeldClaim, (outcome, charge): (&Outcome, Option<Money>), tenant: Option<&TenantId>) {
-    let HeldClaim { hooked, mut reservation } = claim;
-    let settled = hooked.run(Hook::Settle, || {
-        reservation.charge(charge);
-        Ok(reservation.settle(outcome))
-    });
-    match settled {
-        Ok(None) => hooked.gate.observer().called(Hook::Settle, HookResult::Passed, 1, Duration::ZERO),
-        Ok(Some(rest)) => finish_later(hooked, rest, tenant.cloned()),
-        Err(fault) => fail(&hooked, &fault, tenant),
+/// Settles one claim. A limiter that fails to settle does not keep the others from it. What a settlement must await
+/// runs to its end `beside` the data path, whatever becomes of the client and of the worker.
+pub(crate) fn settle_claim(
+    claim: HeldClaim,
+    (outcome, charge): (&Outcome, Option<Money>),
+    subject: &dyn Fn() -> Subject,
+    beside: &Handle,
+) {
+    if claim.hooked.gate.is_stuck() {
+        // Who enters it now may not come back, and must be no thread that serves exchanges.
+        let (outcome, subject) = (outcome.clone(), subject());
+        beside.spawn(aside(async move {
+            finish(settle_now(claim, (&outcome, charge)), subject).await;
+        }));
+        return;
+    }
+    match settle_now(claim, (outcome, charge)) {
+        Settling::Done(hooked, Ok(())) => passed(&hooked),
+        unfinished @ (Settling::Done(..) | Settling::Waits(..)) => {
+            beside.spawn(aside(finish(unfinished, subject())));
+        }
     }
 }
 
-/// A settlement cannot change the exchange's fate any more; metrics and log name the instance.
-fn fail(hooked: &Hooked, fault: &Fault, tenant: Option<&TenantId>) {
-    hooked.gate.observer().called(Hook::Settle, fault.result(), 1, Duration::ZERO);
-    let _fate = hooked.judge(Hook::Settle, fault, tenant, Instant::now());
+/// A settlement under way.
+enum Settling {
+    Done(Arc<Hooked>, Result<(), Fault>),
+    Waits(Arc<Hooked>, BoxFuture<'static, Result<(), ExtError>>),
 }
 
-/// Runs what a settlement must await to its end, independent of the client.
-fn finish_later(
-    hooked: Arc<Hooked>,
-    rest: BoxFuture<'static, Result<(), ExtError>>,
-    tenant: Option<TenantId>,
-) {
-    let Ok(runtime) = tokio::runtime::Handle::try_current() else {
-        tracing::error!(instance = %hooked.id, "A settlement has no runtime to finish on");
-        return;
-    };
-    runtime.spawn(async move {
-        match hooked.fenced(Hook::Settle, rest).await {
-            Ok(()) => hooked.gate.observer().called(Hook::Settle, HookResult::Passed, 1, Duration::ZERO),
-            Err(fault) => fail(&hooked, &fault, tenant.as_ref()),
-        }
+fn settle_now(claim: HeldClaim, (outcome, charge): (&Outcome, Option<Money>)) -> Settling {
+    let HeldClaim { hooked, mut reservation, told } = claim;
+    if told > 0 {
+        hooked.gate.observer().called(Hook::Progress, HookResult::Passed, told, Duration::ZERO);
+    }
+    let charged = hooked.run(Hook::Settle, || {
+        reservation.charge(charge);
+        Ok(())
     });
+    match (hooked.run(Hook::Settle, || Ok(reservation.settle(outcome))), charged) {
+        (Ok(Some(rest)), _) => Settling::Waits(hooked, rest),
+        (Ok(None), charged) => Settling::Done(hooked, charged),
+        (Err(fault), _) => Settling::Done(hooked, Err(fault)),
+    }
+}
+
+/// A settlement cannot change the exchange's fate any more; metrics, audit and log name the instance.
+async fn finish(settling: Settling, subject: Subject) {
+    let (hooked, result) = match settling {
+        Settling::Done(hooked, result) => (hooked, result),
+        Settling::Waits(hooked, rest) => {
+            let result = hooked.fenced(Hook::Settle, || rest).await;
+            (hooked, result)
+        }
+    };
+    let Err(fault) = result else { return passed(&hooked) };
+    hooked.gate.observer().called(Hook::Settle, fault.result(), 1, Duration::ZERO);
+    let _fate = hooked.judge(Hook::Settle, &fault, &subject);
+}
+
+fn passed(hooked: &Hooked) {
+    hooked.gate.observer().called(Hook::Settle, HookResult::Passed, 1, Duration::ZERO);
 }

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use gatewright::{Failure, Flow, LlmRequest, TransformPhase};
+use bytes::Bytes;
+use gatewright::{Flow, LlmRequest, RequestTransform, TransformPhase};
 
 use crate::course::Course;
 use crate::failure::Refusal;
@@ -28,7 +29,7 @@ pub(crate) async fn run(
     request: &mut LlmRequest,
 ) -> Result<(), Refusal> {
     for hooked in &chains.request {
-        if hooked.instance.request.as_ref().is_some_and(|hook| hook.phase() == phase) {
+        if hooked.transform_phase == Some(phase) {
             run_one(course, hooked, request).await?;
         }
     }
@@ -41,32 +42,10 @@ async fn run_one(course: &mut Course, hooked: &Arc<Hooked>, request: &mut LlmReq
     if course.withholds(hooked, Hook::Request) {
         return Ok(());
     }
-    let worker = Arc::clone(&course.worker);
-    let cx = course.cx();
-    cx.enter(hooked.index);
-    let wants = hooked.run(Hook::Wants, || Ok(transform.wants(request, cx)));
-    if let Err(fault) = wants {
-        let called = Called::<()> { result: Err(fault), took: Duration::ZERO };
-        return course.heed(hooked, Hook::Wants, called).map(|_| ());
-    } else if matches!(wants, Ok(false)) {
-        course.note(hooked, Hook::Request, Duration::ZERO, || Decision::NotConcerned);
-        return Ok(());
-    }
-    let mut copy = hooked.is_shadow.then(|| request.clone());
-    let outside = hooked.is_shadow.then(|| cx.side_effects());
-    let subject = copy.as_mut().unwrap_or(request);
-    let edits = subject.edits();
-    let before = course.body_before(subject);
-    let called = if hooked.is_isolated() {
-        transform_isolated(course, hooked, subject).await?
-    } else {
-        hooked.call(&worker, Hook::Request, transform.on_request(subject, course.cx())).await
-    };
-    let edits = subject.edits().saturating_sub(edits);
-    if let Some(outside) = outside {
-        course.cx().restore(outside);
-    }
-    let after = before.is_some().then(|| subject.to_body());
+    course.cx.enter(hooked);
+    let called = run_inside(course, hooked, &transform, request).await;
+    course.cx.leave();
+    let Some((called, edits, (before, after))) = called? else { return Ok(()) };
     let verdict = course.heed(hooked, Hook::Request, called);
     course.note_edit(before, after);
     let verdict = verdict?;
@@ -81,28 +60,64 @@ async fn run_one(course: &mut Course, hooked: &Arc<Hooked>, request: &mut LlmReq
     }
 }
 
+/// What a transform decided, how much it edited, and for a rehearsal the body before and after.
+type Ran = (Called<Flow>, u32, (Option<Bytes>, Option<Bytes>));
+
+/// Runs one transform if it wants the request. What it did to the request counts unless it only watches, or failed
+/// and is left out.
+async fn run_inside(
+    course: &mut Course,
+    hooked: &Arc<Hooked>,
+    transform: &Arc<dyn RequestTransform>,
+    request: &mut LlmRequest,
+) -> Result<Option<Ran>, Refusal> {
+    let worker = Arc::clone(&course.worker);
+    let cx = course.cx();
+    match hooked.run(Hook::Wants, || Ok(transform.wants(request, cx))) {
+        Ok(true) => {}
+        Ok(false) => {
+            course.note(hooked, Hook::Request, Duration::ZERO, || Decision::NotConcerned);
+            return Ok(None);
+        }
+        Err(fault) => {
+            let called = Called::<()> { result: Err(fault), took: Duration::ZERO };
+            return course.heed(hooked, Hook::Wants, called).map(|_| None);
+        }
+    }
+    let original = hooked.may_be_left_out().then(|| request.clone());
+    let edits = request.edits();
+    let before = course.body_before(request);
+    let called = if hooked.is_isolated() {
+        transform_isolated(course, hooked, Arc::clone(transform), request).await?
+    } else {
+        hooked.call(&worker, Hook::Request, || transform.on_request(request, course.cx())).await
+    };
+    let edits = request.edits().saturating_sub(edits);
+    let after = before.is_some().then(|| request.to_body());
+    if let Some(original) = original.filter(|_| hooked.is_shadow || called.result.is_err()) {
+        *request = original;
+    }
+    Ok(Some((called, edits, (before, after))))
+}
+
 /// Runs a transform on the runtime of extensions, with a copy of the request that shares its bytes.
 async fn transform_isolated(
     course: &mut Course,
     hooked: &Arc<Hooked>,
+    transform: Arc<dyn RequestTransform>,
     request: &mut LlmRequest,
 ) -> Result<Called<Flow>, Refusal> {
     let worker = Arc::clone(&course.worker);
-    let (Some(transform), Some(cx)) = (hooked.instance.request.clone(), course.cx.take()) else {
-        return Err(Failure::internal("a transform runs before the context is there").into());
-    };
-    let state = (request.clone(), cx);
+    let state = (request.clone(), course.lend(hooked)?);
     let (state, called) = hooked
         .call_isolated(&worker, Hook::Request, state, move |(request, cx)| {
             Box::pin(async move { transform.on_request(request, cx).await })
         })
         .await;
-    match state {
-        Some((edited, cx)) => {
-            *request = edited;
-            course.cx = Some(cx);
-            Ok(called)
-        }
-        None => Err(course.lost(hooked, Hook::Request, called)),
+    let (edited, cx) = state.unzip();
+    let called = course.take_back(hooked, Hook::Request, cx, called)?;
+    if let Some(edited) = edited {
+        *request = edited;
     }
+    Ok(called)
 }

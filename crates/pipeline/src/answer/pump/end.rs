@@ -28,7 +28,7 @@ impl Pump {
     /// terminator follows the record.
     pub(super) fn complete(&mut self, terminator: Bytes) {
         self.terminator = Some(terminator);
-        self.chain.finish();
+        self.course.chain.finish();
         self.turn_chain();
         self.end_if_closed();
     }
@@ -50,7 +50,9 @@ impl Pump {
         if self.course.is_settled() {
             return;
         }
-        self.chain.discard();
+        // What is waited for ends first: it may have asked a question that the exchange pays for.
+        self.phase = Phase::Flowing;
+        self.course.chain.discard();
         self.terminator = None;
         self.out.flush();
         let id = self.course.id;
@@ -86,19 +88,10 @@ impl Pump {
     }
 
     fn end(&mut self, outcome: &Outcome, terminator: Bytes) {
-        self.end_chain(outcome);
         let settled = self.course.settle(outcome);
         self.let_go(matches!(outcome, Outcome::Completed { .. }));
         let patience = Box::pin(tokio::time::sleep(self.course.worker.settings.record_wait));
         self.phase = Phase::Ending { settled, terminator, patience };
-    }
-
-    fn end_chain(&mut self, outcome: &Outcome) {
-        let (usage, _) = self.course.usage();
-        let worker = std::sync::Arc::clone(&self.course.worker);
-        if let Some(cx) = &mut self.course.cx {
-            self.chain.end(outcome, cx, usage, &worker);
-        }
     }
 
     /// Lets go of the provider. A complete answer's body is read to its end, so that the
@@ -156,7 +149,7 @@ impl Drop for Pump {
         let (seen, _) = self.course.usage();
         let outcome =
             Outcome::Cancelled { seen, by: CancelledBy::Client, upstream_aborted: !self.is_upstream_ended };
-        self.end_chain(&outcome);
+        self.phase = Phase::Done;
         self.course.facts.code = Some("client_gone".into());
         drop(self.course.settle(&outcome));
     }

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use crate::hook::Hook;
 use crate::observer::HookResult;
 use crate::worker::Worker;
 
@@ -15,6 +16,8 @@ pub(super) struct Tally {
     /// How long text was held.
     pub(super) held: Duration,
     pub(super) result: HookResult,
+    /// The hook that failed, if one did.
+    pub(super) failed_in: Option<Hook>,
     /// Since when text is held.
     holds_since: Option<Instant>,
     parcels: u64,
@@ -30,6 +33,7 @@ impl Tally {
             edits: 0,
             held: Duration::ZERO,
             result: HookResult::Passed,
+            failed_in: None,
             holds_since: None,
             parcels: 0,
             timed: 0,

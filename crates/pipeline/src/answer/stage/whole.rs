@@ -30,7 +30,7 @@ pub(crate) async fn respond(
             .await;
         return Judged { called, left };
     }
-    let called = hooked.call(worker, Hook::Response, filter.on_response(&mut response, &mut cx)).await;
+    let called = hooked.call(worker, Hook::Response, || filter.on_response(&mut response, &mut cx)).await;
     Judged { called, left: Some((response, cx)) }
 }
 
