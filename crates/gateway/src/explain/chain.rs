@@ -214,7 +214,7 @@ impl Subject<'_> {
             }
         };
         let hooked = self.snapshot.hooks.get(id);
-        let instance = self.instances.get(id).map(|living| &living.instance);
+        let instance = self.instances.get(id).map(|living| living.instance());
         let plans = hooked
             .filter(|_| hook == Hook::Open)
             .map(|hooked| [true, false].map(|streams| self.filter_plan(hooked, route, sample, streams)));
