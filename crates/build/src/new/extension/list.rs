@@ -1,8 +1,8 @@
 //! Names a new extension where a gateway is put together.
 //!
 //! A company's manifest gets a table at its end, its configuration an instance at the end of the list; what a chain
-//! says is its author's decision and is printed. In the clone, the lists of several manifests grow by a line each and
-//! the main function is generated anew. A file that does not look as expected is left alone, and its lines are printed.
+//! says is its author's decision and is printed. In the clone, the lists of two manifests grow by a line each and
+//! `gateway-bin` is generated anew. A file that does not look as expected is left alone, and its lines are printed.
 
 use std::fs;
 use std::path::Path;
@@ -115,8 +115,6 @@ fn list_in_clone(root: &Path, extension: &Extension) -> Result<()> {
     }
     let dependency = format!("{package} = {{ path = \"{folder}\" }}\n");
     change(root, "Cargo.toml", &dependency, |text| after_last(text, kind, "no exception", &dependency))?;
-    let linked = format!("{package}.workspace = true\n");
-    change(root, "gateway-bin/Cargo.toml", &linked, |text| after_last(text, kind, "no exception", &linked))?;
     let entry = format!("{name} = {{ path = \"{folder}\" }}\n");
     change(root, manifest::FILE, &entry, |text| {
         let text = format!("{}\n{entry}", text.trim_end());
