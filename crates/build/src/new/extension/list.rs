@@ -1,8 +1,8 @@
 //! Names a new extension where a gateway is put together.
 //!
 //! A company's manifest gets a table at its end, its configuration an instance at the end of the list; what a chain
-//! says is its author's decision and is printed. In the clone, the lists of several manifests grow by a line each and
-//! the main function is generated anew. A file that does not look as expected is left alone, and its lines are printed.
+//! says is its author's decision and is printed. In the clone, the lists of two manifests grow by a line each and
+//! `gateway-bin` is generated anew. A file that does not look as expected is left alone, and its lines are printed.
 
 use std::fs;
 use std::path::Path;
@@ -12,7 +12,7 @@ use anyhow::{Context, Result};
 use super::{Extension, Home};
 use crate::console::{print, say};
 use crate::distribution::manifest::{self, Manifest};
-use crate::distribution::{BuildOptions, Distribution};
+use crate::distribution::{BuildOptions, Distribution, relative};
 
 /// The configuration beside a company's manifest.
 const CONFIGURATION: &str = "gateway.yaml";
@@ -104,6 +104,13 @@ fn with_instance(text: &str, item: impl Fn(&str) -> String) -> Option<String> {
 // === In the clone ===
 
 fn list_in_clone(root: &Path, extension: &Extension) -> Result<()> {
+    list_in_clone_manifests(root, extension)?;
+    let written = Distribution::load(root)?.generate(&BuildOptions::default())?;
+    say(format_args!("{} links it", relative(root, &written).display()));
+    Ok(())
+}
+
+fn list_in_clone_manifests(root: &Path, extension: &Extension) -> Result<()> {
     let (package, folder) = (extension.package(), extension.folder());
     let (name, folder) = (&extension.name, folder.display().to_string());
     let kind = if extension.is_provider() { "gatewright-provider-" } else { "gatewright-ext-" };
@@ -115,18 +122,13 @@ fn list_in_clone(root: &Path, extension: &Extension) -> Result<()> {
     }
     let dependency = format!("{package} = {{ path = \"{folder}\" }}\n");
     change(root, "Cargo.toml", &dependency, |text| after_last(text, kind, "no exception", &dependency))?;
-    let linked = format!("{package}.workspace = true\n");
-    change(root, "gateway-bin/Cargo.toml", &linked, |text| after_last(text, kind, "no exception", &linked))?;
     let entry = format!("{name} = {{ path = \"{folder}\" }}\n");
     change(root, manifest::FILE, &entry, |text| {
         let text = format!("{}\n{entry}", text.trim_end());
         let is_listed =
             |manifest: Manifest| manifest.extensions.iter().any(|known| known.key == name.as_str());
         Manifest::parse(&text).is_ok_and(is_listed).then_some(text)
-    })?;
-    let written = Distribution::load(root)?.generate(&BuildOptions::default())?;
-    say(format_args!("{} links it", written.display()));
-    Ok(())
+    })
 }
 
 /// The text with a line after the last one that begins so, but for those that hold `except`.
@@ -140,6 +142,9 @@ fn after_last(text: &str, begin: &str, except: &str, line: &str) -> Option<Strin
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fixture::Fixture;
+    use crate::new::name::Name;
+    use crate::new::point::Point;
 
     fn item(indent: &str) -> String {
         format!("{indent}- id: new\n{indent}  use: new\n")
@@ -174,6 +179,31 @@ mod tests {
         let lines = "[extensions.x]\npath = \"extensions/x\"\nallow = [\"request\"]\n";
         assert_eq!(appended(head, lines, "x"), Some(format!("{head}\n{lines}")));
         assert_eq!(appended(&format!("{head}\n{lines}"), lines, "x"), None, "the key is taken");
+    }
+
+    #[test]
+    fn the_clone_lists_providers_in_a_folder_of_their_own() {
+        let workspace = "[workspace]\nmembers = [\n    \"extensions/mask\",\n    \"extensions/providers/*\",\n]\n\
+                         [workspace.dependencies]\ngatewright-ext-mask = { path = \"extensions/mask\" }\n\
+                         gatewright-provider-a = { path = \"extensions/providers/a\" }\n";
+        let manifest = "manifest = 1\n[dist]\nname = \"gatewright\"\nversion = \"0.1.0\"\n[core]\npath = \".\"\n\
+                        [extensions]\nmask = { path = \"extensions/mask\" }\n";
+        let fixture = Fixture::new(&[("Cargo.toml", workspace), (manifest::FILE, manifest)]);
+        for (name, point) in [("tag", "response"), ("b", "provider")] {
+            let points = Point::parse_all(&[point.to_owned()]).unwrap();
+            let extension = Extension { name: Name::parse(name).unwrap(), points, home: Home::Clone };
+            list_in_clone_manifests(fixture.root(), &extension).unwrap();
+        }
+        let read = |file: &str| fs::read_to_string(fixture.root().join(file)).unwrap();
+        let expected = "[workspace]\nmembers = [\n    \"extensions/mask\",\n    \"extensions/tag\",\n    \
+                        \"extensions/providers/*\",\n]\n[workspace.dependencies]\n\
+                        gatewright-ext-mask = { path = \"extensions/mask\" }\n\
+                        gatewright-ext-tag = { path = \"extensions/tag\" }\n\
+                        gatewright-provider-a = { path = \"extensions/providers/a\" }\n\
+                        gatewright-provider-b = { path = \"extensions/providers/b\" }\n";
+        assert_eq!(read("Cargo.toml"), expected);
+        let lines = "tag = { path = \"extensions/tag\" }\nb = { path = \"extensions/providers/b\" }\n";
+        assert!(read(manifest::FILE).ends_with(lines));
     }
 
     #[test]
