@@ -246,14 +246,19 @@ fn pitfall_06_a_package_in_a_folder_of_a_git_workspace_is_found_by_its_full_revi
     assert_said(&said, &["gatewright.toml:13: `extensions.budget.rev` must be a full revision"]);
 }
 
-/// A company whose extension uses a crate of a third repository, with a blank in the way to it.
+/// A company whose extension uses a crate of a third repository, with a blank in the way to it and with code that its
+/// build script writes.
 fn with_shared_crate() -> World {
     let world = World::good();
     world.write("a shared/Cargo.toml", &extension("shared", ""));
-    world.write("a shared/src/lib.rs", "//! Shared.\npub fn place() -> &'static str { file!() }\n");
+    let script = "fn main() {\n    let out = std::env::var(\"OUT_DIR\").unwrap();\n    \
+                  std::fs::write(out + \"/made.rs\", \"pub static MADE: &str = file!();\").unwrap();\n}\n";
+    world.write("a shared/build.rs", script);
+    world.write("a shared/src/lib.rs", "//! Shared.\ninclude!(concat!(env!(\"OUT_DIR\"), \"/made.rs\"));\n");
     let uses = "gatewright-core = \"0.1\"\nshared = { path = \"../../../a shared\" }\n";
     world.write("acme/extensions/acme-pii/Cargo.toml", &extension("acme-pii", uses));
-    let source = "//! PII.\n#[used]\nstatic HERE: &str = file!();\npub fn place() -> &'static str { shared::place() }\n";
+    let source =
+        "//! PII.\n#[used]\nstatic HERE: &str = file!();\n#[used]\nstatic MADE: &&str = &shared::MADE;\n";
     world.write("acme/extensions/acme-pii/src/lib.rs", source);
     world
 }
@@ -269,7 +274,12 @@ fn pitfall_15_two_folders_give_one_digest_and_no_path_of_the_builder() {
     };
     let (one, two) = (with_shared_crate(), with_shared_crate());
     let (content, sums) = ship(&one);
-    assert!(String::from_utf8_lossy(&content).contains("dist/extensions/acme-pii/src/lib.rs"));
+    let text = String::from_utf8_lossy(&content);
+    assert!(text.contains("dist/extensions/acme-pii/src/lib.rs"));
+    assert!(
+        text.contains("/target/release/build/shared-"),
+        "what a build script makes has a name of its own"
+    );
     assert_eq!(ship(&two).1, sums, "the lock and the bill of materials are the same too");
 }
 
