@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use gatewright::InstanceId;
+use gatewright::{InstanceId, ProviderName};
 use gatewright_policy::Plan;
 
 use crate::extensions::ExtensionCatalogue;
@@ -53,7 +53,13 @@ impl Loaded {
     /// place in the configuration. `path` starts at the settings, for example `rules[2].pattern`.
     #[must_use]
     pub fn settings_problem(&self, instance: &InstanceId, path: &str, message: &str) -> Problem {
-        self.places.problem(&self.sources, instance, path, message)
+        self.places.of_instance(&self.sources, instance, (path, message))
+    }
+
+    /// The same for the adapter of a provider.
+    #[must_use]
+    pub fn adapter_problem(&self, provider: &ProviderName, path: &str, message: &str) -> Problem {
+        self.places.of_adapter(&self.sources, provider, (path, message))
     }
 }
 

@@ -97,6 +97,8 @@ impl fmt::Display for ConfigErrors {
 pub(crate) struct Problems {
     found: Vec<(Position, Severity, String, String)>,
     hidden: Hidden,
+    /// The extension whose settings are looked at.
+    about: Option<String>,
 }
 
 /// The texts behind references; without `Debug` of their content.
@@ -119,7 +121,16 @@ impl Problems {
     }
 
     fn add(&mut self, severity: Severity, at: Position, path: &KeyPath, message: String) {
+        let message = match &self.about {
+            Some(extension) => of_extension(message, extension),
+            None => message,
+        };
         self.found.push((at, severity, path.to_string(), message));
+    }
+
+    /// What follows is about the settings of this extension, or of none.
+    pub(crate) fn about(&mut self, extension: Option<&str>) {
+        self.about = extension.map(str::to_owned);
     }
 
     /// Keeps a text out of every message. Very short texts cannot be told from ordinary words.
@@ -153,6 +164,11 @@ impl Problems {
         };
         self.found.into_iter().map(problem).collect()
     }
+}
+
+/// A message about the settings of an extension names it.
+pub(crate) fn of_extension(message: impl std::fmt::Display, extension: &str) -> String {
+    format!("{message} (extension `{extension}`)")
 }
 
 impl Hidden {

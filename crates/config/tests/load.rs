@@ -153,7 +153,7 @@ fn what_an_extension_finds_in_its_settings_is_placed_in_the_file() {
     let place = |path: &str| loaded.settings_problem(&id, path, "too long").to_string();
     assert_eq!(
         place("rules[0].words[0]"),
-        "tests/base.yaml:35:34: extensions[3].with.rules[0].words[0]: too long"
+        "tests/base.yaml:35:34: extensions[3].with.rules[0].words[0]: too long (extension `mask`)"
     );
     assert_eq!(
         place("rules[0].absent.deeper"),

@@ -28,6 +28,9 @@ const TASKS_END_WITHIN: Duration = Duration::from_secs(1);
 /// How long an instance may take to be created, and then to start.
 const CREATE_WITHIN: Duration = Duration::from_secs(30);
 
+/// What an operator does about an extension that breaks off.
+const REMEDY: &str = "; correct the extension, or take the instance out";
+
 /// What instances are made with.
 pub(crate) struct Workshop {
     pub(crate) registry: Registry,
@@ -256,15 +259,15 @@ impl Workshop {
     ) -> Result<T, BuildError> {
         match tokio::time::timeout(CREATE_WITHIN, &mut running).await {
             Ok(Ok(Ok(done))) => Ok(done),
-            Ok(Ok(Err(fault))) => Err(BuildError::new(format!("the extension {fault}, while it was {step}"))),
+            Ok(Ok(Err(fault))) => Err(BuildError::new(format!("it {fault}, while it was {step}{REMEDY}"))),
             Ok(Err(error)) => {
                 let text = error.try_into_panic().map(|payload| panic_text(&*payload));
                 let text = text.unwrap_or_else(|_| "it was ended".into());
-                Err(BuildError::new(format!("the extension was not {step}: {text}")))
+                Err(BuildError::new(format!("it was not {step}: {text}{REMEDY}")))
             }
             Err(_) => {
                 running.abort();
-                Err(BuildError::new(format!("the extension was not {step} within {CREATE_WITHIN:?}")))
+                Err(BuildError::new(format!("it was not {step} within {CREATE_WITHIN:?}{REMEDY}")))
             }
         }
     }

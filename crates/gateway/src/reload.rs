@@ -123,7 +123,12 @@ fn creation_problems(loaded: &Loaded, errors: &[CreateError]) -> String {
     let texts: Vec<_> = errors
         .iter()
         .map(|CreateError { instance, error }| {
-            loaded.settings_problem(instance, &error.path, &error.message).to_string()
+            let adapter = loaded.plan.providers.keys().find(|provider| adapter_id(provider) == *instance);
+            let problem = match adapter {
+                Some(provider) => loaded.adapter_problem(provider, &error.path, &error.message),
+                None => loaded.settings_problem(instance, &error.path, &error.message),
+            };
+            problem.to_string()
         })
         .collect();
     texts.join("\n")

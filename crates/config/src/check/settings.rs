@@ -37,11 +37,11 @@ struct Checker<'a> {
 impl Checker<'_> {
     /// Something that uses an extension.
     fn user(&mut self, user: &mut Node, path: &KeyPath) {
-        let Some(name) = user.get("use").and_then(Node::text) else { return };
-        let Some(schema) = self.extensions.schema(name) else {
+        let Some(name) = user.get("use").and_then(Node::text).map(str::to_owned) else { return };
+        let Some(schema) = self.extensions.schema(&name) else {
             let at = user.get("use").map_or(user.at, |node| node.at);
             let names = self.extensions.names();
-            let hint = hint(name, names.iter().copied(), "linked extensions");
+            let hint = hint(&name, names.iter().copied(), "linked extensions");
             self.problems.error(
                 at,
                 &path.key("use"),
@@ -52,6 +52,7 @@ impl Checker<'_> {
         let at = user.at;
         let Value::Map(entries) = &mut user.value else { return };
         let path = path.key("with");
+        self.problems.about(Some(&name));
         match entries.iter_mut().find(|entry| entry.key == "with") {
             Some(Entry { value, .. }) if value.value != Value::Null => {
                 walk(&schema, value, &path, self.problems);
@@ -59,5 +60,6 @@ impl Checker<'_> {
             // Absent settings are empty ones: whatever they miss is reported at the user.
             _ => walk(&schema, &mut Node::new(at, Value::Map(Vec::new())), &path, self.problems),
         }
+        self.problems.about(None);
     }
 }

@@ -96,11 +96,18 @@ pub(crate) struct Catalogue(Vec<(&'static str, Point, Value, Decodes)>);
 impl Catalogue {
     pub(crate) fn new() -> Self {
         Self(vec![
+            ("classify", Point::RequestTransform, schema_for!(Empty).to_value(), decodes::<Empty>),
+            ("cheapest", Point::TargetPicker, schema_for!(Empty).to_value(), decodes::<Empty>),
+            ("count", Point::TokenEstimator, schema_for!(Empty).to_value(), decodes::<Empty>),
             ("enrich", Point::RequestTransform, schema_for!(Empty).to_value(), decodes::<Empty>),
+            ("journal", Point::AuditSink, schema_for!(Empty).to_value(), decodes::<Empty>),
+            ("lonely", Point::RequestTransform, schema_for!(Empty).to_value(), decodes::<Empty>),
             ("limits", Point::Limiter, schema_for!(Limits).to_value(), decodes::<Limits>),
             ("mask", Point::ResponseFilter, schema_for!(Mask).to_value(), decodes::<Mask>),
             ("report", Point::UsageSink, schema_for!(Empty).to_value(), decodes::<Empty>),
+            ("route-by-class", Point::ResponseFilter, schema_for!(Empty).to_value(), decodes::<Empty>),
             ("static-keys", Point::Authenticator, schema_for!(Keys).to_value(), decodes::<Keys>),
+            ("vault", Point::CredentialProvider, schema_for!(Empty).to_value(), decodes::<Empty>),
             ("wire", Point::ProviderAdapter, schema_for!(Empty).to_value(), decodes::<Empty>),
             (
                 "wire-versioned",
@@ -132,6 +139,18 @@ impl ExtensionCatalogue for Catalogue {
 
     fn points(&self, name: &str) -> Option<&[Point]> {
         self.find(name).map(|(_, point, ..)| std::slice::from_ref(point))
+    }
+
+    fn provides(&self, name: &str) -> &[&'static str] {
+        if name == "classify" { &["acme.class"] } else { &[] }
+    }
+
+    fn needs(&self, name: &str) -> &[&'static str] {
+        match name {
+            "route-by-class" => &["acme.class"],
+            "lonely" => &["acme.nobody-has-it"],
+            _ => &[],
+        }
     }
 }
 
