@@ -45,7 +45,8 @@ pub(crate) fn hook_of(at: &str) -> &str {
         "whole" => "response",
         "awaited" => "resume",
         "topped_up" => "top_up",
-        "settle_later" => "settle",
+        // It is dropped by its own end.
+        "settle_later" | "drop_claim" => "settle",
         "refused" => "credential",
         _ if at.starts_with("drop") => "drop",
         other => other,

@@ -229,8 +229,8 @@ async fn pitfall_8_an_error_that_panics_when_it_is_shown_costs_its_exchange() {
 
 #[tokio::test]
 async fn pitfall_8_a_panic_in_an_adapter_or_a_source_of_credentials_costs_its_exchange() {
-    let provider = SimulatedProvider::start().await;
     for (at, act) in [("encode", "panic"), ("classify", "panic"), ("encode", "bomb"), ("classify", "bomb")] {
+        let provider = SimulatedProvider::start().await;
         let trouble = json!({"trouble": {"at": at, "act": act, "marked": true}});
         let mut gateway = watched(&provider)
             .set("/providers/simulated/with", trouble)
@@ -252,6 +252,7 @@ async fn pitfall_8_a_panic_in_an_adapter_or_a_source_of_credentials_costs_its_ex
         check_nothing_left(&gateway, at).await;
         assert!(gateway.is_running());
     }
+    let provider = SimulatedProvider::start().await;
     for act in ["panic", "bomb", "fail_badly"] {
         let instances = json!([
             {"id": "door", "use": "open-door"}, {"id": "witness", "use": "witness"},
