@@ -409,7 +409,7 @@ impl Limiter for Forgets {
             dimension: Dimension::Requests,
             window: None,
         };
-        let Claimed::Held(mut held, _) = self.0.limits.claim(&[Claim { key, limit: 1_000, need: 2 }]).await?
+        let Claimed::Held(held, _) = self.0.limits.claim(&[Claim { key, limit: 1_000, need: 2 }]).await?
         else {
             return Ok(Admission::Skip);
         };
