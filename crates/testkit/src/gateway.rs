@@ -1,77 +1,5 @@
-//! A whole gateway inside a test: the extensions under test with their real chains, fences and life cycle, a simulated
-//! provider behind them on a real socket, and every service faked.
-//!
-//! It is the gateway that the binary runs, built by the same functions from a configuration that the test never has
-//! to write; only sockets towards clients, signals and the command line are missing. Time stands still until the test
-//! moves it, nothing leaves the machine, and no state outlives the test.
-//!
-//! ```
-//! use gatewright::prelude::*;
-//! use gatewright_testkit::TestGateway;
-//! use serde_json::json;
-//!
-//! #[gatewright::config]
-//! struct Settings {
-//!     /// The word that no prompt may have.
-//!     word: String,
-//! }
-//!
-//! struct Forbid(String);
-//!
-//! impl Extension for Forbid {
-//!     const NAME: &'static str = "acme.forbid";
-//!     type Config = Settings;
-//!
-//!     async fn create(config: Settings, _env: ExtEnv) -> Result<Self, BuildError> {
-//!         Ok(Self(config.word))
-//!     }
-//! }
-//!
-//! #[async_trait]
-//! impl RequestTransform for Forbid {
-//!     async fn on_request(&self, request: &mut LlmRequest, _cx: &mut RequestCx) -> HookResult {
-//!         if request.contains(&self.0) {
-//!             return Ok(Flow::deny(Denial::forbidden("forbidden_word", "say it in another way")));
-//!         }
-//!         Ok(Flow::Continue)
-//!     }
-//! }
-//!
-//! gatewright::register!(Forbid => RequestTransform);
-//!
-//! # #[tokio::main(flavor = "current_thread")]
-//! # async fn main() {
-//! let gateway = TestGateway::builder().instance::<Forbid>("f", json!({"word": "secret"})).start().await;
-//! gateway.chat("tell me the secret").send().await.assert_denied("forbidden_word");
-//! assert!(gateway.provider.requests().is_empty(), "nothing was sent");
-//!
-//! let reply = gateway.chat("tell me a story").send().await;
-//! gateway.assert_untouched(&reply);
-//! # }
-//! ```
-//!
-//! # What a test can do to it
-//!
-//! | | |
-//! | --- | --- |
-//! | say what the provider answers | [`TestGatewayBuilder::provider`], [`TestGateway::provider`], [`script`] |
-//! | leave in the middle of an answer | [`TestRequest::cancel_after`], [`OpenAnswer::leave`] |
-//! | move the time | [`TestGateway::clock`] |
-//! | let a service fail | [`TestGateway::fail_service`] |
-//! | let a hook panic | [`TestGateway::panic_in`] |
-//! | change the configuration while it runs | [`TestGateway::reload`], [`TestGateway::reconfigure`] |
-//!
-//! # What a test can ask of it
-//!
-//! | | |
-//! | --- | --- |
-//! | the answer, its events, the text of each lane | [`Reply`] |
-//! | that nothing was touched on either way | [`TestGateway::assert_untouched`] |
-//! | how much text was held back | [`TestGateway::assert_held_at_most`] |
-//! | how a reservation was settled, once | [`TestGateway::assert_settled_once`] |
-//! | usage records and audit records | [`TestGateway::records`], [`TestGateway::audits`] |
-//! | calls, edits, denials and failures of a hook | [`TestGateway::figures`] |
-//! | that no instance is left behind | [`TestGateway::living`] |
+//! A whole gateway inside a test, around the extensions that the test names. The guide follows.
+#![doc = include_str!("gateway/guide.md")]
 
 mod builder;
 mod post;
@@ -82,7 +10,8 @@ mod stand_in;
 mod watch;
 mod wired;
 
-use std::sync::Arc;
+use std::any::Any;
+use std::sync::{Arc, Weak};
 
 use gatewright::bytes::Bytes;
 use gatewright::http::Method;
@@ -227,6 +156,16 @@ impl TestGateway {
         self.post_of(id).http.clone()
     }
 
+    /// The same, where there is such an instance.
+    pub(crate) fn try_http(&self, id: &str) -> Option<FakeHttp> {
+        Some(self.watch.known(&InstanceId::new(id))?.http.clone())
+    }
+
+    /// Whether there was ever an instance of this id.
+    pub(crate) fn has(&self, id: &str) -> bool {
+        self.watch.known(&InstanceId::new(id)).is_some()
+    }
+
     /// Gives an instance other settings.
     ///
     /// # Errors
@@ -326,6 +265,11 @@ impl TestGateway {
         self.post_of(id).state.lock().objects.iter().filter(|object| object.strong_count() > 0).count()
     }
 
+    /// Every object that was made for an instance's id.
+    pub(crate) fn objects(&self, id: &str) -> Vec<Weak<dyn Any + Send + Sync>> {
+        self.post_of(id).state.lock().objects.clone()
+    }
+
     /// Waits until so many objects of an instance's id are alive.
     ///
     /// # Panics
@@ -386,6 +330,16 @@ impl TestGateway {
         assert!(held <= bytes, "the instance `{id}` holds at most {bytes} bytes back, and not {held}");
     }
 
+    /// Waits until each reservation of a limiter is settled or lost.
+    pub(crate) async fn until_settled(&self, id: &str) {
+        let what = format!("the settlement of every reservation of `{id}`");
+        eventually(&what, async || {
+            let reservations = self.reservations(id);
+            (reservations.settled.len() + reservations.lost >= reservations.granted).then_some(())
+        })
+        .await;
+    }
+
     /// Waits until each reservation of a limiter is settled, asserts that there was exactly one, and returns the
     /// outcome that it got.
     ///
@@ -395,12 +349,8 @@ impl TestGateway {
     /// # Cancellation
     /// Nothing changes.
     pub async fn assert_settled_once(&self, id: &str) -> Outcome {
-        let what = format!("the settlement of every reservation of `{id}`");
-        let reservations = eventually(&what, async || {
-            let reservations = self.reservations(id);
-            (reservations.settled.len() + reservations.lost >= reservations.granted).then_some(reservations)
-        })
-        .await;
+        self.until_settled(id).await;
+        let reservations = self.reservations(id);
         assert_eq!(reservations.granted, 1, "the limiter `{id}` grants one reservation");
         assert_eq!(reservations.lost, 0, "no reservation of `{id}` is dropped without being settled");
         let mut settled = reservations.settled;

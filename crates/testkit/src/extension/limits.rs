@@ -28,6 +28,12 @@ impl MemoryLimits {
         Self { is_unreachable: true, ..Self::default() }
     }
 
+    /// What is held in all buckets together.
+    #[must_use]
+    pub fn held(&self) -> u64 {
+        self.used.lock().values().fold(0, |held, used| held.saturating_add(used.held))
+    }
+
     /// What is held and spent, as `tenant/rule/label: held+spent`, in order.
     #[must_use]
     pub fn report(&self) -> Vec<String> {

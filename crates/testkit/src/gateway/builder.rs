@@ -8,6 +8,7 @@ use gatewright::point::Point;
 use gatewright::registry::{Registration, Registry, registration_of};
 use gatewright::service::Random;
 use gatewright::{Extension, InstanceId, Principal};
+use gatewright_config::{Inputs, load_sources};
 use gatewright_gateway::Build;
 use gatewright_gateway::embed::{self, Parts, Source};
 use serde_json::{Value, json};
@@ -140,6 +141,35 @@ impl TestGatewayBuilder {
         self
     }
 
+    /// The settings of the last instance that was added as the gateway would decode them, after everything that it
+    /// checks before it makes instances.
+    ///
+    /// # Errors
+    /// What is wrong with the configuration, as the gateway says it.
+    pub(crate) fn check(mut self) -> Result<Value, String> {
+        set_at(
+            &mut self.configuration,
+            &format!("/providers/{PROVIDER}/base_url"),
+            json!("http://127.0.0.1:9"),
+        );
+        let registry = self.registry()?;
+        let inputs = Inputs { environment: &[] as &[(&str, &str); 0], extensions: &registry, generation: 1 };
+        let loaded =
+            load_sources(sources(&self.configuration), &inputs).map_err(|errors| errors.to_string())?;
+        let plan = loaded.plan;
+        let adapter = plan.providers.values().find(|provider| &*provider.adapter != SIMULATED.name);
+        let settings = match adapter {
+            Some(provider) => Some(provider.settings.clone()),
+            None => plan.instances.last().map(|instance| instance.settings.clone()),
+        };
+        Ok(settings.unwrap_or_default())
+    }
+
+    fn registry(&self) -> Result<Registry, String> {
+        Registry::of(self.registrations.iter().copied())
+            .map_err(|errors| errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
+    }
+
     /// Starts the simulated provider and the gateway in front of it, both on the current runtime.
     ///
     /// # Panics
@@ -164,10 +194,9 @@ impl TestGatewayBuilder {
             .map_err(|error| format!("the simulated provider does not start: {error}"))?;
         let base_url = provider.base_url();
         set_at(&mut self.configuration, &format!("/providers/{PROVIDER}/base_url"), json!(base_url));
+        let registry = self.registry()?;
         self.answers.into_iter().for_each(|answer| provider.push(answer));
         let (watch, clock) = (Watch::default(), VirtualClock::default());
-        let registry = Registry::of(self.registrations.iter().copied())
-            .map_err(|errors| errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))?;
         let parts = Parts {
             build: Build {
                 name: "gatewright-test",
