@@ -72,12 +72,9 @@ impl AdminState for Process {
 impl Process {
     fn unready_instances(&self) -> Vec<String> {
         let snapshot = self.snapshots.load();
-        let chains = snapshot.chains.values();
-        let used = chains.flat_map(|chains| {
-            chains.limit.iter().chain(&chains.request).chain(&chains.response).chain(&chains.sinks)
-        });
-        let mut waiting: Vec<_> = used
-            .chain(&snapshot.authenticate)
+        let mut waiting: Vec<_> = snapshot
+            .hooks
+            .values()
             .filter_map(|hooked| {
                 let why = hooked.gate.stuck_in();
                 let is_unready = why.is_some() || !hooked.is_ready();
@@ -88,7 +85,6 @@ impl Process {
             })
             .collect();
         waiting.sort();
-        waiting.dedup();
         waiting
     }
 }

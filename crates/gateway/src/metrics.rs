@@ -43,6 +43,19 @@ struct Audits {
     snapshots: Arc<ArcSwap<Snapshot>>,
 }
 
+/// The way to the audit sinks, once the process has one. Cheap to clone.
+#[derive(Clone, Default)]
+pub(crate) struct AuditTrail(Arc<OnceLock<Audits>>);
+
+impl AuditTrail {
+    /// Offers a record to the audit sinks of the configuration in use.
+    fn offer(&self, record: impl FnOnce() -> AuditRecord) {
+        if let Some(Audits { outbox, snapshots }) = self.0.get() {
+            outbox.offer(&snapshots.load().audit, record);
+        }
+    }
+}
+
 /// All metrics of the process.
 pub(crate) struct Metrics {
     registry: Registry,
@@ -59,8 +72,6 @@ pub(crate) struct Metrics {
     instances: InstanceFamilies,
     questions: Family<RouteLabels, Counter>,
     sink_dropped: Family<SinkLabels, Counter>,
-    /// Where audit records go.
-    audits: OnceLock<Audits>,
     records_late: Counter,
     ledger_queued: Gauge,
     ledger_committed: Counter,
@@ -95,7 +106,6 @@ impl Metrics {
             attempts_failed: Family::default(),
             instances: InstanceFamilies::default(),
             questions: Family::default(),
-            audits: OnceLock::new(),
             sink_dropped: Family::default(),
             records_late: Counter::default(),
             ledger_queued: Gauge::default(),
@@ -217,7 +227,7 @@ impl Metrics {
     /// Audit records go to the sinks of the snapshot in use from now on.
     pub(crate) fn audit_to(&self, outbox: Arc<Outbox<AuditRecord>>, snapshots: Arc<ArcSwap<Snapshot>>) {
         // One per process; a second one would be a fault of the assembly and is not needed.
-        let _known = self.audits.set(Audits { outbox, snapshots });
+        let _known = self.instances.audits().0.set(Audits { outbox, snapshots });
     }
 
     /// A reload ended; on success with the generation that is now in use.
@@ -290,8 +300,6 @@ impl Observer for Metrics {
     }
 
     fn audit(&self, record: AuditRecord) {
-        if let Some(Audits { outbox, snapshots }) = self.audits.get() {
-            outbox.offer(&snapshots.load().audit, || record);
-        }
+        self.instances.audits().offer(|| record);
     }
 }

@@ -123,12 +123,12 @@ fn version(binary: &Path) -> Result<Version> {
     Ok((found.len(), found.modified().ok()))
 }
 
-/// What a run changes in the configuration: where operators ask, where records go, how lines look.
+/// What a run changes in the configuration: where operators ask, where records go, how lines look, and that answers say which hooks ran.
 fn overlay(admin: SocketAddr) -> String {
     format!(
         "admin: {{ address: \"{admin}\" }}\n\
          drain: {{ min: 0s, deadline: 5s }}\n\
          store: {{ path: gatewright.db }}\n\
-         telemetry: {{ log: {{ format: human }} }}\n"
+         telemetry: {{ log: {{ format: human }}, trace_header: true }}\n"
     )
 }

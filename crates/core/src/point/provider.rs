@@ -30,6 +30,40 @@ pub struct UpstreamCall {
 }
 
 /// Speaks a provider's protocol.
+///
+/// The codec comes from `gatewright-wire`, which has one per public dialect.
+///
+/// # Example
+///
+/// A provider that speaks a dialect of its caller under paths of its own.
+///
+/// ```
+/// use gatewright::dialect::Codec;
+/// use gatewright::http::{HeaderMap, Method};
+/// use gatewright::prelude::*;
+/// use gatewright::{ProviderTarget, UpstreamCall};
+///
+/// struct Regional { codec: &'static dyn Codec }
+///
+/// impl ProviderAdapter for Regional {
+///     fn codec(&self, operation: Operation) -> Option<&'static dyn Codec> {
+///         (operation == self.codec.operation()).then_some(self.codec)
+///     }
+///
+///     fn encode(
+///         &self,
+///         request: &LlmRequest,
+///         target: &ProviderTarget<'_>,
+///     ) -> Result<UpstreamCall, Failure> {
+///         Ok(UpstreamCall {
+///             method: Method::POST,
+///             path: format!("/regions/eu/models/{}", target.model).into(),
+///             headers: HeaderMap::new(),
+///             body: request.to_body(),
+///         })
+///     }
+/// }
+/// ```
 pub trait ProviderAdapter: Send + Sync + 'static {
     /// The codec of the provider's own dialect for an operation; `None` where the provider does
     /// not offer it.

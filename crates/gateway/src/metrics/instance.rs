@@ -2,10 +2,10 @@
 
 use std::collections::HashSet;
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use arc_swap::ArcSwap;
-use gatewright::{InstanceId, TenantId};
+use gatewright::{AuditAction, AuditRecord, InstanceId, TenantId};
 use gatewright_pipeline::{Hook, HookResult, InstanceObserver};
 use parking_lot::RwLock;
 use prometheus_client::encoding::EncodeLabelSet;
@@ -16,7 +16,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
 use super::labels::Name;
-use super::{Histograms, own_seconds};
+use super::{AuditTrail, Histograms, own_seconds};
 
 /// The most codes of denials that are told apart for one instance; the others count as `other`.
 const CODES_MAX: usize = 64;
@@ -82,6 +82,8 @@ pub(crate) struct InstanceFamilies {
     info: Family<InfoLabels, Gauge>,
     /// The tenants that labels name; the configuration bounds them.
     tenants: Arc<ArcSwap<HashSet<TenantId>>>,
+    /// Where it is written that an instance went out of service.
+    audits: AuditTrail,
 }
 
 fn held_bytes() -> Histogram {
@@ -102,11 +104,16 @@ impl Default for InstanceFamilies {
             out_of_service: Family::default(),
             info: Family::default(),
             tenants: Arc::default(),
+            audits: AuditTrail::default(),
         }
     }
 }
 
 impl InstanceFamilies {
+    pub(super) fn audits(&self) -> &AuditTrail {
+        &self.audits
+    }
+
     pub(super) fn register(&self, r: &mut Registry) {
         r.register("extension_calls", "Calls of extension hooks by result", self.calls.clone());
         r.register_with_unit(
@@ -205,6 +212,22 @@ impl InstanceMetrics {
     }
 }
 
+/// An instance went out of service.
+fn taken_out(instance: &InstanceId) -> AuditRecord {
+    let at = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    AuditRecord {
+        at_unix_ms: u64::try_from(at.as_millis()).unwrap_or(u64::MAX),
+        action: AuditAction::Quarantined,
+        request_id: None,
+        tenant: None,
+        key_label: None,
+        route: None,
+        instance: Some(instance.clone()),
+        code: Some("quarantined".into()),
+        summary: "the instance is out of service".into(),
+    }
+}
+
 impl InstanceObserver for InstanceMetrics {
     fn called(&self, hook: Hook, result: HookResult, calls: u64, took: Duration) {
         let place = hook.index() * HookResult::ALL.len() + result as usize;
@@ -260,6 +283,10 @@ impl InstanceObserver for InstanceMetrics {
     }
 
     fn quarantined(&self, is_out: bool) {
-        self.families.out_of_service.get_or_create(&self.instance_labels()).set(i64::from(is_out));
+        let was_out =
+            self.families.out_of_service.get_or_create(&self.instance_labels()).set(i64::from(is_out));
+        if is_out && was_out == 0 {
+            self.families.audits.offer(|| taken_out(&self.instance.0));
+        }
     }
 }
