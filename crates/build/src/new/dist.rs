@@ -47,6 +47,7 @@ const EXAMPLE: &[(&str, &str)] = &[
     ("README.md", include_str!("template/dist/example/README.md.in")),
     ("src/lib.rs", include_str!("template/dist/example/lib.rs.in")),
     ("src/tests.rs", include_str!("template/dist/example/tests.rs.in")),
+    ("benches/events.rs", include_str!("template/dist/example/bench.rs.in")),
 ];
 
 /// What the repository is called, where it goes, and what it is built from.
@@ -120,6 +121,7 @@ fn repository(name: &Name, origin: &Origin) -> Result<Tree> {
         ("DIST", dist),
         ("EXAMPLE", example.to_string()),
         ("TYPE", example.type_name()),
+        ("LIB", example.as_str().replace('-', "_")),
         ("CORE", origin.core_table()?),
         ("PATCHES", origin.patches()?),
         ("CORE_VERSION", CORE_VERSION.to_owned()),

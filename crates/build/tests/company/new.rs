@@ -40,6 +40,8 @@ fn an_extension_for_each_point_has_no_warning_and_passes_its_tests() {
     let said = company.cargo(&["xtask", "test"]);
     assert!(said.contains("no_code_name_comes_through_in_a_stream"), "{said}");
     company.cargo(&["xtask", "check"]);
+    let measured = company.cargo(&["xtask", "bench"]);
+    assert!(measured.contains("acme-example event_ns: "), "{measured}");
     let listed = company.cargo(&["xtask", "list"]);
     for point in POINTS {
         assert!(listed.contains(&format!("acme-{point} ({point})")), "{listed}");

@@ -2,7 +2,7 @@
 //!
 //! The filter runs in the machinery that the host runs it in, in this process and without a gateway, over
 //! prose that [`prose`] makes. A bench of an extension calls [`figures`] with a filter of its own and
-//! prints [`to_markdown`].
+//! prints [`to_markdown`], or [`to_line`] for a budget.
 
 use std::fmt::Write as _;
 use std::hint::black_box;
@@ -85,6 +85,15 @@ pub fn to_markdown(figures: &TextFigures) -> String {
         writeln!(text, "| {what} | {measured} | {to_reach} |").ok();
     }
     text
+}
+
+/// The line that `cargo xtask bench` holds against the budget of an extension: nanoseconds per delta, the median of
+/// the runs, and bytes held after 99 in 100 deltas.
+#[must_use]
+pub fn to_line(extension: &str, figures: &TextFigures) -> String {
+    let nanos = figures.delta_nanos.get(figures.delta_nanos.len() / 2).copied().unwrap_or_default();
+    let [_, held, _] = figures.held_bytes;
+    format!("bench {extension} event_ns={nanos:.0} hold_bytes={held}")
 }
 
 /// A filter at work on one answer after the other.
