@@ -1,5 +1,6 @@
 //! An extension that changes all that it can reach, to show what of it is felt.
 
+use gatewright::http::HeaderName;
 use gatewright::http::HeaderValue;
 use gatewright::prelude::*;
 use std::sync::Arc;
@@ -59,7 +60,7 @@ impl Meddler {
         }
         cx.tags.set(&format!("meddled-{hook}"), "yes");
         let value = HeaderValue::from_static("yes");
-        if let Ok(name) = gatewright::http::HeaderName::try_from(format!("x-meddled-{hook}")) {
+        if let Ok(name) = HeaderName::try_from(format!("x-meddled-{hook}")) {
             cx.upstream_headers.insert(name.clone(), value.clone());
             cx.response_headers.insert(name, value);
         }

@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use gatewright::http::HeaderMap;
 use gatewright::prelude::*;
+use gatewright::serde_json::to_value;
 
 use self::grenade::{BadError, Bomb, Grenade};
 
@@ -153,7 +154,7 @@ pub(crate) struct Settings {
 impl Settings {
     /// The hook's name, as settings and marks write it.
     pub(crate) fn name(&self) -> String {
-        let name = gatewright::serde_json::to_value(self.at).ok();
+        let name = to_value(self.at).ok();
         name.as_ref().and_then(|name| name.as_str()).unwrap_or_default().to_owned()
     }
 
@@ -188,7 +189,7 @@ impl Settings {
 
     fn block(&self) {
         while !self.until.as_ref().is_some_and(|file| Path::new(file).exists()) {
-            std::thread::sleep(LOOK_EVERY);
+            std::thread::park_timeout(LOOK_EVERY);
         }
     }
 

@@ -120,8 +120,9 @@ impl Extension for Witness {
 async fn beat(witness: Weak<Witness>) -> Result<(), ExtError> {
     while let Some(witness) = witness.upgrade() {
         witness.tally.beats.add(1);
+        let clock = Arc::clone(&witness.env.clock);
         drop(witness);
-        tokio::time::sleep(Duration::from_millis(10)).await;
+        clock.sleep(Duration::from_millis(10)).await;
     }
     Ok(())
 }
@@ -157,7 +158,13 @@ impl Limiter for Witness {
         self.tally.reserved.add(1);
         let tally = Arc::clone(&self.tally);
         let estimated = estimate.usage.input;
-        let claim = Claim { tally, estimated, settle_ms: self.settings.settle_ms, is_settled: false };
+        let claim = Claim {
+            tally,
+            estimated,
+            settle_ms: self.settings.settle_ms,
+            clock: Arc::clone(&self.env.clock),
+            is_settled: false,
+        };
         Ok(Admission::Admit(Box::new(claim), None))
     }
 }
@@ -166,6 +173,7 @@ struct Claim {
     tally: Arc<Tally>,
     estimated: u64,
     settle_ms: u64,
+    clock: Arc<dyn gatewright::service::Clock>,
     is_settled: bool,
 }
 
@@ -185,7 +193,7 @@ impl Reservation for Claim {
             return None;
         }
         Some(Box::pin(async move {
-            tokio::time::sleep(Duration::from_millis(self.settle_ms)).await;
+            self.clock.sleep(Duration::from_millis(self.settle_ms)).await;
             self.tally.settled.add(1);
             self.tally.write(&seen);
             Ok(())
@@ -224,7 +232,7 @@ impl StreamFilter for Watch {
 #[async_trait]
 impl UsageSink for Witness {
     async fn deliver(&self, records: &[Arc<UsageRecord>]) -> Result<(), ExtError> {
-        tokio::time::sleep(Duration::from_millis(self.settings.slow_ms)).await;
+        self.env.clock.sleep(Duration::from_millis(self.settings.slow_ms)).await;
         for record in records {
             let tags: Vec<_> = record.tags.iter().map(|(name, value)| format!("{name}={value}")).collect();
             self.tally.write(&json!({
@@ -243,7 +251,7 @@ impl UsageSink for Witness {
 #[async_trait]
 impl AuditSink for Witness {
     async fn deliver(&self, records: &[Arc<AuditRecord>]) -> Result<(), ExtError> {
-        tokio::time::sleep(Duration::from_millis(self.settings.slow_ms)).await;
+        self.env.clock.sleep(Duration::from_millis(self.settings.slow_ms)).await;
         for record in records {
             self.tally.write(&json!({
                 "audit": record.action.as_str(),

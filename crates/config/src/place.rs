@@ -36,7 +36,7 @@ impl Places {
         }
         for provider in root.get("providers").map(Node::entries).unwrap_or_default() {
             let path = KeyPath::root().key("providers").key(&provider.key).key("with");
-            places.adapters.insert(provider.key.to_string(), Settings::of(&provider.value, path));
+            places.adapters.insert(provider.key.clone(), Settings::of(&provider.value, path));
         }
         places
     }

@@ -167,7 +167,7 @@ impl Problems {
 }
 
 /// A message about the settings of an extension names it.
-pub(crate) fn of_extension(message: impl std::fmt::Display, extension: &str) -> String {
+pub(crate) fn of_extension(message: impl fmt::Display, extension: &str) -> String {
     format!("{message} (extension `{extension}`)")
 }
 

@@ -78,11 +78,11 @@ impl Subject {
     }
 
     /// Counts a refusal or a cut of an instance, and writes it down unless the instance only watches.
-    pub(crate) fn denied(&self, action: AuditAction, by: (&Hooked, Hook), code: &Cow<'static, str>) {
+    pub(crate) fn denied(&self, action: AuditAction, by: (&Hooked, Hook), code: &str) {
         let (hooked, hook) = by;
         hooked.gate.observer().denied(hook, code, self.tenant(), !hooked.is_shadow);
         if !hooked.is_shadow {
-            self.audit(action, Some(by), code.clone());
+            self.audit(action, Some(by), code.to_owned());
         }
     }
 }

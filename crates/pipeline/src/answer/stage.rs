@@ -1,19 +1,21 @@
 //! One response filter at work on one answer.
 
+mod mode;
 mod tally;
 mod whole;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use gatewright::text::{Lane, TextError, TextPatterns, TextStage};
+use gatewright::text::{Lane, TextError};
 use gatewright::{
-    AuditAction, BoxFuture, Denial, EventKind, Failure, FailureKind, FilterPlan, LlmResponse, Outcome,
-    RequestCx, ResponseHead, Side, StreamCx, StreamEvent, StreamFilter, StreamFlow, Usage,
+    AuditAction, BoxFuture, Denial, EventKind, Failure, FailureKind, LlmResponse, Outcome, RequestCx,
+    ResponseHead, Side, StreamCx, StreamEvent, StreamFilter, StreamFlow, Usage,
 };
 
 pub(crate) use self::whole::{Judged, respond};
 
+use self::mode::Mode;
 use self::tally::Tally;
 use super::lanes::LaneTexts;
 use crate::failure::Refusal;
@@ -35,13 +37,6 @@ pub(crate) struct Stage {
     /// Switched off after a fault that its policy lets pass.
     is_off: bool,
     tally: Tally,
-}
-
-enum Mode {
-    Observe,
-    Events,
-    Text { stage: TextStage, patterns: Option<TextPatterns>, scratch: String },
-    Whole { max_bytes: usize, is_stream: bool },
 }
 
 /// How one event went.
@@ -349,10 +344,10 @@ impl Stage {
         (event, before): (Option<&mut StreamEvent>, &mut Vec<StreamEvent>),
         (cx, worker): (&mut StreamCx<'_>, &Worker),
     ) -> Fed {
-        let failed @ Fed::Cut(_) = self.fail(hook, fault, cx, worker) else {
-            return self.let_go(event, before);
-        };
-        failed
+        match self.fail(hook, fault, cx, worker) {
+            Fed::Keep => self.let_go(event, before),
+            failed => failed,
+        }
     }
 
     /// A fault of a filter that holds nothing ends the answer, or the stage.
@@ -474,25 +469,6 @@ impl Drop for Stage {
         if let Some(filter) = self.filter.take() {
             self.hooked.gate.discard(filter);
         }
-    }
-}
-
-impl Mode {
-    fn of(plan: FilterPlan, head: &ResponseHead) -> Option<Self> {
-        Some(match plan {
-            FilterPlan::Observe => Self::Observe,
-            FilterPlan::Events => Self::Events,
-            FilterPlan::Text(hold) => {
-                Self::Text { stage: TextStage::new(hold), patterns: None, scratch: String::new() }
-            }
-            FilterPlan::Patterns(patterns) => Self::Text {
-                stage: TextStage::new(patterns.hold_back()),
-                patterns: Some(patterns),
-                scratch: String::new(),
-            },
-            FilterPlan::Whole { max_bytes } => Self::Whole { max_bytes, is_stream: head.streams },
-            _ => return None,
-        })
     }
 }
 
