@@ -1,9 +1,8 @@
 //! Requests that every extension must be able to see: the plain, the empty, the large, the odd and the malformed.
 
-use gatewright::{LlmRequest, Role};
+use gatewright::LlmRequest;
+use gatewright::dialect::Dialect;
 use serde_json::json;
-
-use crate::extension::{embedding_request, request};
 
 /// The length of the large text.
 const LARGE_BYTES: usize = 1024 * 1024;
@@ -27,16 +26,12 @@ pub(super) fn samples() -> Vec<Sample> {
     if let Some(request) = decoded(malformed) {
         samples.push(Sample { what: "messages of wrong types", request, is_malformed: true });
     }
-    samples.push(Sample {
-        what: "an input for vectors",
-        request: embedding_request("some text"),
-        is_malformed: false,
-    });
-    samples.push(Sample {
-        what: "messages without a wire format",
-        request: request(&[(Role::System, "be brief"), (Role::User, "hello")]),
-        is_malformed: false,
-    });
+    let vectors = gatewright_wire::codec(Dialect::OpenAiEmbeddings);
+    let input = r#"{"model":"model","input":["some text","more of it"]}"#;
+    if let Ok(document) = vectors.decode_request(input.into()) {
+        let request = LlmRequest::new(document);
+        samples.push(Sample { what: "an input for vectors", request, is_malformed: false });
+    }
     samples
 }
 

@@ -39,11 +39,12 @@ fn visit(root: &Value, pointer: &str, value: &Value, changed: &mut Vec<(String, 
     }
 }
 
-/// Values of other types, and of the same type but empty.
+/// Values of other types, and of the same type but empty. No list for a map: a decoder reads a list as the fields of a
+/// type in their order, and a configuration never gets that far.
 fn strangers(value: &Value) -> Vec<Value> {
     let all =
-        [json!(true), json!(7), json!(-0.5), json!(""), json!("7 things"), json!([]), json!({}), json!([[]])];
-    all.into_iter().filter(|other| other != value).collect()
+        [json!(true), json!(7), json!(-0.5), json!(""), json!("7 things"), json!([]), json!([7]), json!({})];
+    all.into_iter().filter(|other| other != value && !(value.is_object() && other.is_array())).collect()
 }
 
 fn replaced(root: &Value, pointer: &str, with: Value) -> Value {

@@ -32,7 +32,10 @@ pub fn limiter<E: Extension + Limiter>(suite: &Suite<E>) {
                 let limiter = suite.instance(&bed).await;
                 let before = bed.limits.report();
                 let Some(mut reservation) = reserved(suite, &*limiter, &estimate).await else { continue };
-                grow(E::NAME, &mut *reservation).await;
+                let is_sent = !matches!(outcome, Outcome::NotSent);
+                if is_sent {
+                    grow(E::NAME, &mut *reservation).await;
+                }
                 reservation.charge(estimate.cost);
                 if let Some(rest) = reservation.settle(&outcome)
                     && let Err(error) = rest.await
@@ -40,7 +43,7 @@ pub fn limiter<E: Extension + Limiter>(suite: &Suite<E>) {
                     panic!("`{}` fails to settle an exchange that {what}: {error}", E::NAME);
                 }
                 holds_nothing(E::NAME, &bed, what);
-                if matches!(outcome, Outcome::NotSent) {
+                if !is_sent {
                     unspent(E::NAME, (&before, &bed.limits), "a later limiter refused its exchange");
                 }
             }

@@ -73,19 +73,33 @@ fn undescribed(schema: &Value) -> Vec<String> {
 fn walk(schema: &Value, place: &str, bare: &mut Vec<String>) {
     for (field, described) in schema["properties"].as_object().into_iter().flatten() {
         let place = format!("{place}.{field}");
-        let is_described = described["description"].as_str().is_some_and(|text| !text.trim().is_empty());
         // A tag names the variant, whose own description says it.
-        if !is_described && described.get("const").is_none() {
+        if !is_described(described) && described.get("const").is_none() {
             bare.push(place.clone());
         }
         walk(described, &place, bare);
     }
     for list in ["oneOf", "anyOf", "allOf"] {
-        schema[list].as_array().into_iter().flatten().for_each(|one| walk(one, place, bare));
+        for one in schema[list].as_array().into_iter().flatten() {
+            match only_field(one).filter(|_| is_described(one)) {
+                // A variant of an enum is described as such; its one field is its name.
+                Some((field, value)) => walk(value, &format!("{place}.{field}"), bare),
+                None => walk(one, place, bare),
+            }
+        }
     }
     for inner in ["items", "additionalProperties"] {
         if schema[inner].is_object() {
             walk(&schema[inner], place, bare);
         }
     }
+}
+
+fn only_field(schema: &Value) -> Option<(&String, &Value)> {
+    let fields = schema["properties"].as_object()?;
+    fields.iter().next().filter(|_| fields.len() == 1)
+}
+
+fn is_described(schema: &Value) -> bool {
+    schema["description"].as_str().is_some_and(|text| !text.trim().is_empty())
 }

@@ -70,6 +70,7 @@ fn a_name_that_is_no_label_fails() {
     registration(&suite::<BadName>(&filters()));
 }
 
+/// A type whose own description does not describe its field.
 #[gatewright::config]
 struct Bare {
     #[serde(default)]

@@ -1,0 +1,13 @@
+//! What holds for every extension, for this one.
+
+use gatewright_ext_static_keys::StaticKeys;
+use serde_json::json;
+
+gatewright_testkit::conformance! {
+    StaticKeys => Authenticator;
+    json!({"keys": [
+        {"key": "sk-conformance-1", "tenant": "acme", "project": "search", "user": "alice", "groups": ["staff"],
+         "models": ["model"], "tags": {"department": "research"}, "label": "one"},
+        {"sha256": "eaecdd810f617d7169dc2f58f4b6d25bc2c528c1e87d107c861ba88eb86bf8b0", "tenant": "acme"},
+    ]})
+}
