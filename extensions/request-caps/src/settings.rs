@@ -78,11 +78,25 @@ impl Settings {
                 parameter.check().map_err(|error| error.under(path))?;
                 parameters.push(parameter);
             }
+            if caps.is_empty() {
+                return Err(BuildError::at(format!("rules[{index}]"), "it bounds nothing; give a bound"));
+            }
             if let Some(name) = caps.required.iter().find(|name| caps.forbidden.contains(name)) {
                 return Err(BuildError::at(at("required"), format!("`{name}` is forbidden as well")));
             }
             Ok(Rule { caps, parameters })
         };
         self.rules.into_iter().enumerate().map(rule).collect()
+    }
+}
+
+impl RuleSettings {
+    fn is_empty(&self) -> bool {
+        let counts = [self.body_bytes, self.messages, self.inputs, self.tools, self.images, self.files];
+        counts.iter().all(Option::is_none)
+            && self.prompt_tokens.is_none()
+            && self.parameters.is_empty()
+            && self.required.is_empty()
+            && self.forbidden.is_empty()
     }
 }

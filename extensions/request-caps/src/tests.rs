@@ -144,7 +144,8 @@ async fn rules_concern_their_models_and_all_of_them_count() {
     left(rules.clone(), asking(&json!({}))).await;
     let flow = bounded(rules, &mut asking(&json!({"tools": [{}]})), &mut context(principal())).await;
     check_denied(flow, (400, Some("tools"), "too_many_tools"), &json!(null));
-    let caps = created(json!({"rules": [{"models": ["big"]}]})).await.expect("the settings are valid");
+    let caps =
+        created(json!({"rules": [{"models": ["big"], "tools": 0}]})).await.expect("the settings are valid");
     assert!(!caps.wants(&asking(&json!({})), &context(principal())));
 }
 
@@ -153,6 +154,7 @@ async fn settings_that_cannot_be_right_are_refused_with_their_place() {
     let one = |parameter: Value| json!({"rules": [{"parameters": {"p": parameter}}]});
     let cases = [
         (json!({"rules": []}), "rules: give at least one rule"),
+        (json!({"rules": [{"models": ["a"]}]}), "rules[0]: it bounds nothing; give a bound"),
         (one(json!({})), "rules[0].parameters.p: give `min`, `max`, `one_of` or `default`"),
         (one(json!({"min": 2, "max": 1})), "rules[0].parameters.p.min: it is greater than `max`"),
         (one(json!({"max": 1, "default": 2})), "rules[0].parameters.p.default: must be at most 1"),
