@@ -34,6 +34,7 @@ pub use self::request::request_transform;
 pub use self::schema::settings;
 pub use self::sink::usage_sink;
 pub use self::suite::Suite;
+pub(crate) use self::suite::run;
 
 /// Tests that hold for every extension, for one of them. See [`conformance`](mod@crate::conformance).
 #[macro_export]

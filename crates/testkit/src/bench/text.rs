@@ -179,7 +179,7 @@ fn held(filter: &dyn ResponseFilter, text: &str) -> [usize; 3] {
 }
 
 /// A text as answers, each in the deltas of a stream.
-fn answers(text: &str) -> Vec<Vec<&str>> {
+pub(super) fn answers(text: &str) -> Vec<Vec<&str>> {
     let mut chance = prose::Chance::new(4);
     let mut answers = Vec::new();
     let mut rest = text;

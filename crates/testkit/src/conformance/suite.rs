@@ -124,13 +124,18 @@ impl<E: Extension> Suite<E> {
         }
     }
 
+    /// The settings.
+    pub(crate) fn settings(&self) -> &Value {
+        &self.settings
+    }
+
     /// Who calls.
-    pub(super) fn caller(&self) -> Principal {
+    pub(crate) fn caller(&self) -> Principal {
         self.principal.clone()
     }
 
     /// The environment of an instance.
-    pub(super) fn bed(&self) -> TestEnv {
+    pub(crate) fn bed(&self) -> TestEnv {
         let secrets = self.secrets.iter();
         let bed = secrets.fold(EnvBuilder::default(), |bed, (name, value)| bed.secret(name, value)).build();
         for (url, status, body) in &self.answers {
@@ -207,7 +212,7 @@ impl<E: Extension> Suite<E> {
 }
 
 /// Runs a test to its end.
-pub(super) fn run<F: Future>(test: F) -> F::Output {
+pub(crate) fn run<F: Future>(test: F) -> F::Output {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     runtime.expect("a runtime can be started").block_on(test)
 }
