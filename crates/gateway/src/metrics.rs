@@ -4,13 +4,14 @@
 mod instance;
 mod labels;
 
-use std::sync::{Arc, OnceLock};
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, UNIX_EPOCH};
 
 use arc_swap::ArcSwap;
 use gatewright::record::UsageRecord;
-use gatewright::{AuditRecord, InstanceId, TenantId};
-use gatewright_pipeline::{Observer, Snapshot};
+use gatewright::service::Clock;
+use gatewright::{AuditAction, AuditRecord, InstanceId, TenantId};
+use gatewright_pipeline::{Observer, OutOfService, Snapshot};
 use gatewright_policy::Plan;
 use gatewright_store::LedgerStats;
 use prometheus_client::encoding::text::encode;
@@ -38,9 +39,31 @@ const MODEL_SECONDS: [f64; 14] =
 type Histograms<L> = Family<L, Histogram, fn() -> Histogram>;
 
 /// Where audit records go.
-struct Audits {
-    outbox: Arc<Outbox<AuditRecord>>,
-    snapshots: Arc<ArcSwap<Snapshot>>,
+pub(crate) struct Audits {
+    pub(crate) outbox: Arc<Outbox<AuditRecord>>,
+    pub(crate) snapshots: Arc<ArcSwap<Snapshot>>,
+    pub(crate) clock: Arc<dyn Clock>,
+}
+
+impl Audits {
+    fn offer(&self, record: AuditRecord) {
+        self.outbox.offer(&self.snapshots.load().audit, || record);
+    }
+
+    fn quarantined(&self, instance: &InstanceId, why: OutOfService) {
+        let at = self.clock.wall().duration_since(UNIX_EPOCH).unwrap_or_default();
+        self.offer(AuditRecord {
+            at_unix_ms: u64::try_from(at.as_millis()).unwrap_or(u64::MAX),
+            action: AuditAction::Quarantined,
+            request_id: None,
+            tenant: None,
+            key_label: None,
+            route: None,
+            instance: Some(instance.clone()),
+            code: Some(why.as_str().into()),
+            summary: format!("the instance is out of service: {}", why.text()).into(),
+        });
+    }
 }
 
 /// All metrics of the process.
@@ -59,8 +82,6 @@ pub(crate) struct Metrics {
     instances: InstanceFamilies,
     questions: Family<RouteLabels, Counter>,
     sink_dropped: Family<SinkLabels, Counter>,
-    /// Where audit records go.
-    audits: OnceLock<Audits>,
     records_late: Counter,
     ledger_queued: Gauge,
     ledger_committed: Counter,
@@ -95,7 +116,6 @@ impl Metrics {
             attempts_failed: Family::default(),
             instances: InstanceFamilies::default(),
             questions: Family::default(),
-            audits: OnceLock::new(),
             sink_dropped: Family::default(),
             records_late: Counter::default(),
             ledger_queued: Gauge::default(),
@@ -215,9 +235,8 @@ impl Metrics {
     }
 
     /// Audit records go to the sinks of the snapshot in use from now on.
-    pub(crate) fn audit_to(&self, outbox: Arc<Outbox<AuditRecord>>, snapshots: Arc<ArcSwap<Snapshot>>) {
-        // One per process; a second one would be a fault of the assembly and is not needed.
-        let _known = self.audits.set(Audits { outbox, snapshots });
+    pub(crate) fn audit_to(&self, audits: Audits) {
+        self.instances.audit_to(audits);
     }
 
     /// A reload ended; on success with the generation that is now in use.
@@ -290,8 +309,8 @@ impl Observer for Metrics {
     }
 
     fn audit(&self, record: AuditRecord) {
-        if let Some(Audits { outbox, snapshots }) = self.audits.get() {
-            outbox.offer(&snapshots.load().audit, || record);
+        if let Some(audits) = self.instances.audits() {
+            audits.offer(record);
         }
     }
 }
