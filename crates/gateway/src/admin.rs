@@ -4,13 +4,15 @@ mod bucket;
 mod instance;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use gatewright::registry::Registry;
-use gatewright_pipeline::Snapshot;
+use gatewright_pipeline::{Snapshot, aside};
 use gatewright_server::admin::{AdminState, InstanceReport, LimitsQuestion, LimitsReport, Readiness};
 use gatewright_server::drain::{Drain, Phase};
 use gatewright_store::{Ledger, MemoryLimits};
+use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::build_info::BuildInfo;
@@ -21,6 +23,9 @@ pub(crate) use self::instance::mode;
 /// A wish to read the configuration again, and who waits for the outcome.
 pub(crate) type ReloadRequest = Option<oneshot::Sender<Result<String, String>>>;
 
+/// How long instances may take to say whether they are ready.
+const READY_WITHIN: Duration = Duration::from_secs(1);
+
 /// The process, as the admin listener sees it.
 pub(crate) struct Process {
     pub(crate) snapshots: Arc<ArcSwap<Snapshot>>,
@@ -30,13 +35,15 @@ pub(crate) struct Process {
     pub(crate) registry: Registry,
     pub(crate) info: BuildInfo,
     pub(crate) drain: Drain,
+    /// Where instances are asked whether they are ready.
+    pub(crate) beside: Handle,
     pub(crate) reloads: mpsc::Sender<ReloadRequest>,
 }
 
 impl AdminState for Process {
-    fn readiness(&self) -> Readiness {
+    async fn readiness(&self) -> Readiness {
         let serving = self.drain.phase() == Phase::Serving;
-        let unready = self.unready_instances();
+        let unready = self.unready_instances().await;
         let conditions = [
             ("serving", (!serving).then(|| "the process is draining".to_owned())),
             ("ledger", (!self.store.is_writable()).then(|| "records cannot be written".to_owned())),
@@ -70,21 +77,27 @@ impl AdminState for Process {
 }
 
 impl Process {
-    fn unready_instances(&self) -> Vec<String> {
-        let snapshot = self.snapshots.load();
-        let mut waiting: Vec<_> = snapshot
-            .hooks
-            .values()
-            .filter_map(|hooked| {
-                let why = hooked.gate.stuck_in();
-                let is_unready = why.is_some() || !hooked.is_ready();
-                is_unready.then(|| match why {
-                    Some(hook) => format!("{} (its {} hook does not return)", hooked.id, hook.as_str()),
-                    None => hooked.id.to_string(),
-                })
-            })
-            .collect();
-        waiting.sort();
-        waiting
+    /// The instances that cannot do their work. They are asked beside the data path and this listener, because one
+    /// may not answer.
+    async fn unready_instances(&self) -> Vec<String> {
+        let snapshot = self.snapshots.load_full();
+        let asking = self.beside.spawn(aside(async move { unready(&snapshot) }));
+        match tokio::time::timeout(READY_WITHIN, asking).await {
+            Ok(Ok(unready)) => unready,
+            Ok(Err(_)) | Err(_) => vec!["an instance does not say whether it is ready".to_owned()],
+        }
     }
+}
+
+fn unready(snapshot: &Snapshot) -> Vec<String> {
+    let mut unready: Vec<_> = snapshot
+        .hooks
+        .values()
+        .filter_map(|hooked| match hooked.gate.stuck_in() {
+            Some(hook) => Some(format!("{} (its {} hook does not return)", hooked.id, hook.as_str())),
+            None => (!hooked.is_shadow && !hooked.is_ready()).then(|| hooked.id.to_string()),
+        })
+        .collect();
+    unready.sort();
+    unready
 }

@@ -16,7 +16,7 @@ use gatewright_upstream::Upstream;
 
 use crate::instances::{Instances, STOP_WITHIN, Workshop};
 use crate::ledger::{Records, Writing};
-use crate::metrics::Metrics;
+use crate::metrics::{Audits, Metrics};
 use crate::outbox::Outbox;
 use crate::reload::{Built, build};
 
@@ -81,6 +81,7 @@ impl Station {
             ledger: self.ledger,
             cut: self.cut,
             isolation: self.isolation,
+            home: (std::thread::current().id(), tokio::runtime::Handle::current()),
             settings: self.settings,
         })
     }
@@ -100,14 +101,18 @@ impl Engine {
         let Foundations { metrics, store, workshop } = foundations;
         let built = build(loaded, &workshop, &Instances::new(), None).await?;
         let Built { snapshot, settings, instances, plans, warnings, sources, files } = built;
-        workshop.put_to_use(&plans, &instances);
+        workshop.put_to_use(&plans, &instances, &Instances::new());
         metrics.know_tenants(&snapshot.plan);
         warn(&warnings);
         let snapshots = Arc::new(ArcSwap::from_pointee(snapshot));
         let outside = workshop.runtime.handle();
         let usage = Arc::new(Outbox::new(Arc::clone(&metrics), outside.clone()));
         let audits = Arc::new(Outbox::new(Arc::clone(&metrics), outside.clone()));
-        metrics.audit_to(Arc::clone(&audits), Arc::clone(&snapshots));
+        metrics.audit_to(Audits {
+            outbox: Arc::clone(&audits),
+            snapshots: Arc::clone(&snapshots),
+            clock: Arc::clone(&workshop.services.clock),
+        });
         let observer = workshop.wrap.observer(Arc::clone(&metrics) as _);
         metrics.reloaded(Some(1));
         let current = Generation { number: 1, settings, instances, files, sources };
@@ -181,7 +186,7 @@ impl Engine {
                 .push_str("; listeners, admin, workers, drain, store and telemetry change at the next start");
         }
         let Built { snapshot, settings, instances, plans, sources, files, .. } = built;
-        self.workshop.put_to_use(&plans, &instances);
+        self.workshop.put_to_use(&plans, &instances, &self.current.instances);
         self.metrics.know_tenants(&snapshot.plan);
         self.snapshots.store(Arc::new(snapshot));
         self.current = Generation { number, settings, instances, files, sources };

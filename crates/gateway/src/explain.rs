@@ -132,7 +132,7 @@ async fn explained(linked: &Registry, arguments: &Arguments, loaded: Loaded) -> 
     let workshop =
         workshop(linked, runtime, (clock, Arc::clone(&limits)), arguments.run_external.then_some(egress));
     let built = build(loaded, &workshop, &Instances::new(), None).await.map_err(Fault::config)?;
-    workshop.put_to_use(&built.plans, &built.instances);
+    workshop.put_to_use(&built.plans, &built.instances, &Instances::new());
     let asker = Asker { linked, arguments, headers };
     let text = match body {
         None => {

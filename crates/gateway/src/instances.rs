@@ -191,13 +191,25 @@ impl Workshop {
         if errors.is_empty() { Ok(()) } else { Err(errors) }
     }
 
-    /// The instances of these plans are the ones in use from now on, under the policies of these plans.
-    pub(crate) fn put_to_use(&self, plans: &[InstancePlan], instances: &Instances) {
+    /// The instances of these plans are the ones in use from now on, under the policies of these plans, and the old
+    /// ones, but for those that were kept, serve what they began.
+    pub(crate) fn put_to_use(&self, plans: &[InstancePlan], instances: &Instances, old: &Instances) {
         self.services.in_use(plans);
-        for plan in plans {
-            if let Some(living) = instances.get(&plan.id) {
-                living.gate.follow(plan);
+        for (id, living) in old {
+            if instances.get(id).is_some_and(|new| Arc::ptr_eq(new, living)) {
+                continue;
             }
+            living.gate.retire();
+            if let Some(known) = self.registry.get(&living.plan.extension) {
+                self.metrics.forget(id, known.name, known.version);
+            }
+        }
+        for plan in plans {
+            let Some(living) = instances.get(&plan.id) else { continue };
+            if let Some(known) = self.registry.get(&plan.extension) {
+                self.metrics.know(&plan.id, known.name, known.version);
+            }
+            living.gate.follow(plan);
         }
     }
 
@@ -215,7 +227,7 @@ impl Workshop {
         };
         let env = self.wrap.env(self.services.env(plan, predecessor)?);
         let settings = Settings::new(plan.settings.clone());
-        let metrics = self.metrics.of(&plan.id, registration.name, registration.version);
+        let metrics = self.metrics.of(&plan.id);
         let observer = self.wrap.instance_observer(&plan.id, metrics);
         let gate = Gate::new(plan, observer, self.runtime.watchdog());
         let (watching, wrap) = (Arc::clone(&gate), Arc::clone(&self.wrap));

@@ -4,13 +4,14 @@
 mod instance;
 mod labels;
 
-use std::sync::{Arc, OnceLock};
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, UNIX_EPOCH};
 
 use arc_swap::ArcSwap;
 use gatewright::record::UsageRecord;
-use gatewright::{AuditRecord, InstanceId, TenantId};
-use gatewright_pipeline::{Observer, Snapshot};
+use gatewright::service::Clock;
+use gatewright::{AuditAction, AuditRecord, InstanceId, TenantId};
+use gatewright_pipeline::{Observer, OutOfService, Snapshot};
 use gatewright_policy::Plan;
 use gatewright_store::LedgerStats;
 use prometheus_client::encoding::text::encode;
@@ -38,21 +39,30 @@ const MODEL_SECONDS: [f64; 14] =
 type Histograms<L> = Family<L, Histogram, fn() -> Histogram>;
 
 /// Where audit records go.
-struct Audits {
-    outbox: Arc<Outbox<AuditRecord>>,
-    snapshots: Arc<ArcSwap<Snapshot>>,
+pub(crate) struct Audits {
+    pub(crate) outbox: Arc<Outbox<AuditRecord>>,
+    pub(crate) snapshots: Arc<ArcSwap<Snapshot>>,
+    pub(crate) clock: Arc<dyn Clock>,
 }
 
-/// The way to the audit sinks, once the process has one. Cheap to clone.
-#[derive(Clone, Default)]
-pub(crate) struct AuditTrail(Arc<OnceLock<Audits>>);
+impl Audits {
+    fn offer(&self, record: AuditRecord) {
+        self.outbox.offer(&self.snapshots.load().audit, || record);
+    }
 
-impl AuditTrail {
-    /// Offers a record to the audit sinks of the configuration in use.
-    fn offer(&self, record: impl FnOnce() -> AuditRecord) {
-        if let Some(Audits { outbox, snapshots }) = self.0.get() {
-            outbox.offer(&snapshots.load().audit, record);
-        }
+    fn quarantined(&self, instance: &InstanceId, why: OutOfService) {
+        let at = self.clock.wall().duration_since(UNIX_EPOCH).unwrap_or_default();
+        self.offer(AuditRecord {
+            at_unix_ms: u64::try_from(at.as_millis()).unwrap_or(u64::MAX),
+            action: AuditAction::Quarantined,
+            request_id: None,
+            tenant: None,
+            key_label: None,
+            route: None,
+            instance: Some(instance.clone()),
+            code: Some(why.as_str().into()),
+            summary: format!("the instance is out of service: {}", why.text()).into(),
+        });
     }
 }
 
@@ -225,9 +235,8 @@ impl Metrics {
     }
 
     /// Audit records go to the sinks of the snapshot in use from now on.
-    pub(crate) fn audit_to(&self, outbox: Arc<Outbox<AuditRecord>>, snapshots: Arc<ArcSwap<Snapshot>>) {
-        // One per process; a second one would be a fault of the assembly and is not needed.
-        let _known = self.instances.audits().0.set(Audits { outbox, snapshots });
+    pub(crate) fn audit_to(&self, audits: Audits) {
+        self.instances.audit_to(audits);
     }
 
     /// A reload ended; on success with the generation that is now in use.
@@ -300,6 +309,8 @@ impl Observer for Metrics {
     }
 
     fn audit(&self, record: AuditRecord) {
-        self.instances.audits().offer(|| record);
+        if let Some(audits) = self.instances.audits() {
+            audits.offer(record);
+        }
     }
 }

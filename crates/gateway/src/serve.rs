@@ -200,6 +200,7 @@ impl Running {
             registry: engine.workshop.registry.clone(),
             info,
             drain: drain.clone(),
+            beside: engine.workshop.runtime.handle().clone(),
             reloads: reload_sender.clone(),
         });
         let pulse = Pulse::new(settings.workers, WORKER_SILENCE_MAX);

@@ -14,6 +14,7 @@ use crate::answer::whole::count;
 use crate::attempt;
 use crate::course::Course;
 use crate::failure::Refusal;
+use crate::hooked::AbortOnDrop;
 use crate::snapshot::{Chains, Snapshot};
 use crate::state::{Answering, Load, Reserved};
 use crate::worker::Worker;
@@ -24,7 +25,17 @@ impl AskHost for Worker {
         exchange: AskExchange,
         request: LlmRequest,
     ) -> BoxFuture<'static, Result<LlmResponse, Failure>> {
-        Box::pin(async move { ask(&self, exchange, request).await })
+        let (thread, home) = self.home.clone();
+        let asking = async move { ask(&self, exchange, request).await };
+        if std::thread::current().id() == thread {
+            return Box::pin(asking);
+        }
+        // A hook that runs elsewhere asks from there; the connections are the worker's.
+        Box::pin(async move {
+            let mut running = AbortOnDrop(home.spawn(asking));
+            let asked = (&mut running.0).await;
+            asked.unwrap_or_else(|_| Err(Failure::internal("a further question was dropped")))
+        })
     }
 }
 

@@ -15,7 +15,7 @@ use crate::failure::with_causes;
 use crate::guarded::Guarded;
 use crate::hook::Hook;
 use crate::hooked::{Fault, panic_text};
-use crate::observer::InstanceObserver;
+use crate::observer::{InstanceObserver, OutOfService};
 use crate::watchdog::{self, Watchdog};
 
 /// The shared state of one living instance.
@@ -31,6 +31,9 @@ pub struct Gate {
     stuck_hook: AtomicUsize,
     /// Whether calls pass without a look at the circuit.
     is_open: AtomicBool,
+    /// Whether the instance is the one that its id stands for: not before its configuration is put to use, and not
+    /// after another one took its place.
+    is_current: AtomicBool,
     rules: Mutex<Rules>,
 }
 
@@ -71,6 +74,7 @@ impl Gate {
             stuck: AtomicU32::new(0),
             stuck_hook: AtomicUsize::new(0),
             is_open: AtomicBool::new(false),
+            is_current: AtomicBool::new(false),
             rules: Mutex::new(Rules {
                 circuit: plan.circuit,
                 state: CircuitState::default(),
@@ -79,11 +83,28 @@ impl Gate {
         })
     }
 
-    /// Takes over the policies of a plan that keeps the instance.
+    /// The instance serves from now on, under the policies of a plan.
     pub fn follow(&self, plan: &InstancePlan) {
-        let mut rules = self.rules.lock();
-        rules.circuit = plan.circuit;
-        rules.stall = plan.stall;
+        {
+            let mut rules = self.rules.lock();
+            rules.circuit = plan.circuit;
+            rules.stall = plan.stall;
+        }
+        self.is_current.store(true, Ordering::Relaxed);
+        self.tell();
+    }
+
+    /// Another instance has taken the place of this one, which serves what it began: what becomes of it says nothing
+    /// about its id any more.
+    pub fn retire(&self) {
+        self.is_current.store(false, Ordering::Relaxed);
+    }
+
+    /// Tells whether the instance is in service.
+    fn tell(&self) {
+        if self.is_current.load(Ordering::Relaxed) {
+            self.observer.quarantined(self.out_of_service());
+        }
     }
 
     /// The instance.
@@ -94,11 +115,11 @@ impl Gate {
 
     /// Why the instance is out of service, if it is.
     #[must_use]
-    pub fn out_of_service(&self) -> Option<&'static str> {
-        if self.stuck.load(Ordering::Relaxed) > 0 {
-            return Some("a hook does not return");
+    pub fn out_of_service(&self) -> Option<OutOfService> {
+        if self.is_stuck() {
+            return Some(OutOfService::Stalled);
         }
-        self.is_open.load(Ordering::Relaxed).then_some("it failed repeatedly")
+        self.is_open.load(Ordering::Relaxed).then_some(OutOfService::Failures)
     }
 
     /// Runs code of the instance, so that a panic ends in a fault and the thread's cell says where it is. While a
@@ -221,7 +242,7 @@ impl Gate {
             rules.state.passed();
             if rules.state.is_closed() {
                 self.is_open.store(false, Ordering::Relaxed);
-                self.observer.quarantined(false);
+                self.tell();
                 tracing::info!(instance = %self.id, "Extension instance is in service again");
             }
         }
@@ -236,7 +257,7 @@ impl Gate {
             return false;
         }
         self.is_open.store(true, Ordering::Relaxed);
-        self.observer.quarantined(true);
+        self.tell();
         tracing::error!(
             instance = %self.id,
             pause = ?circuit.pause,
@@ -250,7 +271,7 @@ impl Gate {
         self.stuck_hook.store(hook.index(), Ordering::Relaxed);
         self.stuck.fetch_add(1, Ordering::Relaxed);
         self.observer.stalled(hook);
-        self.observer.quarantined(true);
+        self.tell();
         tracing::error!(
             instance = %self.id,
             hook = hook.as_str(),
@@ -263,7 +284,7 @@ impl Gate {
     /// A thread came back from a hook that it was stuck in.
     pub(crate) fn returned(&self) {
         if self.stuck.fetch_sub(1, Ordering::Relaxed) == 1 {
-            self.observer.quarantined(self.is_open.load(Ordering::Relaxed));
+            self.tell();
             tracing::warn!(instance = %self.id, "Extension hook returned after all");
         }
     }

@@ -20,7 +20,7 @@ use crate::aside::aside;
 use crate::gate::{Closed, Gate};
 use crate::guarded::{Guarded, poll_inside};
 use crate::hook::Hook;
-use crate::observer::HookResult;
+use crate::observer::{HookResult, OutOfService};
 use crate::subject::Subject;
 use crate::worker::Worker;
 
@@ -334,7 +334,8 @@ impl Hooked {
             Fault::Timeout(_) => (self.on_timeout, fault.to_string()),
             Fault::Panic(_) => (self.on_panic, fault.to_string()),
             Fault::Quarantined => {
-                let why = self.gate.out_of_service().unwrap_or("it is tried again at this moment");
+                let why = self.gate.out_of_service().map(OutOfService::text);
+                let why = why.unwrap_or("it is tried again at this moment");
                 (self.on_error, format!("{fault}: {why}"))
             }
         }
@@ -413,7 +414,7 @@ impl<T> Drop for Waiting<T> {
 }
 
 /// A task that ends with whoever waits for it.
-struct AbortOnDrop<T>(tokio::task::JoinHandle<T>);
+pub(crate) struct AbortOnDrop<T>(pub(crate) tokio::task::JoinHandle<T>);
 
 impl<T> Drop for AbortOnDrop<T> {
     fn drop(&mut self) {

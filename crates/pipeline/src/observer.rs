@@ -42,8 +42,37 @@ pub trait InstanceObserver: Send + Sync + 'static {
     fn held(&self, bytes: u64, time: Duration);
     /// A hook does not return.
     fn stalled(&self, hook: Hook);
-    /// It went out of service, or came back.
-    fn quarantined(&self, is_out: bool);
+    /// It went out of service for this reason, or, without one, is in service.
+    fn quarantined(&self, why: Option<OutOfService>);
+}
+
+/// Why an instance is out of service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OutOfService {
+    /// It failed repeatedly.
+    Failures,
+    /// One of its hooks does not return.
+    Stalled,
+}
+
+impl OutOfService {
+    /// The reason for records.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Failures => "failures",
+            Self::Stalled => "stalled",
+        }
+    }
+
+    /// The reason for people.
+    #[must_use]
+    pub const fn text(self) -> &'static str {
+        match self {
+            Self::Failures => "it failed repeatedly",
+            Self::Stalled => "a hook does not return",
+        }
+    }
 }
 
 /// What came of a hook.
@@ -106,5 +135,5 @@ impl InstanceObserver for Silent {
     fn failed(&self, _: Hook, _: HookResult, _: Option<&TenantId>) {}
     fn held(&self, _: u64, _: Duration) {}
     fn stalled(&self, _: Hook) {}
-    fn quarantined(&self, _: bool) {}
+    fn quarantined(&self, _: Option<OutOfService>) {}
 }

@@ -33,6 +33,8 @@ pub struct Worker {
     pub cut: CutSwitch,
     /// Where isolated hooks run.
     pub isolation: tokio::runtime::Handle,
+    /// The worker's own thread and where it spawns: connections to providers stay there.
+    pub home: (std::thread::ThreadId, tokio::runtime::Handle),
     /// Bounds and switches.
     pub settings: PathSettings,
 }

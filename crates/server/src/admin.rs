@@ -46,7 +46,7 @@ const METRICS_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset
 /// What the admin listener asks of the process.
 pub trait AdminState: Send + Sync + 'static {
     /// Everything that the process needs in order to serve, and whether it has it.
-    fn readiness(&self) -> Readiness;
+    fn readiness(&self) -> impl Future<Output = Readiness> + Send;
 
     /// All metrics in the OpenMetrics text format, which Prometheus reads.
     fn metrics(&self) -> String;
@@ -164,7 +164,7 @@ async fn livez(State(pulse): State<Pulse>) -> Response {
 }
 
 async fn readyz<S: AdminState>(State(state): State<Arc<S>>) -> Response {
-    let readiness = state.readiness();
+    let readiness = state.readiness().await;
     let status = if readiness.is_ready() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     json_answer(status, &readiness.to_json())
 }

@@ -51,6 +51,6 @@ fn out_of_service(plan: &InstancePlan, snapshot: &Snapshot) -> Option<String> {
     if let Some(hook) = hooked.gate.stuck_in() {
         return Some(format!("its {} hook does not return", hook.as_str()));
     }
-    let why = hooked.gate.out_of_service().map(str::to_owned);
+    let why = hooked.gate.out_of_service().map(|why| why.text().to_owned());
     why.or_else(|| (!hooked.is_ready()).then(|| "it says that it is not ready".to_owned()))
 }

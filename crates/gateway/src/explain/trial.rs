@@ -105,6 +105,7 @@ pub(super) async fn run(
         ledger: Arc::new(NoLedger),
         cut: CutSwitch::default(),
         isolation: stage.isolation,
+        home: (std::thread::current().id(), tokio::runtime::Handle::current()),
         settings: PathSettings { access_log: false, trace_header: false, ..stage.settings },
     });
     let peer = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));

@@ -1,13 +1,13 @@
 //! What each instance of an extension does, with labels that are resolved once.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, OnceLock};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use gatewright::{AuditAction, AuditRecord, InstanceId, TenantId};
-use gatewright_pipeline::{Hook, HookResult, InstanceObserver};
-use parking_lot::RwLock;
+use gatewright::{InstanceId, TenantId};
+use gatewright_pipeline::{Hook, HookResult, InstanceObserver, OutOfService};
+use parking_lot::{Mutex, RwLock};
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -16,7 +16,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
 use super::labels::Name;
-use super::{AuditTrail, Histograms, own_seconds};
+use super::{Audits, Histograms, own_seconds};
 
 /// The most codes of denials that are told apart for one instance; the others count as `other`.
 const CODES_MAX: usize = 64;
@@ -67,6 +67,9 @@ struct InfoLabels {
     version: &'static str,
 }
 
+/// Codes of denials.
+type Codes = Arc<RwLock<HashSet<String>>>;
+
 /// The metrics of all instances.
 #[derive(Clone)]
 pub(crate) struct InstanceFamilies {
@@ -80,10 +83,12 @@ pub(crate) struct InstanceFamilies {
     stalls: Family<HookLabels, Counter>,
     out_of_service: Family<InstanceLabels, Gauge>,
     info: Family<InfoLabels, Gauge>,
+    /// The codes of denials that are told apart, by instance: a new instance of an id goes on with those of the old.
+    codes: Arc<Mutex<HashMap<InstanceId, Codes>>>,
+    /// Where audit records go, once somebody takes them.
+    audits: Arc<OnceLock<Audits>>,
     /// The tenants that labels name; the configuration bounds them.
     tenants: Arc<ArcSwap<HashSet<TenantId>>>,
-    /// Where it is written that an instance went out of service.
-    audits: AuditTrail,
 }
 
 fn held_bytes() -> Histogram {
@@ -103,17 +108,14 @@ impl Default for InstanceFamilies {
             stalls: Family::default(),
             out_of_service: Family::default(),
             info: Family::default(),
+            codes: Arc::default(),
+            audits: Arc::default(),
             tenants: Arc::default(),
-            audits: AuditTrail::default(),
         }
     }
 }
 
 impl InstanceFamilies {
-    pub(super) fn audits(&self) -> &AuditTrail {
-        &self.audits
-    }
-
     pub(super) fn register(&self, r: &mut Registry) {
         r.register("extension_calls", "Calls of extension hooks by result", self.calls.clone());
         r.register_with_unit(
@@ -151,22 +153,39 @@ impl InstanceFamilies {
         self.tenants.store(Arc::new(tenants));
     }
 
-    /// The metrics of one instance.
-    pub(crate) fn of(
-        &self,
-        id: &InstanceId,
-        extension: &'static str,
-        version: &'static str,
-    ) -> Arc<InstanceMetrics> {
+    /// Audit records go there from now on.
+    pub(super) fn audit_to(&self, audits: Audits) {
+        // One per process; a second one would be a fault of the assembly and is not needed.
+        let _known = self.audits.set(audits);
+    }
+
+    pub(super) fn audits(&self) -> Option<&Audits> {
+        self.audits.get()
+    }
+
+    /// The instance is the one of its id from now on.
+    pub(crate) fn know(&self, id: &InstanceId, extension: &'static str, version: &'static str) {
+        self.info.get_or_create(&InfoLabels { instance: Name(id.clone()), extension, version }).set(1);
+    }
+
+    /// The instance of this extension is no more; what it did stays counted.
+    pub(crate) fn forget(&self, id: &InstanceId, extension: &'static str, version: &'static str) {
         let instance = Name(id.clone());
-        self.info.get_or_create(&InfoLabels { instance: instance.clone(), extension, version }).set(1);
+        self.info.remove(&InfoLabels { instance: instance.clone(), extension, version });
+        self.out_of_service.remove(&InstanceLabels { instance });
+    }
+
+    /// The metrics of one instance.
+    pub(crate) fn of(&self, id: &InstanceId) -> Arc<InstanceMetrics> {
+        let instance = Name(id.clone());
+        let codes = Arc::clone(self.codes.lock().entry(id.clone()).or_default());
         let places = Hook::ALL.len() * HookResult::ALL.len();
         Arc::new(InstanceMetrics {
             families: self.clone(),
             instance,
             calls: (0..places).map(|_| OnceLock::new()).collect(),
             seconds: Hook::ALL.iter().map(|_| OnceLock::new()).collect(),
-            codes: RwLock::default(),
+            codes,
         })
     }
 }
@@ -178,7 +197,7 @@ pub(crate) struct InstanceMetrics {
     /// By hook and result; a series begins to exist with its first call.
     calls: Box<[OnceLock<Counter>]>,
     seconds: Box<[OnceLock<Histogram>]>,
-    codes: RwLock<HashSet<String>>,
+    codes: Codes,
 }
 
 impl InstanceMetrics {
@@ -209,22 +228,6 @@ impl InstanceMetrics {
         }
         codes.insert(code.to_owned());
         code.to_owned()
-    }
-}
-
-/// An instance went out of service.
-fn taken_out(instance: &InstanceId) -> AuditRecord {
-    let at = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    AuditRecord {
-        at_unix_ms: u64::try_from(at.as_millis()).unwrap_or(u64::MAX),
-        action: AuditAction::Quarantined,
-        request_id: None,
-        tenant: None,
-        key_label: None,
-        route: None,
-        instance: Some(instance.clone()),
-        code: Some("quarantined".into()),
-        summary: "the instance is out of service".into(),
     }
 }
 
@@ -282,11 +285,11 @@ impl InstanceObserver for InstanceMetrics {
         self.families.stalls.get_or_create(&self.hook_labels(hook)).inc();
     }
 
-    fn quarantined(&self, is_out: bool) {
-        let was_out =
-            self.families.out_of_service.get_or_create(&self.instance_labels()).set(i64::from(is_out));
-        if is_out && was_out == 0 {
-            self.families.audits.offer(|| taken_out(&self.instance.0));
+    fn quarantined(&self, why: Option<OutOfService>) {
+        let gauge = self.families.out_of_service.get_or_create_owned(&self.instance_labels());
+        let was_out = gauge.set(i64::from(why.is_some())) != 0;
+        if let (Some(why), false, Some(audits)) = (why, was_out, self.families.audits.get()) {
+            audits.quarantined(&self.instance.0, why);
         }
     }
 }

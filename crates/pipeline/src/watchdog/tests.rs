@@ -40,7 +40,7 @@ fn a_hook_that_does_not_return_takes_its_instance_out_until_it_does() {
     watchdog.look(start + Duration::from_millis(499), &mut sightings);
     assert_eq!(gate.out_of_service(), None);
     watchdog.look(start + Duration::from_millis(500), &mut sightings);
-    assert_eq!(gate.out_of_service(), Some("a hook does not return"));
+    assert_eq!(gate.out_of_service(), Some(crate::OutOfService::Stalled));
 
     leave.send(()).unwrap();
     wait_entered.recv().unwrap();

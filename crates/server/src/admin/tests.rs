@@ -16,7 +16,7 @@ struct Process {
 }
 
 impl AdminState for Process {
-    fn readiness(&self) -> Readiness {
+    async fn readiness(&self) -> Readiness {
         let readiness = Readiness::default().with("configuration");
         match self.drain.phase() {
             Phase::Serving => readiness.with("serving"),

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use gatewright::bytes::Bytes;
 use gatewright::{Money, Outcome, TenantId};
-use gatewright_pipeline::{Hook, HookResult, InstanceObserver};
+use gatewright_pipeline::{Hook, HookResult, InstanceObserver, OutOfService};
 use parking_lot::Mutex;
 
 use crate::service::{FakeHttp, Faults, RecordingMeter};
@@ -165,8 +165,8 @@ impl InstanceObserver for Counting {
         self.inner.stalled(hook);
     }
 
-    fn quarantined(&self, is_out: bool) {
-        self.post.state.lock().figures.is_out_of_service = is_out;
-        self.inner.quarantined(is_out);
+    fn quarantined(&self, why: Option<OutOfService>) {
+        self.post.state.lock().figures.is_out_of_service = why.is_some();
+        self.inner.quarantined(why);
     }
 }
