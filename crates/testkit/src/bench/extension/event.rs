@@ -33,7 +33,7 @@ pub(super) async fn cost(
         while tally.goes_on() {
             for pieces in &answers {
                 let mut cx = context(caller.clone());
-                let Some(mut work) = Work::open(filter, &mut cx) else { return None };
+                let mut work = Work::open(filter, &mut cx)?;
                 let mut events = events(pieces);
                 let turns = u64::try_from(events.len()).unwrap_or(u64::MAX);
                 tally.add(turns, async { work.take_all(&mut events, &mut cx).await }).await;
