@@ -18,6 +18,9 @@ pub(crate) struct Settings {
     /// Whether it asks the model.
     #[serde(default)]
     asks: bool,
+    /// Whether it fails after it changed the request.
+    #[serde(default)]
+    fails: bool,
 }
 
 /// How to see answers.
@@ -88,6 +91,9 @@ impl RequestTransform for Meddler {
         }
         if !self.0.reads {
             request.insert_text(Role::System, Placement::First, "meddled")?;
+        }
+        if self.0.fails {
+            return Err(ExtError::new("too late"));
         }
         Ok(Flow::Continue)
     }

@@ -104,7 +104,7 @@ async fn a_good_configuration_passes_the_check_without_opening_anything() {
 }
 
 #[tokio::test]
-async fn all_mistakes_are_told_at_once_each_with_its_place_and_a_suggestion() {
+async fn pitfall_14_all_mistakes_are_told_at_once_each_with_its_place_and_a_suggestion() {
     let text = GOOD
         .replace("base_url:", "base_ulr:")
         .replace("provider: there,", "provider: their,")
@@ -126,7 +126,8 @@ async fn all_mistakes_are_told_at_once_each_with_its_place_and_a_suggestion() {
 }
 
 #[tokio::test]
-async fn broken_yaml_a_missing_reference_and_settings_that_do_not_work_are_told_with_their_place() {
+async fn pitfall_14_broken_yaml_a_missing_reference_and_settings_that_do_not_work_are_told_with_their_place()
+{
     let cases = [
         (GOOD.replace("models:", "models: ["), "gateway.yaml:"),
         (
@@ -167,6 +168,33 @@ async fn a_broken_configuration_does_not_start() {
     let ran = run(&["serve"], folder.path()).await;
     assert_eq!(ran.code, 3, "{ran:?}");
     assert!(ran.errors.contains("gateway.yaml:5:1") && ran.errors.contains("models"), "{ran:?}");
+}
+
+#[tokio::test]
+async fn pitfall_17_the_check_says_what_the_start_says() {
+    let broken = [
+        GOOD.replace("models:", "modles:"),
+        GOOD.replace("base_url:", "base_ulr:").replace("use: static-keys", "use: static-key"),
+        GOOD.replace("key: '${file:key.txt}'", "sha256: short"),
+        GOOD.replace("tenant: acme", "tenant: 7"),
+        GOOD.replace("${file:key.txt}", "${file:not-there.txt}"),
+        GOOD.replace("https://models.example/v1", "models.example"),
+        GOOD.replace("models:", "models: ["),
+    ];
+    for text in broken {
+        let folder = folder_with(&text);
+        let checked = run(&["check"], folder.path()).await;
+        let served = run(&["serve"], folder.path()).await;
+        assert_eq!((checked.code, served.code), (3, 3), "{text}");
+        // What can only be seen when instances are made is told through the log.
+        let told: Vec<&str> = checked.errors.lines().filter(|line| line.contains("gateway.yaml:")).collect();
+        assert!(!told.is_empty(), "{text}: {checked:?}");
+        for line in told {
+            let escaped = line.replace('"', "\\\"");
+            let is_there = served.errors.contains(line) || served.errors.contains(&escaped);
+            assert!(is_there, "the start does not say: {line}\n{}", served.errors);
+        }
+    }
 }
 
 #[tokio::test]

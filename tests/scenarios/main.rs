@@ -2,9 +2,13 @@
 //! promise.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a helper of a test fails the test")]
 
+mod attribution;
 mod auth;
 mod bad_request;
+mod block;
+mod cancel;
 mod chaos;
+mod circuit;
 mod clients;
 mod command;
 mod content_policy;
@@ -17,16 +21,20 @@ mod fault;
 mod fence;
 mod http;
 mod json_schema;
+mod life;
 mod limit;
 mod mask;
 mod panic;
 mod pass_through;
+mod point;
 mod prompt_templates;
+mod question;
 mod reload;
 mod request_caps;
 mod response_tag;
 mod route;
 mod secret;
+mod shadow;
 mod socket;
 mod support;
 mod telemetry;

@@ -73,7 +73,7 @@ async fn a_whole_answer_is_masked() {
 }
 
 #[tokio::test]
-async fn a_stream_is_masked_at_every_split_of_its_text() {
+async fn pitfall_12_a_stream_is_masked_at_every_split_of_its_text() {
     let (provider, gateway) = masking().await;
     let mut caller = Caller { gateway: &gateway, connection: None };
     for (at, _) in TEXT.char_indices() {
@@ -94,7 +94,7 @@ async fn a_stream_is_masked_at_every_split_of_its_text() {
 }
 
 #[tokio::test]
-async fn a_stream_is_masked_at_every_split_of_its_bytes() {
+async fn pitfall_12_a_stream_is_masked_at_every_split_of_its_bytes() {
     let (provider, gateway) = masking().await;
     let mut caller = Caller { gateway: &gateway, connection: None };
     let body =
@@ -121,7 +121,7 @@ async fn the_simulated_models_own_pieces_are_masked_at_every_grouping() {
 }
 
 #[tokio::test]
-async fn choices_side_by_side_are_masked_each_for_itself() {
+async fn pitfall_12_choices_side_by_side_are_masked_each_for_itself() {
     let (provider, gateway) = masking().await;
     let mut caller = Caller { gateway: &gateway, connection: None };
     for at in 1..TEXT.len() {
@@ -170,7 +170,7 @@ fn check_arguments(arguments: &str, what: &str) {
 }
 
 #[tokio::test]
-async fn the_arguments_of_tool_calls_are_masked_at_every_split_and_stay_json() {
+async fn pitfall_12_the_arguments_of_tool_calls_are_masked_at_every_split_and_stay_json() {
     let (provider, gateway) = masking().await;
     let mut caller = Caller { gateway: &gateway, connection: None };
     let call = |index: u64, id: Option<&str>, arguments: &str| {
@@ -214,7 +214,7 @@ async fn the_arguments_of_tool_calls_are_masked_at_every_split_and_stay_json() {
 }
 
 #[tokio::test]
-async fn reasoning_and_refusals_are_masked_too() {
+async fn pitfall_12_reasoning_and_refusals_are_masked_too() {
     let (provider, gateway) = masking().await;
     for lane in ["reasoning_content", "refusal"] {
         let (head, tail) = TEXT.split_at(15);
@@ -282,7 +282,7 @@ async fn the_probabilities_of_tokens_do_not_give_away_what_is_masked() {
 }
 
 #[tokio::test]
-async fn what_could_have_become_a_match_and_did_not_is_there_at_the_end() {
+async fn pitfall_12_what_could_have_become_a_match_and_did_not_is_there_at_the_end() {
     let (provider, gateway) = masking().await;
     for text in [
         "ask bob@",

@@ -188,22 +188,22 @@ async fn check_a_panic_costs_one_exchange(act: &str, isolate: bool) {
 }
 
 #[tokio::test]
-async fn pitfall_8_a_panic_in_a_hook_costs_its_exchange_and_no_neighbour() {
+async fn pitfall_08_a_panic_in_a_hook_costs_its_exchange_and_no_neighbour() {
     check_a_panic_costs_one_exchange("panic", false).await;
 }
 
 #[tokio::test]
-async fn pitfall_8_a_panic_in_an_isolated_hook_costs_its_exchange_and_no_neighbour() {
+async fn pitfall_08_a_panic_in_an_isolated_hook_costs_its_exchange_and_no_neighbour() {
     check_a_panic_costs_one_exchange("panic", true).await;
 }
 
 #[tokio::test]
-async fn pitfall_8_a_payload_that_panics_when_it_is_dropped_is_one_panic_more_and_no_other_exchange() {
+async fn pitfall_08_a_payload_that_panics_when_it_is_dropped_is_one_panic_more_and_no_other_exchange() {
     check_a_panic_costs_one_exchange("bomb", false).await;
 }
 
 #[tokio::test]
-async fn pitfall_8_an_error_that_panics_when_it_is_shown_costs_its_exchange() {
+async fn pitfall_08_an_error_that_panics_when_it_is_shown_costs_its_exchange() {
     let provider = SimulatedProvider::start().await;
     let mut gateway = troubled(&provider, "fail_badly", false).await;
     let sender = connect(&gateway).await;
@@ -228,7 +228,7 @@ async fn pitfall_8_an_error_that_panics_when_it_is_shown_costs_its_exchange() {
 }
 
 #[tokio::test]
-async fn pitfall_8_a_panic_in_an_adapter_or_a_source_of_credentials_costs_its_exchange() {
+async fn pitfall_08_a_panic_in_an_adapter_or_a_source_of_credentials_costs_its_exchange() {
     for (at, act) in [("encode", "panic"), ("classify", "panic"), ("encode", "bomb"), ("classify", "bomb")] {
         let provider = SimulatedProvider::start().await;
         let trouble = json!({"trouble": {"at": at, "act": act, "marked": true}});
@@ -271,7 +271,7 @@ async fn pitfall_8_a_panic_in_an_adapter_or_a_source_of_credentials_costs_its_ex
 }
 
 #[tokio::test]
-async fn pitfall_8_a_source_of_credentials_that_panics_when_it_learns_of_a_refusal_changes_no_answer() {
+async fn pitfall_08_a_source_of_credentials_that_panics_when_it_learns_of_a_refusal_changes_no_answer() {
     let provider = SimulatedProvider::start().await;
     let instances = json!([
         {"id": "door", "use": "open-door"}, {"id": "witness", "use": "witness"},

@@ -12,7 +12,7 @@ const ODD_REQUEST: &str = "\r\n{ \"messages\" :\t[ {\"role\":\"user\", \"content
      \"seed\":123456789012345678901234567890 , \"temperature\":1.0, \"\":[] , \"\u{e4}\":\"\\u0000\" }\n ";
 
 #[tokio::test]
-async fn a_request_arrives_byte_for_byte_where_the_provider_calls_the_model_the_same() {
+async fn pitfall_13_a_request_arrives_byte_for_byte_where_the_provider_calls_the_model_the_same() {
     let (provider, gateway) = serving().await;
     let answer = gateway.post("/v1/chat/completions", ODD_REQUEST).send().await;
     assert_eq!(answer.status, 200);
@@ -20,7 +20,7 @@ async fn a_request_arrives_byte_for_byte_where_the_provider_calls_the_model_the_
 }
 
 #[tokio::test]
-async fn of_a_request_for_another_name_only_the_value_of_model_changes() {
+async fn pitfall_13_of_a_request_for_another_name_only_the_value_of_model_changes() {
     let provider = SimulatedProvider::start().await;
     let targets = json!([{"provider": "simulated", "model": "vendor/big \"one\""}]);
     let gateway = Gateway::in_front_of(&provider).model("small", &targets).start().await;
@@ -77,7 +77,7 @@ async fn a_streamed_request_gains_the_wish_for_usage_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn a_whole_answer_comes_back_byte_for_byte() {
+async fn pitfall_13_a_whole_answer_comes_back_byte_for_byte() {
     let (provider, gateway) = serving().await;
     let body = "\n{\"choices\" : [ {\"index\":0,\"message\":{\"role\":\"assistant\",\"content\":\"h\\u00e9 \\ud83d\\ude00\\/\"},\
          \"finish_reason\":\"stop\",\"x\":1e999} ],\t\"model\":\"m\",\"y\":{\"a\":0.10,\"a\":-0},\
@@ -106,7 +106,7 @@ fn odd_stream() -> String {
 }
 
 #[tokio::test]
-async fn the_frames_of_a_stream_come_back_byte_for_byte() {
+async fn pitfall_13_the_frames_of_a_stream_come_back_byte_for_byte() {
     let (provider, gateway) = serving().await;
     let body = odd_stream();
     let request = json!({"model": "small", "messages": [{"role": "user", "content": "x"}], "stream": true,

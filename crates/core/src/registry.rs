@@ -484,3 +484,6 @@ macro_rules! attach_point {
         $instance.sink = ::core::option::Option::Some($shared.clone());
     };
 }
+
+#[cfg(test)]
+mod tests;

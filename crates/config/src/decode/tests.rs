@@ -49,7 +49,7 @@ fn agree(schema: &Json, tree: &Node, what: &str) {
 }
 
 #[test]
-fn the_decoder_takes_whatever_the_schema_takes() {
+fn pitfall_14_the_decoder_takes_whatever_the_schema_takes() {
     let schema = schema::of_shape();
     for (path, tree) in corpus() {
         agree(&schema, &tree, &path.display().to_string());
@@ -57,7 +57,7 @@ fn the_decoder_takes_whatever_the_schema_takes() {
 }
 
 #[test]
-fn what_the_decoder_refuses_the_schema_refuses_under_every_change_of_one_value() {
+fn pitfall_14_what_the_decoder_refuses_the_schema_refuses_under_every_change_of_one_value() {
     let schema = schema::of_shape();
     let changed = [
         Value::Null,
