@@ -5,6 +5,7 @@
 mod asker;
 mod door;
 mod meddler;
+mod needs;
 mod points;
 mod provider;
 mod trouble;

@@ -12,6 +12,8 @@ mod crash;
 mod drain;
 mod ending;
 mod enrich;
+mod explain;
+mod extensions;
 mod failover;
 mod fault;
 mod fence;
