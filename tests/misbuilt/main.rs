@@ -7,6 +7,7 @@ use std::process::ExitCode;
 
 use gatewright::prelude::*;
 use gatewright::registry::{Creating, Registration};
+use gatewright::serde_json::Value;
 use gatewright_gateway::{Build, Expected, Point};
 
 /// There is nothing to set.
@@ -49,8 +50,8 @@ fn create(_: gatewright::Settings, _: ExtEnv) -> Creating {
     Box::pin(async { Err(BuildError::new("it is not there to be used")) })
 }
 
-fn schema() -> gatewright::serde_json::Value {
-    gatewright::serde_json::Value::Bool(true)
+fn schema() -> Value {
+    Value::Bool(true)
 }
 
 gatewright::inventory::submit! {
