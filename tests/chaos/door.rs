@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use gatewright::prelude::*;
 
-/// There is nothing to set.
+/// Lets everybody in.
 #[gatewright::config]
 #[derive(Debug)]
 pub(crate) struct Settings {}

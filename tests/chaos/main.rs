@@ -5,6 +5,7 @@
 mod asker;
 mod door;
 mod meddler;
+mod needs;
 mod picky;
 mod points;
 mod provider;

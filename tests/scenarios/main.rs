@@ -16,6 +16,8 @@ mod crash;
 mod drain;
 mod ending;
 mod enrich;
+mod explain;
+mod extensions;
 mod failover;
 mod fault;
 mod fence;

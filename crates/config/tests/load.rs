@@ -157,9 +157,9 @@ fn what_an_extension_finds_in_its_settings_is_placed_in_the_file() {
     );
     assert_eq!(
         place("rules[0].absent.deeper"),
-        "tests/base.yaml:35:11: extensions[3].with.rules[0].absent.deeper: too long"
+        "tests/base.yaml:35:11: extensions[3].with.rules[0].absent.deeper: too long (extension `mask`)"
     );
-    assert_eq!(place(""), "tests/base.yaml:34:7: extensions[3].with: too long");
+    assert_eq!(place(""), "tests/base.yaml:34:7: extensions[3].with: too long (extension `mask`)");
 }
 
 #[test]

@@ -234,7 +234,6 @@ impl Asker<'_> {
         body: Bytes,
         (limits, limits_from): (&RehearsedLimits, Result<String, String>),
     ) -> Result<String, Fault> {
-        let withheld = self.withheld(&built);
         let stage = Stage {
             clock: Arc::clone(&workshop.services.clock),
             random: Arc::clone(&workshop.services.random),
@@ -249,7 +248,7 @@ impl Asker<'_> {
             body,
             model: self.arguments.model.clone(),
             principal,
-            withheld: withheld.clone(),
+            withheld: self.withheld(&built),
         };
         let snapshot = Arc::new(built.snapshot);
         let (rehearsal, body) = trial::run(Arc::clone(&snapshot), stage, inquiry)
@@ -265,7 +264,6 @@ impl Asker<'_> {
             asked: limits.asked(),
             limits_from,
             strategy: model.map(|model| model::strategy(model.strategy)),
-            withheld: withheld.into_iter().collect(),
             route_asked: self.arguments.route.clone(),
             rehearsal,
         };

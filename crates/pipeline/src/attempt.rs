@@ -78,7 +78,7 @@ impl Ready {
             provider: picked.provider.name.clone(),
             model: Arc::clone(&picked.target.model),
             chosen_by: course.chosen_by(picked.index),
-            origin: picked.provider.destination.origin().to_string(),
+            base_url: picked.provider.destination.origin().to_string(),
             method: encoded.call.method,
             path: encoded.call.path.into_owned(),
             headers: encoded.call.headers,

@@ -69,11 +69,11 @@ pub struct ReadyCall {
     pub model: Arc<str>,
     /// The instance that chose the target; `None` where the model's strategy did.
     pub chosen_by: Option<InstanceId>,
-    /// The provider's scheme, host and port.
-    pub origin: String,
+    /// The provider's base URL.
+    pub base_url: String,
     /// The method.
     pub method: Method,
-    /// The path and the query.
+    /// The path behind it, and the query.
     pub path: String,
     /// The headers, without the credential.
     pub headers: HeaderMap,

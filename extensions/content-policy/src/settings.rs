@@ -9,7 +9,7 @@ use gatewright::text::{LaneName, Pattern};
 use crate::keyword;
 use crate::rule::Rule;
 
-/// Settings of `content-policy`.
+/// Holds prompts and answers against keywords and patterns: denies, masks, labels or watches.
 #[gatewright::config]
 #[derive(Debug)]
 pub struct Settings {

@@ -29,7 +29,9 @@ const RESERVED: &[&str] = &[
     "x-api-key",
 ];
 
-/// Settings of `enrich`. Each value is a template: `{tenant}`, `{project}`, `{user}`, `{groups}`, `{key}`,
+/// Adds headers, fields, labels and an instruction to requests, from templates.
+///
+/// Each value is a template: `{tenant}`, `{project}`, `{user}`, `{groups}`, `{key}`,
 /// `{model}`, `{route}`, `{request}`, `{tag.NAME}` and `{header.NAME}` stand for what the request has;
 /// `{user|nobody}` names what stands there if it has none; `{{` and `}}` are braces.
 #[gatewright::config]

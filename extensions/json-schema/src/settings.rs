@@ -5,7 +5,9 @@ use gatewright::serde_json::Value;
 
 use crate::schema::Schema;
 
-/// Settings of `json-schema`. Give `schema`, `from_request`, or both.
+/// Checks answers against a JSON Schema, whole and streamed, with one attempt at repair.
+///
+/// Give `schema`, `from_request`, or both.
 #[gatewright::config]
 #[derive(Debug)]
 pub struct Settings {

@@ -12,7 +12,7 @@ const VALUES_MAX: usize = 10_000;
 /// How many there are without a setting.
 const VALUES_DEFAULT: usize = 500;
 
-/// Settings of `mask`.
+/// Masks what matches patterns in prompts and answers, whole and streamed, and restores it where that is wanted.
 #[gatewright::config]
 #[derive(Debug)]
 pub struct Settings {

@@ -7,7 +7,7 @@ use gatewright::prelude::*;
 use crate::template::{Prompt, Template};
 use crate::variable::VariableSettings;
 
-/// Settings of `prompt-templates`.
+/// Puts named prompts with typed parameters in where a caller refers to one.
 #[gatewright::config]
 #[derive(Debug)]
 pub struct Settings {

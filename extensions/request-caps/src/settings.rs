@@ -7,7 +7,7 @@ use gatewright::prelude::*;
 use crate::parameter::{Parameter, ParameterSettings};
 use crate::rule::Rule;
 
-/// Settings of `request-caps`.
+/// Bounds what a request may ask for, per model: its size, counts, parameters and fields.
 #[gatewright::config]
 #[derive(Debug)]
 pub struct Settings {

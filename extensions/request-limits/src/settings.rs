@@ -9,7 +9,7 @@ use gatewright::{InstanceId, Label};
 
 use crate::rule::Rule;
 
-/// Settings of `request-limits`.
+/// Bounds requests per window and requests at the same time, per caller, tenant, model or label.
 #[gatewright::config]
 #[derive(Debug)]
 pub struct Settings {

@@ -25,7 +25,7 @@ const RESERVED: &[&str] = &[
     "x-request-id",
 ];
 
-/// Settings of `response-tag`.
+/// Adds headers, labels and a disclaimer to answers, by rules.
 #[gatewright::config]
 #[derive(Debug)]
 pub struct Settings {

@@ -10,7 +10,7 @@ use crate::digest::Digest;
 /// The shortest key that is accepted, in bytes: shorter ones can be guessed, or are a forgotten value.
 const KEY_BYTES_MIN: usize = 8;
 
-/// Settings of `static-keys`.
+/// Authenticates callers by keys that stand in the configuration, in plain text or as digests.
 #[gatewright::config]
 #[derive(Debug)]
 pub struct Settings {

@@ -12,7 +12,7 @@ use gatewright::{InstanceId, Label};
 
 use crate::rule::Rule;
 
-/// Settings of `token-limits`.
+/// Bounds tokens, cost and requests per window, for any label.
 #[gatewright::config]
 #[derive(Debug)]
 pub struct Settings {

@@ -3,7 +3,9 @@
 use gatewright::prelude::*;
 use gatewright::text::LaneName;
 
-/// Settings of `webhook-guard`. The origin of `url` has to stand under `egress` of the instance.
+/// Asks a webhook about prompts and answers: it allows, denies or replaces.
+///
+/// The origin of `url` has to stand under `egress` of the instance.
 #[gatewright::config]
 #[derive(Debug)]
 pub struct Settings {

@@ -152,7 +152,7 @@ impl Subject<'_> {
     /// A route with everything that it runs.
     pub(super) fn route(&self, route: &RoutePlan) -> RouteView {
         let plan = &self.snapshot.plan;
-        let models = self.models(&route.matcher);
+        let models = self.models(route);
         let sample = models.first().map(|model| model.sample.clone()).unwrap_or_default();
         let chain = |name, hook, of, ids: &[InstanceId]| ChainView {
             name,

@@ -11,7 +11,7 @@ use super::chain::{ChainView, InstanceView, PlanView, RouteView};
 use super::difference::Edit;
 use super::limits::Asked;
 use super::model::{ModelView, TargetView};
-use super::trial::Trial;
+use super::trial::{Trial, withheld_of};
 
 /// What routes run.
 pub(super) fn routes(routes: &[RouteView]) -> Value {
@@ -142,7 +142,7 @@ pub(super) fn trial(trial: &Trial) -> Value {
             "given": trial.is_given,
         })),
         "steps": steps.map(|(step, edits)| step_of(step, edits)).collect::<Vec<_>>(),
-        "withheld": trial.withheld.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        "withheld": withheld_of(&rehearsal.steps).iter().map(ToString::to_string).collect::<Vec<_>>(),
         "limits": {
             "from": trial.limits_from.as_ref().ok(),
             "not_known_because": trial.limits_from.as_ref().err(),
@@ -255,7 +255,7 @@ fn call_of(trial: &Trial, call: &ReadyCall) -> Value {
             "strategy": call.chosen_by.is_none().then_some(trial.strategy).flatten(),
         },
         "method": call.method.as_str(),
-        "origin": call.origin,
+        "base_url": call.base_url,
         "path": call.path,
         "headers": headers.iter().map(|(name, value)| json!([name, value])).collect::<Vec<_>>(),
         "credential": if call.has_credential { "added" } else { "none" },

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use gatewright::{InstanceId, ModelName};
-use gatewright_policy::{ModelPlan, ProviderPlan, RouteMatch, Strategy, TargetPlan};
+use gatewright_policy::{ModelPlan, ProviderPlan, RoutePlan, Strategy, TargetPlan};
+use gatewright_server::MODEL_PATHS;
 
 use super::chain::Subject;
 
@@ -55,13 +56,26 @@ impl Default for Sample {
 
 impl Subject<'_> {
     /// The models that a route serves to the caller, sorted by name.
-    pub(super) fn models(&self, matcher: &RouteMatch) -> Vec<ModelView> {
+    pub(super) fn models(&self, route: &RoutePlan) -> Vec<ModelView> {
         let allowed = self.snapshot.plan.allowed_models(&self.principal).into_iter();
         allowed
-            .filter(|model| matcher.model.matches(model.name.as_str()))
+            .filter(|model| self.takes(route, model.name.as_str()))
             .filter(|model| self.model.is_none_or(|wanted| wanted == model.name.as_str()))
             .map(|model| self.view(model))
             .collect()
+    }
+
+    /// Whether requests for a model take the route and no earlier one. Who asks without a tenant that the route is for
+    /// learns what its pattern admits.
+    fn takes(&self, route: &RoutePlan, model: &str) -> bool {
+        let tenant = &self.principal.tenant;
+        if !route.matcher.tenant.matches(tenant.as_str()) {
+            return route.matcher.model.matches(model);
+        }
+        MODEL_PATHS.iter().any(|(path, _)| {
+            let taken = self.snapshot.plan.route(path, tenant, Some(model));
+            taken.is_some_and(|taken| taken.name == route.name)
+        })
     }
 
     fn view(&self, model: &ModelPlan) -> ModelView {

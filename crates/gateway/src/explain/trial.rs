@@ -12,7 +12,8 @@ use gatewright::service::{Clock, Random};
 use gatewright::{Failure, FailureKind, InstanceId, LlmRequest, Principal, Side};
 use gatewright_pipeline::state::{ReadBody, Received};
 use gatewright_pipeline::{
-    CutSwitch, Ending, NoLedger, PathSettings, Rehearsal, Script, Silent, Snapshot, Step, Worker, exchange,
+    CutSwitch, Decision, Ending, NoLedger, PathSettings, Rehearsal, Script, Silent, Snapshot, Step, Worker,
+    exchange,
 };
 use gatewright_server::MODEL_PATHS;
 use gatewright_upstream::Upstream;
@@ -52,8 +53,6 @@ pub(super) struct Trial {
     pub(super) limits_from: Result<String, String>,
     /// How the target is chosen where no instance does.
     pub(super) strategy: Option<&'static str>,
-    /// The instances that were not called.
-    pub(super) withheld: Vec<InstanceId>,
 }
 
 /// What the path needs beside the request.
@@ -151,6 +150,18 @@ impl ReadBody for Given {
 pub(super) fn edits_of(steps: &[Step]) -> Vec<Vec<Edit>> {
     let edits = |step: &Step| step.edit.as_ref().map(|(old, new)| difference(old, new)).unwrap_or_default();
     steps.iter().map(edits).collect()
+}
+
+/// The instances that were not called.
+pub(super) fn withheld_of(steps: &[Step]) -> Vec<&InstanceId> {
+    let mut withheld: Vec<_> = steps
+        .iter()
+        .filter(|step| matches!(step.decision, Decision::Withheld))
+        .map(|step| &step.instance)
+        .collect();
+    withheld.sort();
+    withheld.dedup();
+    withheld
 }
 
 /// What the gateway itself changed in a body after the last step that did.

@@ -10,7 +10,9 @@ use gatewright::http::{HeaderMap, HeaderValue, Method};
 use gatewright::prelude::*;
 use gatewright::{ProviderTarget, UpstreamCall};
 
-/// Settings of the adapter: there are none, a provider's own settings say everything.
+/// Speaks to providers by the OpenAI API.
+///
+/// There is nothing to set: a provider's own settings say everything.
 #[gatewright::config]
 #[derive(Debug)]
 pub struct Config {}

@@ -180,7 +180,7 @@ fn call_on(page: &mut Page, trial: &Trial, call: &ReadyCall) {
         (None, None) => "the only one".to_owned(),
     };
     page.line(0, "target", &format!("{} → {}, {chosen}", call.provider, call.model));
-    page.line(0, "call", &format!("{} {}{}", call.method, call.origin, call.path));
+    page.line(0, "call", &format!("{} {}{}", call.method, call.base_url, call.path));
     for (name, value) in headers(call) {
         page.more(&format!("{name}: {value}"));
     }
