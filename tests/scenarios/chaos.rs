@@ -59,6 +59,20 @@ pub(crate) fn seen(metrics: &Scrape, name: &str) -> u64 {
     counter + metrics.count(&format!("gatewright_ext_witness_{name}"), &[])
 }
 
+/// What the witness wrote down, oldest first.
+pub(crate) fn written(gateway: &Gateway) -> Vec<Value> {
+    let file = gateway.folder().join("extensions/witness/seen.jsonl");
+    let text = std::fs::read_to_string(file).unwrap_or_default();
+    // A line that is not whole is being written.
+    let whole = text.rsplit_once('\n').map_or("", |(whole, _)| whole);
+    whole.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+/// Waits until the witness wrote down something that is meant.
+pub(crate) async fn wait_for(gateway: &Gateway, what: &str, is_meant: impl Fn(&Value) -> bool) -> Value {
+    eventually(what, async || written(gateway).into_iter().find(&is_meant)).await
+}
+
 /// Nothing is under way, nothing that was claimed or opened is left, and all of it ended once.
 pub(crate) async fn check_nothing_left(gateway: &Gateway, what: &str) {
     let settled = eventually(&format!("nothing left after {what}"), async || {
