@@ -63,7 +63,9 @@ pub(crate) fn seen(metrics: &Scrape, name: &str) -> u64 {
 pub(crate) fn written(gateway: &Gateway) -> Vec<Value> {
     let file = gateway.folder().join("extensions/witness/seen.jsonl");
     let text = std::fs::read_to_string(file).unwrap_or_default();
-    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    // A line that is not whole is being written.
+    let whole = text.rsplit_once('\n').map_or("", |(whole, _)| whole);
+    whole.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
 /// Waits until the witness wrote down something that is meant.
