@@ -47,8 +47,11 @@ const EXAMPLE: &[(&str, &str)] = &[
     ("README.md", include_str!("template/dist/example/README.md.in")),
     ("src/lib.rs", include_str!("template/dist/example/lib.rs.in")),
     ("src/tests.rs", include_str!("template/dist/example/tests.rs.in")),
-    ("benches/events.rs", include_str!("template/dist/example/bench.rs.in")),
+    ("benches/cost.rs", include_str!("template/extension/bench.rs.in")),
 ];
+
+/// Settings of the first extension for its bench.
+const SAMPLE: &str = r#""names": {"Falcon": "the new product", "K2": "the site"}"#;
 
 /// What the repository is called, where it goes, and what it is built from.
 #[derive(Debug, Args)]
@@ -120,8 +123,10 @@ fn repository(name: &Name, origin: &Origin) -> Result<Tree> {
         ("COMPANY", company.to_owned()),
         ("DIST", dist),
         ("EXAMPLE", example.to_string()),
+        ("NAME", example.to_string()),
+        ("SAMPLE", SAMPLE.to_owned()),
         ("TYPE", example.type_name()),
-        ("LIB", example.as_str().replace('-', "_")),
+        ("LIB", example.library()),
         ("CORE", origin.core_table()?),
         ("PATCHES", origin.patches()?),
         ("CORE_VERSION", CORE_VERSION.to_owned()),

@@ -23,6 +23,7 @@ use crate::workspace::is_clone;
 const LIBRARY: &str = include_str!("template/extension/lib.rs.in");
 const TESTS: &str = include_str!("template/extension/tests.rs.in");
 const PAGE: &str = include_str!("template/extension/README.md.in");
+const BENCH: &str = include_str!("template/extension/bench.rs.in");
 const COMPANY_MANIFEST: &str = include_str!("template/extension/company-Cargo.toml.in");
 const CLONE_MANIFEST: &str = include_str!("template/extension/clone-Cargo.toml.in");
 
@@ -128,9 +129,13 @@ impl Extension {
             Home::Clone => CLONE_MANIFEST,
         };
         let mut tree = Tree::default();
-        for (path, template) in
-            [("Cargo.toml", manifest), ("README.md", PAGE), ("src/lib.rs", LIBRARY), ("src/tests.rs", TESTS)]
-        {
+        for (path, template) in [
+            ("Cargo.toml", manifest),
+            ("README.md", PAGE),
+            ("src/lib.rs", LIBRARY),
+            ("src/tests.rs", TESTS),
+            ("benches/cost.rs", BENCH),
+        ] {
             tree.add(path, template, &values);
         }
         tree
@@ -173,6 +178,7 @@ impl Extension {
             ("TABLE", self.table()),
             ("WIRE", self.wire()),
             ("PURPOSE", self.purpose()),
+            ("LIB", self.package().replace('-', "_")),
             ("PACKAGE", self.package()),
             ("CORE_VERSION", CORE_VERSION.to_owned()),
             ("TYPE", self.name.type_name()),

@@ -87,6 +87,11 @@ impl Name {
         &self.0
     }
 
+    /// As Rust names the library of a package: `acme-example` is `acme_example`.
+    pub(super) fn library(&self) -> String {
+        self.0.replace('-', "_")
+    }
+
     /// As Rust names a type: `acme-example` is `AcmeExample`.
     pub(super) fn type_name(&self) -> String {
         self.0.split('-').map(capitalised).collect()
