@@ -7,8 +7,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use gatewright::InstanceId;
 use gatewright::registry::Registry;
-use gatewright_pipeline::{Snapshot, aside};
+use gatewright_pipeline::{Hook, Snapshot, aside};
 use gatewright_server::admin::{AdminState, InstanceReport, LimitsQuestion, LimitsReport, Readiness};
 use gatewright_server::drain::{Drain, Phase};
 use gatewright_store::{Ledger, MemoryLimits};
@@ -43,7 +44,10 @@ pub(crate) struct Process {
 impl AdminState for Process {
     async fn readiness(&self) -> Readiness {
         let serving = self.drain.phase() == Phase::Serving;
-        let unready = self.unready_instances().await;
+        let unready = match self.unready_instances().await {
+            Some(unready) => unready.iter().map(ToString::to_string).collect(),
+            None => vec!["an instance does not say whether it is ready".to_owned()],
+        };
         let conditions = [
             ("serving", (!serving).then(|| "the process is draining".to_owned())),
             ("ledger", (!self.store.is_writable()).then(|| "records cannot be written".to_owned())),
@@ -64,8 +68,9 @@ impl AdminState for Process {
         bucket::report(&self.limits, question)
     }
 
-    fn extensions(&self) -> Vec<InstanceReport> {
-        instance::report(&self.snapshots.load(), &self.registry, &self.info)
+    async fn extensions(&self) -> Vec<InstanceReport> {
+        let unready = self.unready_instances().await.unwrap_or_default();
+        instance::report(&self.snapshots.load(), &self.registry, &self.info, &unready)
     }
 
     async fn reload(&self) -> Result<String, String> {
@@ -77,27 +82,41 @@ impl AdminState for Process {
 }
 
 impl Process {
-    /// The instances that cannot do their work. They are asked beside the data path and this listener, because one
-    /// may not answer.
-    async fn unready_instances(&self) -> Vec<String> {
+    /// The instances that cannot do their work; `None` where one does not say so. They are asked beside the data path
+    /// and this listener, because one may not answer.
+    async fn unready_instances(&self) -> Option<Vec<Unready>> {
         let snapshot = self.snapshots.load_full();
         let asking = self.beside.spawn(aside(async move { unready(&snapshot) }));
-        match tokio::time::timeout(READY_WITHIN, asking).await {
-            Ok(Ok(unready)) => unready,
-            Ok(Err(_)) | Err(_) => vec!["an instance does not say whether it is ready".to_owned()],
+        tokio::time::timeout(READY_WITHIN, asking).await.ok()?.ok()
+    }
+}
+
+/// An instance that cannot do its work.
+struct Unready {
+    id: InstanceId,
+    /// The hook that does not return, if that is why.
+    stuck_in: Option<Hook>,
+}
+
+impl std::fmt::Display for Unready {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.stuck_in {
+            Some(hook) => write!(f, "{} (its {} hook does not return)", self.id, hook.as_str()),
+            None => write!(f, "{}", self.id),
         }
     }
 }
 
-fn unready(snapshot: &Snapshot) -> Vec<String> {
+fn unready(snapshot: &Snapshot) -> Vec<Unready> {
     let mut unready: Vec<_> = snapshot
         .hooks
         .values()
-        .filter_map(|hooked| match hooked.gate.stuck_in() {
-            Some(hook) => Some(format!("{} (its {} hook does not return)", hooked.id, hook.as_str())),
-            None => (!hooked.is_shadow && !hooked.is_ready()).then(|| hooked.id.to_string()),
+        .filter_map(|hooked| {
+            let stuck_in = hooked.gate.stuck_in();
+            let is_unready = stuck_in.is_some() || !hooked.is_shadow && !hooked.is_ready();
+            is_unready.then(|| Unready { id: hooked.id.clone(), stuck_in })
         })
         .collect();
-    unready.sort();
+    unready.sort_unstable_by(|one, two| one.id.cmp(&two.id));
     unready
 }

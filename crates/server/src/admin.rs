@@ -58,7 +58,7 @@ pub trait AdminState: Send + Sync + 'static {
     fn limits(&self, question: &LimitsQuestion) -> Result<LimitsReport, String>;
 
     /// The extension instances in use, sorted by id.
-    fn extensions(&self) -> Vec<InstanceReport>;
+    fn extensions(&self) -> impl Future<Output = Vec<InstanceReport>> + Send;
 
     /// Reads the configuration again. Returns one sentence for the operator about what has changed.
     ///
@@ -182,7 +182,7 @@ async fn limits<S: AdminState>(State(state): State<Arc<S>>, RawQuery(query): Raw
 }
 
 async fn extensions<S: AdminState>(State(state): State<Arc<S>>) -> Response {
-    let instances: Vec<_> = state.extensions().iter().map(InstanceReport::to_json).collect();
+    let instances: Vec<_> = state.extensions().await.iter().map(InstanceReport::to_json).collect();
     json_answer(StatusCode::OK, &json!({"instances": instances}))
 }
 

@@ -42,7 +42,7 @@ impl AdminState for Process {
         Ok(LimitsReport { buckets: vec![bucket], next: Some("7f".to_owned()) })
     }
 
-    fn extensions(&self) -> Vec<InstanceReport> {
+    async fn extensions(&self) -> Vec<InstanceReport> {
         vec![InstanceReport {
             instance: "m".to_owned(),
             extension: "mask".to_owned(),
