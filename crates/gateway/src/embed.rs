@@ -160,7 +160,7 @@ impl Gateway {
     /// Nothing changes.
     pub async fn reload(&mut self, sources: Vec<Source>) -> Result<String, String> {
         let loaded = load(&self.engine.workshop.registry, sources, self.engine.current.number + 1);
-        self.engine.reload(loaded).await
+        self.engine.reload(loaded, |_| {}).await
     }
 
     /// The configuration in use with its live parts.

@@ -141,7 +141,8 @@ impl Engine {
         }
     }
 
-    /// Puts another configuration to use in place of the current one, or says why it was not even one.
+    /// Puts another configuration to use in place of the current one, or says why it was not even one. `keep` is shown
+    /// its texts before any exchange is served by it, so that what has been seen in use has been kept.
     ///
     /// # Errors
     ///
@@ -150,9 +151,13 @@ impl Engine {
     /// # Cancellation
     ///
     /// Nothing changes.
-    pub(crate) async fn reload(&mut self, loaded: Result<Loaded, String>) -> Result<String, String> {
+    pub(crate) async fn reload(
+        &mut self,
+        loaded: Result<Loaded, String>,
+        keep: impl FnOnce(&[Source]),
+    ) -> Result<String, String> {
         let result = match loaded {
-            Ok(loaded) => self.take_over(loaded).await,
+            Ok(loaded) => self.take_over(loaded, keep).await,
             Err(problems) => Err(problems),
         };
         if result.is_err() {
@@ -171,7 +176,7 @@ impl Engine {
         result
     }
 
-    async fn take_over(&mut self, loaded: Loaded) -> Result<String, String> {
+    async fn take_over(&mut self, loaded: Loaded, keep: impl FnOnce(&[Source])) -> Result<String, String> {
         let number = self.current.number + 1;
         let old = self.snapshots.load_full();
         let built = build(loaded, &self.workshop, &self.current.instances, Some(&old)).await?;
@@ -188,6 +193,7 @@ impl Engine {
         let Built { snapshot, settings, instances, plans, sources, files, .. } = built;
         self.workshop.put_to_use(&plans, &instances, &self.current.instances);
         self.metrics.know_tenants(&snapshot.plan);
+        keep(&sources);
         self.snapshots.store(Arc::new(snapshot));
         self.current = Generation { number, settings, instances, files, sources };
         Ok(summary)

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gatewright::{InstanceId, ProviderName};
-use gatewright_config::{Inputs, LastGood, Loaded, ProcessEnvironment, Settings, load};
+use gatewright_config::{Inputs, LastGood, Loaded, ProcessEnvironment, Settings, Source, load};
 use gatewright_pipeline::Snapshot;
 use gatewright_policy::InstancePlan;
 
@@ -41,16 +41,19 @@ impl Reloader {
             generation: self.engine.current.number + 1,
         };
         let loaded = load(&self.files, &inputs).map_err(|errors| errors.to_string());
-        let summary = self.engine.reload(loaded).await?;
-        self.keep();
-        Ok(summary)
+        let last_good = &self.last_good;
+        self.engine.reload(loaded, |sources| keep(last_good, sources)).await
     }
 
     /// Keeps the configuration in use for a start with a broken one.
     pub(crate) fn keep(&self) {
-        if let Err(error) = self.last_good.write(&self.engine.current.sources) {
-            tracing::warn!(%error, "Last good configuration not kept");
-        }
+        keep(&self.last_good, &self.engine.current.sources);
+    }
+}
+
+fn keep(last_good: &LastGood, sources: &[Source]) {
+    if let Err(error) = last_good.write(sources) {
+        tracing::warn!(%error, "Last good configuration not kept");
     }
 }
 
@@ -62,7 +65,7 @@ pub(crate) struct Built {
     /// The plans of the instances, those of adapters included.
     pub(crate) plans: Vec<InstancePlan>,
     pub(crate) warnings: Vec<String>,
-    pub(crate) sources: Vec<gatewright_config::Source>,
+    pub(crate) sources: Vec<Source>,
     pub(crate) files: Vec<PathBuf>,
 }
 
