@@ -33,6 +33,8 @@ pub(crate) enum Plan {
     Events,
     /// As text.
     Text,
+    /// As text, all of which it holds and replaces, and never whole.
+    Replace,
     /// Whole.
     Whole,
 }
@@ -119,6 +121,7 @@ impl ResponseFilter for Meddler {
         match self.0.plan {
             Plan::Events => FilterPlan::Events,
             Plan::Text => FilterPlan::Text(HoldBack::bytes(8)),
+            Plan::Replace => FilterPlan::Text(HoldBack::bytes(4096)),
             Plan::Whole => FilterPlan::Whole { max_bytes: 64 * 1024 },
         }
     }
@@ -130,7 +133,7 @@ impl ResponseFilter for Meddler {
 
     async fn on_response(&self, response: &mut LlmResponse, cx: &mut RequestCx) -> HookResult {
         self.meddle("response", cx);
-        if !self.0.reads {
+        if !self.0.reads && !matches!(self.0.plan, Plan::Replace) {
             response.edit_texts(&mut |_, text| Some(format!("{text} meddled")))?;
         }
         Ok(Flow::Continue)

@@ -200,3 +200,33 @@ async fn an_edit_of_a_transform_that_fails_and_is_skipped_is_taken_back() {
     let sent = provider.next_request().await;
     assert_eq!(sent.body, body.to_string().as_bytes(), "as if it had not been there");
 }
+
+#[tokio::test]
+async fn filters_work_in_the_order_of_the_route_whether_the_answer_is_streamed_or_not() {
+    let provider = SimulatedProvider::start().await;
+    let meddler = |id: &str, plan: &str| json!({"id": id, "use": "meddler", "with": {"plan": plan}});
+    // The one that sees the answer whole adds a word to it, the other one replaces the text.
+    for (order, expected) in [(["whole", "text"], "meddled"), (["text", "whole"], "meddled meddled")] {
+        let gateway = watched(&provider)
+            .set(
+                "/extensions",
+                json!([
+                    {"id": "door", "use": "open-door"}, {"id": "witness", "use": "witness"},
+                    meddler("whole", "whole"), meddler("text", "replace"),
+                ]),
+            )
+            .set("/routes/0/response", json!(order))
+            .start()
+            .await;
+        for request in [chat("hello"), streamed_chat("hello")] {
+            let stream = gateway.chat(&request).send().await.to_end().await;
+            let text = if request["stream"] == json!(true) {
+                stream.text(0)
+            } else {
+                let whole: Value = serde_json::from_slice(&stream.body).unwrap();
+                whole["choices"][0]["message"]["content"].as_str().unwrap().to_owned()
+            };
+            assert_eq!(text, expected, "{order:?}, streamed: {}", request["stream"]);
+        }
+    }
+}

@@ -214,6 +214,7 @@ impl RequestCx {
     /// It is recorded as an attempt of its own under the exchange's id, its tokens count into every reservation
     /// of the exchange, and no transform and no filter sees it. An exchange has at most
     /// [`ASKS_MAX`](crate::ASKS_MAX) such questions. The instance's deadline bounds the hook that waits for it.
+    /// An instance that only watches cannot ask, because somebody would pay for it.
     ///
     /// # Errors
     ///

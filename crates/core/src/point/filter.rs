@@ -72,7 +72,8 @@ pub trait ResponseFilter: Send + Sync + 'static {
     /// Says how the filter wants to see this answer.
     fn plan(&self, head: &ResponseHead, cx: &RequestCx) -> FilterPlan;
 
-    /// Sees an answer that is not streamed, and a streamed one under [`FilterPlan::Whole`].
+    /// Sees an answer that is not streamed, unless the plan for it is [`FilterPlan::Skip`], and a streamed one under
+    /// [`FilterPlan::Whole`]. Filters come in the order of the route, each after the work of the ones before it.
     /// A filter with a text plan has its session run by the host and needs nothing here.
     ///
     /// # Errors

@@ -121,7 +121,7 @@ pub struct LimitHint {
 /// ```
 #[async_trait]
 pub trait Limiter: Send + Sync + 'static {
-    /// When it is asked.
+    /// When it is asked for its judgement. It says so once, when a configuration is put to use.
     fn phase(&self) -> LimitPhase {
         LimitPhase::Spend
     }

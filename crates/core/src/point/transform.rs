@@ -34,7 +34,7 @@ pub enum TransformPhase {
 /// ```
 #[async_trait]
 pub trait RequestTransform: Send + Sync + 'static {
-    /// When it runs.
+    /// When it runs. Asked once, when a configuration is put to use.
     fn phase(&self) -> TransformPhase {
         TransformPhase::Client
     }
