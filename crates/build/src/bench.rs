@@ -2,7 +2,7 @@
 //!
 //! The measuring itself belongs to the test kit's `gatewright-bench`; this builds what it needs in the release profile
 //! and puts what it prints between the markers of `docs/benchmarks.md`. What masking costs is measured by the
-//! extension's own bench.
+//! extension's own bench, and what a chain adds around an extension by a program that counts its allocations.
 
 use std::fs;
 use std::path::Path;
@@ -19,6 +19,8 @@ const PAGE: &str = "docs/benchmarks.md";
 const MARK: &str = "bench";
 /// The row that an extension's bench measures.
 const TEXT: &str = "text";
+/// The row of extensions that do nothing.
+const EXTENSIONS: &str = "extensions";
 
 /// How much to measure.
 #[derive(Debug, Args)]
@@ -26,7 +28,8 @@ pub(crate) struct Options {
     /// Measure for moments instead of minutes, and write nothing
     #[arg(long)]
     quick: bool,
-    /// Measure only these rows, and write nothing: `text`, and those that `gatewright-bench report --help` lists
+    /// Measure only these rows, and write nothing: `text`, `extensions`, and those that `gatewright-bench report
+    /// --help` lists
     #[arg(long, value_delimiter = ',')]
     only: Vec<String>,
 }
@@ -37,13 +40,17 @@ pub(crate) struct Options {
 /// Something does not build, the measurement fails, or the page has no place for the table.
 pub(crate) fn run(root: &Path, options: &Options) -> Result<()> {
     let is_all = options.only.is_empty();
-    let (text, rows): (Vec<&String>, Vec<&String>) = options.only.iter().partition(|row| *row == TEXT);
+    let is_wanted = |row: &str| is_all || options.only.iter().any(|only| only == row);
+    let rows: Vec<&String> = options.only.iter().filter(|row| *row != TEXT && *row != EXTENSIONS).collect();
     let mut table = String::new();
     if is_all || !rows.is_empty() {
         table.push_str(&against_the_floor(root, options.quick, &rows)?);
     }
-    if is_all || !text.is_empty() {
+    if is_wanted(TEXT) {
         table.push_str(&text_filters(root, options.quick)?);
+    }
+    if is_wanted(EXTENSIONS) {
+        table.push_str(&extensions(root, options.quick)?);
     }
     print(&table);
     if options.quick || !options.only.is_empty() {
@@ -86,6 +93,22 @@ fn text_filters(root: &Path, quick: bool) -> Result<String> {
     }
     Ok(format!(
         "\nMasking by the ten ready-made patterns, by CPU time of one thread:\n\n{}",
+        measured(&mut bench)?
+    ))
+}
+
+/// What one more extension in a chain costs that does nothing.
+fn extensions(root: &Path, quick: bool) -> Result<String> {
+    const PROGRAM: &str = "gatewright-bench-extensions";
+    heading("measure extensions");
+    let build = ["build", "--release", "--package", "gatewright-testkit", "--bin", PROGRAM];
+    command::run(command::cargo().current_dir(root).args(build))?;
+    let mut bench = Command::new(workspace::target(root).join("release").join(PROGRAM));
+    if quick {
+        bench.args(["--repeats", "1", "--seconds", "0.2"]);
+    }
+    Ok(format!(
+        "\nOne more extension that does nothing, by CPU time of the worker and allocations of the process:\n\n{}",
         measured(&mut bench)?
     ))
 }

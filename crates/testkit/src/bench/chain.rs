@@ -25,7 +25,7 @@ use http_body::Body;
 use http_body_util::Full;
 use serde_json::{Value, json};
 
-use super::extension::{Cost, Tally};
+use super::extension::{Cost, Tally, median};
 
 /// Events of one stream.
 const EVENTS: u64 = 4_000;
@@ -34,7 +34,7 @@ const MODEL: &str = "sim?tokens=4000&rate=0&coalesce=100";
 /// A stream of so many events has more bytes than this.
 const STREAM_BYTES_MIN: usize = 400_000;
 /// Exchanges of one stretch.
-const STRETCH: u64 = 500;
+const STRETCH: u64 = 200;
 
 /// What to measure, and how long.
 #[derive(Clone, Debug)]
@@ -94,17 +94,26 @@ async fn differences(
     let chains = |at: usize| (request[at], response.get(at).copied().unwrap_or_default());
     let without = Subject::start(options, chains(0), streams).await?;
     let with = Subject::start(options, chains(1), streams).await?;
-    // Connections and caches are warm before anything counts.
-    for subject in [&without, &with] {
-        subject.measure(options.window / 4).await?;
-    }
     let mut samples = Vec::new();
-    for _ in 0..options.runs {
-        let less = without.measure(options.window).await?;
-        let more = with.measure(options.window).await?;
-        samples.push(more.without(less));
+    // The first run warms connections and caches, and does not count.
+    for run in 0..=options.runs {
+        let sample = difference(&without, &with, options.window).await?;
+        if run > 0 {
+            samples.push(sample);
+        }
     }
     Ok(samples)
+}
+
+/// One run: both by short turns, so that what else happens on the machine hits both, and the middle turn of each.
+async fn difference(without: &Subject, with: &Subject, window: Duration) -> anyhow::Result<Cost> {
+    let began = Instant::now();
+    let (mut less, mut more) = (Vec::new(), Vec::new());
+    while less.is_empty() || began.elapsed() < window {
+        less.push(without.turn().await?);
+        more.push(with.turn().await?);
+    }
+    Ok(median(&more).without(median(&less)))
 }
 
 /// A gateway with chains, and the request that goes through them.
@@ -150,24 +159,22 @@ impl Subject {
         Ok(Self { application, body: body.to_string(), streams, _gateway: gateway })
     }
 
-    /// What one exchange costs, or one event of a stream.
-    async fn measure(&self, window: Duration) -> anyhow::Result<Cost> {
-        let mut tally = Tally::new(window);
-        while tally.goes_on() {
-            if self.streams {
-                let bytes = tally.add(EVENTS, self.exchange()).await?;
-                ensure!(bytes > STREAM_BYTES_MIN, "the stream has {bytes} bytes, so not all its events");
-                continue;
-            }
-            tally
-                .add(STRETCH, async {
-                    for _ in 0..STRETCH {
-                        self.exchange().await?;
-                    }
-                    anyhow::Ok(())
-                })
-                .await?;
+    /// What one exchange costs, over a few hundred, or one event, over one stream.
+    async fn turn(&self) -> anyhow::Result<Cost> {
+        let mut tally = Tally::new(Duration::ZERO);
+        if self.streams {
+            let bytes = tally.add(EVENTS, self.exchange()).await?;
+            ensure!(bytes > STREAM_BYTES_MIN, "the stream has {bytes} bytes, so not all its events");
+            return Ok(tally.cost());
         }
+        tally
+            .add(STRETCH, async {
+                for _ in 0..STRETCH {
+                    self.exchange().await?;
+                }
+                anyhow::Ok(())
+            })
+            .await?;
         Ok(tally.cost())
     }
 

@@ -15,6 +15,7 @@ use std::time::Duration;
 use gatewright::registry::{Instance, registration_of};
 use gatewright::{Extension, Settings};
 
+pub(super) use self::tally::median;
 pub use self::tally::{Cost, Tally};
 use crate::conformance::Suite;
 

@@ -70,7 +70,7 @@ impl Cost {
 
 /// The middle one of several costs, each figure by itself.
 #[must_use]
-pub(super) fn median(costs: &[Cost]) -> Cost {
+pub(in crate::bench) fn median(costs: &[Cost]) -> Cost {
     let middle = |figure: fn(&Cost) -> f64| {
         let mut figures: Vec<f64> = costs.iter().map(figure).collect();
         figures.sort_by(f64::total_cmp);
