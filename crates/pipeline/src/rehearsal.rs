@@ -1,6 +1,6 @@
 //! A rehearsal: what the path decides for one request, step by step, without a call to a provider.
 //!
-//! The phases are those of any exchange. Where a course has a [`Recorder`], they tell it what each hook decided and
+//! The phases are those of any exchange. Where a course has a recorder, they tell it what each hook decided and
 //! changed; instances that are withheld are named and not asked. Nobody is kept waiting, no further question reaches
 //! a model, and every claim is settled as not sent.
 
