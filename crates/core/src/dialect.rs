@@ -11,6 +11,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 
+use crate::chat::{Answer, Chat, Losses, MediaKind, Param, Place};
 use crate::text::Lane;
 use crate::{EditError, Failure, Placement, RequestCounts, Role, StreamEvent, TextPart, Usage};
 
@@ -20,6 +21,14 @@ use crate::{EditError, Failure, Placement, RequestCounts, Role, StreamEvent, Tex
 pub enum Dialect {
     /// OpenAI chat completions.
     OpenAiChat,
+    /// OpenAI responses.
+    OpenAiResponses,
+    /// Anthropic messages.
+    AnthropicMessages,
+    /// Google's `generateContent`, of the Gemini API and Vertex AI.
+    GoogleGenerate,
+    /// Amazon Bedrock's Converse.
+    BedrockConverse,
     /// OpenAI legacy text completions.
     OpenAiCompletions,
     /// OpenAI embeddings.
@@ -32,6 +41,10 @@ impl Dialect {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::OpenAiChat => "openai_chat",
+            Self::OpenAiResponses => "openai_responses",
+            Self::AnthropicMessages => "anthropic_messages",
+            Self::GoogleGenerate => "google_generate",
+            Self::BedrockConverse => "bedrock_converse",
             Self::OpenAiCompletions => "openai_completions",
             Self::OpenAiEmbeddings => "openai_embeddings",
         }
@@ -71,12 +84,21 @@ pub trait Codec: Send + Sync + fmt::Debug {
     fn operation(&self) -> Operation;
 
     /// Decodes a request, lazily: the text is validated, the routing fields are read, the rest
-    /// stays a span.
+    /// stays a span. `address` is what the path of the request says.
     ///
     /// # Errors
     ///
     /// A [`Failure`] of the client's side that names the field and says what to change.
-    fn decode_request(&self, body: Bytes) -> Result<Box<dyn RequestDocument>, Failure>;
+    fn decode_request_at(&self, body: Bytes, address: &Address) -> Result<Box<dyn RequestDocument>, Failure>;
+
+    /// Decodes a request of which the path says nothing.
+    ///
+    /// # Errors
+    ///
+    /// As [`Codec::decode_request_at`].
+    fn decode_request(&self, body: Bytes) -> Result<Box<dyn RequestDocument>, Failure> {
+        self.decode_request_at(body, &Address::default())
+    }
 
     /// Decodes a whole answer of a provider.
     ///
@@ -97,6 +119,130 @@ pub trait Codec: Send + Sync + fmt::Debug {
     /// Reads a provider's error answer, whatever its body is: the dialect's own shape, another
     /// JSON, HTML, nothing. Addresses, account ids and keys in the provider's text are left out.
     fn parse_error(&self, status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Failure;
+
+    /// The media type of a streamed answer.
+    fn stream_content_type(&self) -> &'static str {
+        "text/event-stream; charset=utf-8"
+    }
+
+    /// The translation between this dialect and the form that all dialects of chats share; `None` where it is none
+    /// of them.
+    fn chat(&self) -> Option<&dyn ChatCodec> {
+        None
+    }
+}
+
+/// What the path of a request says, in dialects that do not put it into the body.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Address {
+    /// The model that is asked for.
+    pub model: Option<Box<str>>,
+    /// Whether the answer is wanted as a stream.
+    pub streams: Option<bool>,
+}
+
+/// Translates a dialect of chats to and from the form that all of them share.
+///
+/// Each dialect has one, and knows no other dialect. What is written is complete: nothing is spliced into it later.
+pub trait ChatCodec: Send + Sync + fmt::Debug {
+    /// Reads a request that [`Codec::decode_request`] has accepted.
+    ///
+    /// # Errors
+    ///
+    /// A [`Failure`] of the client's side that names the field and says what to change.
+    fn read_request<'a>(&self, body: &'a [u8]) -> Result<Chat<'a>, Failure>;
+
+    /// Writes a request. What has no place in this dialect, or exceeds what the target can take, is reported.
+    ///
+    /// # Errors
+    ///
+    /// A [`Failure`] of the client's side for what every provider of the dialect refuses, and for a reported loss in
+    /// strict mode.
+    fn write_request(
+        &self,
+        chat: &Chat<'_>,
+        abilities: &Abilities,
+        losses: &mut Losses<'_>,
+    ) -> Result<Bytes, Failure>;
+
+    /// Reads an answer that [`Codec::decode_answer`] has accepted.
+    ///
+    /// # Errors
+    ///
+    /// A [`Failure`] of the upstream side when it is malformed.
+    fn read_answer<'a>(&self, body: &'a [u8]) -> Result<Answer<'a>, Failure>;
+
+    /// Writes a whole answer.
+    fn write_answer(&self, answer: &Answer<'_>, envelope: &Envelope) -> Bytes;
+
+    /// The RFC 6901 pointer of a place in a request of this dialect.
+    fn pointer(&self, place: &Place<'_>) -> String;
+}
+
+/// What an answer says around its content, where it is not the provider's own bytes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Envelope {
+    /// The exchange; a dialect derives its answer's id from it.
+    pub id: crate::RequestId,
+    /// When the answer was begun, in seconds since 1970.
+    pub created: u64,
+    /// The model name that the answer reports.
+    pub model: String,
+}
+
+/// What a target can take, as far as anybody knows. What nobody knows is taken to be possible: the provider then says
+/// so itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Abilities {
+    /// The most output tokens that it makes. A dialect that wants a cap with every request takes it from here.
+    pub output_tokens_max: Option<u64>,
+    /// How it is told to reason.
+    pub reasoning: ReasoningForm,
+    /// Parameters that it refuses, or that make it fail.
+    pub refuses: Vec<Param>,
+    /// What it reads beside text.
+    pub media: Vec<MediaKind>,
+    /// Whether it fetches media by their addresses.
+    pub fetches_urls: bool,
+    /// Whether it goes on with an answer that the request begins.
+    pub continues_answers: bool,
+    /// Whether it holds an answer to a JSON schema.
+    pub holds_to_schema: bool,
+    /// Whether it takes the oldest name of the cap on output tokens only.
+    pub has_legacy_cap: bool,
+}
+
+impl Default for Abilities {
+    fn default() -> Self {
+        Self {
+            output_tokens_max: None,
+            reasoning: ReasoningForm::default(),
+            refuses: Vec::new(),
+            media: vec![MediaKind::Image, MediaKind::Audio, MediaKind::Video, MediaKind::Document],
+            fetches_urls: true,
+            continues_answers: true,
+            holds_to_schema: true,
+            has_legacy_cap: false,
+        }
+    }
+}
+
+/// How a model is told to reason.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ReasoningForm {
+    /// As its dialect does by default.
+    #[default]
+    Usual,
+    /// It does not reason: whatever says so is left out.
+    Never,
+    /// By a number of tokens.
+    Budget,
+    /// By a word.
+    Effort,
+    /// It decides itself, within a word.
+    Adaptive,
 }
 
 /// An error as a client reads it, before a dialect gives it its shape.
@@ -322,6 +468,8 @@ pub struct StreamSettings {
     pub model: Option<String>,
     /// Take out what is there only because the gateway asked for usage figures.
     pub hide_usage: bool,
+    /// There where the stream is written from the events of another dialect.
+    pub envelope: Option<Envelope>,
 }
 
 /// Frames and events to the bytes of a client's stream.

@@ -72,13 +72,7 @@ fn begin(
     exchange: &AskExchange,
     request: &LlmRequest,
 ) -> Result<Box<Course>, Failure> {
-    let codec = snapshot.providers.values().find_map(|provider| {
-        provider.codec(request.operation()).filter(|codec| codec.dialect() == request.dialect())
-    });
-    let codec = codec.ok_or_else(|| {
-        let text = "no provider takes questions of this kind";
-        Failure::new(Side::Gateway, FailureKind::Unsupported, text)
-    })?;
+    let codec = gatewright_wire::codec(request.dialect());
     let cx = RequestCx::new(RequestFacts {
         id: exchange.id,
         principal: Arc::clone(&exchange.principal),
@@ -98,14 +92,19 @@ async fn answer(course: &mut Course, reserved: Reserved) -> Result<LlmResponse, 
         Refusal::Failed(failure) => *failure,
         Refusal::Denied(_) | Refusal::Answered(_) => Failure::internal("a further question was refused"),
     })?;
-    let Answering { opened, picked, .. } = answering;
+    let Answering { opened, load, picked } = answering;
     course.facts.status = opened.status.as_u16();
     let Content::Whole(body) = opened.content else {
         let text = "the provider streams an answer that was asked for in one piece";
         return Err(Failure::new(Side::Upstream, FailureKind::Malformed, text));
     };
-    let codec = picked.provider.codec(course.codec.operation()).unwrap_or(course.codec);
+    let codec = opened.codec;
     let mut response = LlmResponse::new(codec.decode_answer(body)?);
     count(course, &mut response);
-    Ok(response)
+    if codec.dialect() == course.codec.dialect() {
+        return Ok(response);
+    }
+    let envelope = translate::envelope(course, &load, &picked);
+    let body = translate::answer(course, codec, &response.to_body(), envelope)?;
+    Ok(LlmResponse::new(course.codec.decode_answer(body)?))
 }

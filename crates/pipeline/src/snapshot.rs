@@ -6,8 +6,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use gatewright::dialect::{Codec, Operation};
-use gatewright::{InstanceId, ProviderAdapter, ProviderName, RouteName};
+use gatewright::dialect::{Abilities, Codec};
+use gatewright::{InstanceId, ProviderAdapter, ProviderName, ProviderTarget, RouteName};
 use gatewright_policy::Plan;
 use gatewright_upstream::{Credential, Deadlines, Destination};
 
@@ -66,9 +66,14 @@ pub struct Provider {
 }
 
 impl Provider {
-    /// The codec of the adapter for an operation; one that panics at the question has none.
-    pub(crate) fn codec(&self, operation: Operation) -> Option<&'static dyn Codec> {
-        self.hooked.gate.fixed(Hook::Encode, None, || self.adapter.codec(operation))
+    /// The codec in which the adapter is asked; one that panics at the question has none.
+    pub(crate) fn codec(&self, target: &ProviderTarget<'_>) -> Option<&'static dyn Codec> {
+        self.hooked.gate.fixed(Hook::Encode, None, || self.adapter.codec(target))
+    }
+
+    /// What the adapter knows of a target; of one that panics at the question nothing is known.
+    pub(crate) fn abilities(&self, target: &ProviderTarget<'_>) -> Abilities {
+        self.hooked.gate.fixed(Hook::Encode, Abilities::default(), || self.adapter.abilities(target))
     }
 }
 

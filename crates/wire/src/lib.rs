@@ -7,10 +7,12 @@
 
 #![warn(missing_docs, clippy::indexing_slicing)]
 
+mod document;
 pub mod json;
 pub mod openai_chat;
 pub mod openai_completions;
 pub mod openai_embeddings;
+mod refusal;
 pub mod sse;
 
 use gatewright::dialect::{Codec, Dialect};

@@ -4,38 +4,34 @@
 //! nobody edits them. Speaks what vendors of the protocol are known to do beyond its reference: usage in any
 //! chunk, no terminator, several names for reasoning, errors inside streams in several shapes.
 
-mod answer;
 pub(crate) mod count;
 mod decoder;
-mod draft;
 mod encoder;
 mod envelope;
 mod error;
-mod head;
 pub(crate) mod input;
 mod message;
 pub mod models;
-mod part;
-mod pointer;
-mod redact;
-mod refusal;
-mod request;
-mod retry_after;
 mod rewrite;
 mod usage;
+mod walk;
 
 use bytes::Bytes;
 use gatewright::Failure;
 use gatewright::dialect::{
-    AnswerDocument, Codec, Dialect, ErrorBody, Operation, RequestDocument, StreamDecoder, StreamEncoder,
-    StreamSettings,
+    Address, AnswerDocument, Codec, Dialect, ErrorBody, Operation, RequestDocument, StreamDecoder,
+    StreamEncoder, StreamSettings,
 };
 use http::{HeaderMap, StatusCode};
 
+use crate::document::{Answer, AnswerShape, Request, Shape, Walk};
 use crate::json::Kind;
+use crate::refusal;
 
 pub(crate) use envelope::ChunkForm;
-pub(crate) use head::Shape;
+
+/// The walk over answers of the family.
+pub(crate) const WALK: Walk = walk::whole;
 
 static SHAPE: Shape = Shape {
     dialect: Dialect::OpenAiChat,
@@ -43,13 +39,22 @@ static SHAPE: Shape = Shape {
     subject: "messages",
     subject_form: "an array of at least one message",
     accepts_subject: |value| value.kind() == Kind::Array && value.has_children(),
+    needs_subject: true,
+    is_addressed: false,
+    settings: None,
+    caps: &["max_completion_tokens", "max_tokens"],
+    choices: &["n"],
+    has_stream_options: true,
     can_stream: true,
     texts: message::texts,
     insert: message::insert,
     counts: count::chat,
 };
 
-static CHAT: Family = Family { shape: &SHAPE, form: ChunkForm::Delta, has_choices: true };
+static ANSWER: AnswerShape =
+    AnswerShape { dialect: Dialect::OpenAiChat, walk: walk::whole, content: Some("choices") };
+
+static CHAT: Family = Family { shape: &SHAPE, answer: &ANSWER, form: ChunkForm::Delta };
 
 /// The codec of OpenAI chat completions.
 pub fn codec() -> &'static dyn Codec {
@@ -60,10 +65,9 @@ pub fn codec() -> &'static dyn Codec {
 #[derive(Debug)]
 pub(crate) struct Family {
     pub(crate) shape: &'static Shape,
+    pub(crate) answer: &'static AnswerShape,
     /// How a choice of a stream is written.
     pub(crate) form: ChunkForm,
-    /// Whether an answer without choices is none.
-    pub(crate) has_choices: bool,
 }
 
 impl Codec for Family {
@@ -75,12 +79,12 @@ impl Codec for Family {
         self.shape.operation
     }
 
-    fn decode_request(&self, body: Bytes) -> Result<Box<dyn RequestDocument>, Failure> {
-        request::Request::decode(body, self.shape)
+    fn decode_request_at(&self, body: Bytes, address: &Address) -> Result<Box<dyn RequestDocument>, Failure> {
+        Request::decode(body, self.shape, address)
     }
 
     fn decode_answer(&self, body: Bytes) -> Result<Box<dyn AnswerDocument>, Failure> {
-        answer::Answer::decode(body, self.shape.dialect, self.has_choices)
+        Answer::decode(body, self.answer)
     }
 
     fn stream_decoder(&self) -> Box<dyn StreamDecoder> {

@@ -13,7 +13,7 @@ use gatewright::{
 };
 use gatewright_pipeline::{Hook, Hooked, OnFailures, Snapshot};
 use gatewright_policy::{Circuit, InstancePlan, RoutePlan};
-use gatewright_server::MODEL_PATHS;
+use gatewright_server::CALLS;
 use http::{HeaderMap, StatusCode};
 
 use super::model::{ModelView, Sample};
@@ -237,8 +237,8 @@ impl Subject<'_> {
 
     /// How a filter wants to see an ordinary answer.
     fn filter_plan(&self, hooked: &Hooked, route: &RoutePlan, sample: &Sample, streams: bool) -> PlanView {
-        let paths = MODEL_PATHS.iter().find(|(path, _)| route.matcher.path.matches(path));
-        let codec = gatewright_wire::codec(paths.map_or(Dialect::OpenAiChat, |(_, dialect)| *dialect));
+        let call = CALLS.iter().find(|call| route.matcher.path.matches(call.path));
+        let codec = gatewright_wire::codec(call.map_or(Dialect::OpenAiChat, |call| call.dialect));
         let (dialect, operation) = (codec.dialect(), codec.operation());
         let mut cx = RequestCx::new(RequestFacts {
             id: RequestId::new(0, 0),

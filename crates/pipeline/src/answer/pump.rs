@@ -43,6 +43,8 @@ pub(crate) struct Pump {
     decoder: Box<dyn StreamDecoder>,
     encoder: Box<dyn StreamEncoder>,
     is_renaming: bool,
+    /// The provider speaks another dialect than the caller: every frame is written anew from its events.
+    translates: bool,
     hides_usage: bool,
     /// Room for the events of the next frame.
     spare: Vec<StreamEvent>,
@@ -51,7 +53,17 @@ pub(crate) struct Pump {
     cut: CutSignal,
     last_data: Option<Instant>,
     /// There from the end of the provider's answer until the filters have let go of theirs.
-    terminator: Option<Bytes>,
+    terminator: Option<Terminator>,
+}
+
+/// How the end of the answer is told to the client.
+enum Terminator {
+    /// As the provider told it.
+    Frame(Frame),
+    /// By what the provider's terminator says, in the caller's dialect.
+    Events(Vec<StreamEvent>),
+    /// In the caller's dialect, because the provider sent none.
+    Own,
 }
 
 enum Phase {
@@ -81,6 +93,7 @@ impl Pump {
             is_upstream_ended: is_ended,
             decoder,
             is_renaming: settings.model.is_some(),
+            translates: settings.envelope.is_some(),
             hides_usage: settings.hide_usage,
             encoder: course.codec.stream_encoder(settings),
             spare: Vec::new(),
@@ -171,8 +184,11 @@ impl Pump {
 
     fn frame(&mut self, frame: Frame) {
         match frame.kind {
+            FrameKind::KeepAlive if self.translates => {
+                self.write(|encoder, out| encoder.write_keep_alive(out))
+            }
             FrameKind::KeepAlive => self.out.pass(&frame),
-            FrameKind::End => self.complete(frame.raw),
+            FrameKind::End => self.last(frame),
             FrameKind::Error => {
                 let failure = failure_in(&mut *self.decoder, &frame);
                 self.fail(&failure.into());
@@ -183,7 +199,7 @@ impl Pump {
 
     fn data(&mut self, frame: Frame) {
         self.count(&frame);
-        if self.course.chain.is_empty() {
+        if self.course.chain.is_empty() && !self.translates {
             self.release(&frame);
             return;
         }
@@ -193,9 +209,29 @@ impl Pump {
             self.fail(&failure.into());
             return;
         }
+        if self.course.chain.is_empty() {
+            self.write(|encoder, out| encoder.write(None, &events, out));
+            events.clear();
+            self.spare = events;
+            return;
+        }
         let original = events.len();
         self.course.chain.push(Parcel { frame: Some(frame), events, original });
         self.turn_chain();
+    }
+
+    /// The provider's terminator came.
+    fn last(&mut self, frame: Frame) {
+        self.count(&frame);
+        if self.translates {
+            let mut events = Vec::new();
+            match self.decoder.events(&frame, &mut events) {
+                Ok(()) => self.complete(Terminator::Events(events)),
+                Err(failure) => self.fail(&failure.into()),
+            }
+        } else {
+            self.complete(Terminator::Frame(frame));
+        }
     }
 
     fn count(&mut self, frame: &Frame) {
@@ -263,6 +299,7 @@ impl Pump {
 
     fn parcel(&mut self, parcel: &Parcel) {
         match &parcel.frame {
+            Some(_) if self.translates => self.write(|encoder, out| encoder.write(None, &parcel.events, out)),
             Some(frame) if parcel.is_untouched() => self.release(frame),
             frame => self.write(|encoder, out| encoder.write(frame.as_ref(), &parcel.events, out)),
         }

@@ -1,6 +1,7 @@
 //! The head of every answer, and the whole of those that are not streamed.
 
 use bytes::Bytes;
+use gatewright::chat::Loss;
 use gatewright::dialect::StreamSettings;
 use gatewright::text::Lane;
 use gatewright::{EventKind, FinishReason, LlmResponse, Outcome, Side, StreamEvent, UsageSource};
@@ -11,43 +12,51 @@ use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use super::body::AnswerBody;
 use super::opening::{Content, Opened, Source};
 use super::pump::Pump;
-use super::whole;
+use super::{translate, whole};
 use crate::course::Course;
 use crate::failure::Refusal;
 use crate::phase::filter;
 use crate::state::{Answering, Settled};
 
 static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// Names what the translation into the provider's dialect lost.
+static LOST: HeaderName = HeaderName::from_static("x-gatewright-lost");
+const LOST_BYTES_MAX: usize = 1_024;
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
-const EVENT_STREAM: HeaderValue = HeaderValue::from_static("text/event-stream; charset=utf-8");
 
 /// Answers with what the provider sends.
 pub(crate) async fn answer(mut course: Box<Course>, answering: Answering) -> Response<AnswerBody> {
-    let Answering { opened: Opened { status, headers, content }, load, picked } = answering;
+    let Answering { opened: Opened { status, headers, codec, content }, load, picked } = answering;
     course.facts.status = status.as_u16();
     match content {
-        Content::Whole(body) => match whole::shape(&mut course, &load, &picked, status, body).await {
-            Ok(body) => {
-                let (usage, source) = course.usage();
-                let outcome = Outcome::Completed { usage, reported: source == UsageSource::Provider };
-                let settled = course.settle(&outcome);
-                wait_for_record(&mut course, settled).await;
-                let content_type = headers.get(CONTENT_TYPE).cloned().unwrap_or(JSON);
-                let mut response = Response::new(AnswerBody::whole(body));
-                *response.status_mut() = status;
-                set_headers(&mut course, response.headers_mut(), content_type);
-                response
+        Content::Whole(body) => {
+            match whole::shape(&mut course, &load, &picked, (status, codec), body).await {
+                Ok(body) => {
+                    let (usage, source) = course.usage();
+                    let outcome = Outcome::Completed { usage, reported: source == UsageSource::Provider };
+                    let settled = course.settle(&outcome);
+                    wait_for_record(&mut course, settled).await;
+                    let is_translated = codec.dialect() != course.codec.dialect();
+                    let content_type =
+                        headers.get(CONTENT_TYPE).filter(|_| !is_translated).cloned().unwrap_or(JSON);
+                    let mut response = Response::new(AnswerBody::whole(body));
+                    *response.status_mut() = status;
+                    set_headers(&mut course, response.headers_mut(), content_type);
+                    response
+                }
+                Err(refusal) => refuse(course, &refusal).await,
             }
-            Err(refusal) => refuse(course, &refusal).await,
-        },
+        }
         Content::Stream(source) => {
             if let Err(failure) = filter::open(&mut course, &load, &picked, status, true) {
                 return refuse(course, &failure.into()).await;
             }
             let asked = load.model.answer_model == AnswerModel::Asked;
+            let translates = codec.dialect() != course.codec.dialect();
             let settings = StreamSettings {
                 model: asked.then(|| load.model.name.as_str().to_owned()),
                 hide_usage: !load.request.document().wants_stream_usage(),
+                envelope: translates.then(|| translate::envelope(&course, &load, &picked)),
             };
             stream(course, *source, settings, status)
         }
@@ -61,7 +70,8 @@ fn stream(
     status: StatusCode,
 ) -> Response<AnswerBody> {
     let mut headers = HeaderMap::new();
-    set_headers(&mut course, &mut headers, EVENT_STREAM);
+    let content_type = HeaderValue::from_static(course.codec.stream_content_type());
+    set_headers(&mut course, &mut headers, content_type);
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     let mut response = Response::new(AnswerBody::stream(Pump::new(course, source, settings)));
     *response.status_mut() = status;
@@ -153,7 +163,7 @@ fn rendered(course: &Course, response: &LlmResponse) -> (HeaderValue, Bytes) {
     let mut body = Vec::new();
     encoder.write(None, &events, &mut body);
     encoder.write_end(&mut body);
-    (EVENT_STREAM, body.into())
+    (HeaderValue::from_static(course.codec.stream_content_type()), body.into())
 }
 
 fn unreachable_error(course: &Course) -> gatewright::dialect::ErrorBody<'static> {
@@ -176,10 +186,31 @@ fn set_headers(course: &mut Course, headers: &mut HeaderMap, content_type: Heade
         headers.insert(crate::trace::HEADER, value);
     }
     headers.insert(CONTENT_TYPE, content_type);
+    if let Some(value) = lost(&course.facts.losses) {
+        headers.insert(LOST.clone(), value);
+    }
     if let Ok(id) = HeaderValue::from_str(course.id.as_str()) {
         headers.insert(REQUEST_ID.clone(), id);
     }
     course.facts.hints.write(headers);
+}
+
+/// What the translation of the request lost, up to a bound: `/seed;dropped, /messages/2;approximated`.
+fn lost(losses: &[Loss]) -> Option<HeaderValue> {
+    let mut text = String::new();
+    for Loss { field, kind } in losses {
+        let entry = format!("{field};{}", kind.as_str());
+        if text.len() + entry.len() > LOST_BYTES_MAX {
+            text.push_str(", ...");
+            break;
+        }
+        if !text.is_empty() {
+            text.push_str(", ");
+        }
+        text.push_str(&entry);
+    }
+    // Field names that a caller invented may have characters that no header carries; they are told in the log.
+    (!text.is_empty()).then(|| HeaderValue::try_from(text).unwrap_or(HeaderValue::from_static("unprintable")))
 }
 
 /// Waits until the record is durable, within the bound of the settings.

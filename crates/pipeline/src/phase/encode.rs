@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use gatewright::dialect::Codec;
-use gatewright::{Failure, FailureKind, ProviderTarget, Side, TransformPhase, UpstreamCall};
+use gatewright::{Failure, FailureKind, ProviderRequest, ProviderTarget, Side, TransformPhase, UpstreamCall};
 
 use crate::course::Course;
 use crate::failure::Refusal;
 use crate::hook::Hook;
-use crate::phase::transform;
+use crate::phase::{transform, translate};
 use crate::state::{Picked, Reserved};
 
 /// A call, and the codec that reads its answer.
@@ -28,20 +28,34 @@ pub(crate) async fn encode(
     let mut request = reserved.0.request.clone();
     transform::run(course, &reserved.0.chains, TransformPhase::Attempt, &mut request).await?;
 
-    let operation = request.operation();
-    let adapter = &picked.provider.adapter;
-    let codec = picked.provider.codec(operation).filter(|codec| codec.dialect() == request.dialect());
-    let codec = codec.ok_or_else(|| not_offered(picked, operation.as_str()))?;
-    if request.model() != &*picked.target.model {
-        request.set_model(&picked.target.model);
+    let target = ProviderTarget {
+        model: &picked.target.model,
+        operation: request.operation(),
+        dialect: request.dialect(),
+    };
+    let codec = picked.provider.codec(&target);
+    let codec = codec.ok_or_else(|| not_offered(picked, target.operation.as_str()))?;
+    if request.model() != target.model {
+        request.set_model(target.model);
     }
     if request.streams() {
         request.document_mut().require_stream_usage();
     }
+    let streams = request.streams();
+    let abilities = picked.provider.abilities(&target);
+    let (body, losses) = translate::request(course.codec, codec, request, &abilities)?;
+    course.facts.losses = losses;
 
-    let target = ProviderTarget { model: &picked.target.model, operation };
+    let encoded = ProviderRequest {
+        model: target.model,
+        operation: target.operation,
+        dialect: codec.dialect(),
+        streams,
+        body: &body,
+    };
+    let adapter = &picked.provider.adapter;
     let (worker, hooked) = (Arc::clone(&course.worker), Arc::clone(&picked.provider.hooked));
-    let called = hooked.call_sync(&worker, Hook::Encode, || Ok(adapter.encode(&request, &target)));
+    let called = hooked.call_sync(&worker, Hook::Encode, || Ok(adapter.encode(&encoded)));
     let Some(encoded) = course.heed(&hooked, Hook::Encode, called)? else {
         return Err(Failure::internal("a provider adapter cannot be left out").into());
     };

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use gatewright::{AskHost, Failure, FailureKind, LlmRequest, ModelName, RequestCx, RequestFacts, Side};
+use gatewright::{
+    AskHost, Failure, FailureKind, KEY_HEADERS, LlmRequest, ModelName, RequestCx, RequestFacts, Side,
+};
 use http::{HeaderMap, header};
 
 use crate::context::Context;
@@ -58,7 +60,7 @@ fn without_credentials(mut headers: HeaderMap) -> HeaderMap {
     for name in [header::AUTHORIZATION, header::COOKIE, header::PROXY_AUTHORIZATION] {
         headers.remove(name);
     }
-    for name in ["x-api-key", "api-key"] {
+    for name in KEY_HEADERS {
         headers.remove(name);
     }
     headers

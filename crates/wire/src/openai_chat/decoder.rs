@@ -5,9 +5,10 @@ use gatewright::dialect::{Frame, FrameKind, StreamDecoder, UsageArtefact};
 use gatewright::text::Lane;
 use gatewright::{EventKind, EventText, Failure, FailureKind, FinishReason, Side, StreamEvent};
 
-use super::part::{self, Outline, Part};
-use super::refusal;
+use super::walk;
+use crate::document::{Outline, Part};
 use crate::json::{JsonError, JsonStr};
+use crate::refusal;
 use crate::sse::{SseDecoder, SseError, SseFrame};
 
 /// What ends a stream of the family.
@@ -172,7 +173,7 @@ impl Progress {
 fn glance(data: &[u8]) -> Result<(Glance, Outline), JsonError> {
     let mut glance = Glance::default();
     let bit = |choice: u32| 1u128.checked_shl(choice).unwrap_or(0);
-    let outline = part::walk(data, &mut |part| {
+    let outline = walk::walk(data, &mut |part| {
         glance.events += usize::from(part.is_event());
         match part {
             Part::Choice { choice } => glance.seen |= bit(choice),
@@ -216,7 +217,7 @@ fn sole(frame: &Frame) -> Option<StreamEvent> {
 
 fn data_events(data: &Bytes, events: &mut Vec<StreamEvent>) -> Result<(), Failure> {
     let first = events.len();
-    let outline = part::walk(data, &mut |part| {
+    let outline = walk::walk(data, &mut |part| {
         if part.is_event()
             && let Some(kind) = event_kind(&part)
         {

@@ -64,9 +64,8 @@ impl Encoder {
     /// Writes the frame of a kind that has no JSON to edit, unless its event was dropped.
     fn write_plain(&mut self, frame: &Frame, keep: bool, out: &mut Vec<u8>) {
         match frame.kind {
-            FrameKind::End if keep => self.write_end(out),
             FrameKind::KeepAlive => out.extend_from_slice(&frame.raw),
-            FrameKind::Error if keep => {
+            FrameKind::End | FrameKind::Error if keep => {
                 out.extend_from_slice(&frame.raw);
                 self.is_closed = true;
             }

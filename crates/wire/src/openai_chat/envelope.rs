@@ -3,8 +3,8 @@
 use gatewright::text::{Lane, LaneKind};
 use gatewright::{EventKind, FinishReason, Usage};
 
-use super::part::Carrier;
 use super::usage;
+use crate::document::Carrier;
 use crate::json::{Value, quote_into};
 
 /// How the dialects of the family write a choice in a stream.

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use gatewright::{EditError, Placement, Role, TextKind};
 
-use super::head::Site;
+use crate::document::Site;
 use crate::json::{Kind, Patches, Reader};
 
 /// Shows the texts that the members called `keys` hold, in order; token lists have none.

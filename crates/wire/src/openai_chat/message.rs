@@ -6,7 +6,7 @@
 use bytes::Bytes;
 use gatewright::{EditError, Placement, Role, TextKind};
 
-use super::head::Site;
+use crate::document::Site;
 use crate::json::{JsonError, JsonStr, Kind, Patches, Reader, Value, quote_into};
 
 type Result<T = (), E = EditError> = std::result::Result<T, E>;

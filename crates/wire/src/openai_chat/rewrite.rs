@@ -6,8 +6,8 @@ use gatewright::text::{Lane, LaneKind};
 use gatewright::{EventKind, Origin, StreamEvent};
 use smallvec::SmallVec;
 
-use super::answer::TextEdits;
-use super::part::{self, CallSite, Carrier, Part};
+use super::walk;
+use crate::document::{CallSite, Carrier, Part, TextEdits};
 use crate::json::{ListEdit, ObjectEdit, Patches, Value};
 
 /// What is to become of a frame, read off the events that are left.
@@ -84,7 +84,7 @@ impl<'e> Plan<'e> {
     /// The patches to the frame's data, and which member carries its reasoning; none if nothing of it is left.
     pub(super) fn patches(&self, data: &[u8]) -> Option<(Patches, Option<Carrier>)> {
         let mut pass = Pass::new(self);
-        part::walk(data, &mut |part| pass.part(&part)).ok()?;
+        walk::walk(data, &mut |part| pass.part(&part)).ok()?;
         if pass.next > 0 && !self.keeps_any() {
             return None;
         }

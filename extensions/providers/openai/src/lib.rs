@@ -8,7 +8,7 @@ use gatewright::dialect::{Codec, Dialect};
 use gatewright::http::header::{ACCEPT, CONTENT_TYPE};
 use gatewright::http::{HeaderMap, HeaderValue, Method};
 use gatewright::prelude::*;
-use gatewright::{ProviderTarget, UpstreamCall};
+use gatewright::{ProviderRequest, ProviderTarget, UpstreamCall};
 
 /// Speaks to providers by the OpenAI API.
 ///
@@ -31,19 +31,24 @@ impl Extension for OpenAi {
 }
 
 impl ProviderAdapter for OpenAi {
-    fn codec(&self, operation: Operation) -> Option<&'static dyn Codec> {
-        dialect(operation).map(gatewright_wire::codec)
+    fn codec(&self, target: &ProviderTarget<'_>) -> Option<&'static dyn Codec> {
+        dialect(target.operation).map(gatewright_wire::codec)
     }
 
-    fn encode(&self, request: &LlmRequest, target: &ProviderTarget<'_>) -> Result<UpstreamCall, Failure> {
-        let path = path(target.operation).ok_or_else(|| {
+    fn encode(&self, request: &ProviderRequest<'_>) -> Result<UpstreamCall, Failure> {
+        let path = path(request.operation).ok_or_else(|| {
             Failure::internal("an operation without an endpoint was routed to this provider")
         })?;
-        let accept = if request.streams() { "text/event-stream" } else { "application/json" };
+        let accept = if request.streams { "text/event-stream" } else { "application/json" };
         let mut headers = HeaderMap::with_capacity(6);
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         headers.insert(ACCEPT, HeaderValue::from_static(accept));
-        Ok(UpstreamCall { method: Method::POST, path: Cow::Borrowed(path), headers, body: request.to_body() })
+        Ok(UpstreamCall {
+            method: Method::POST,
+            path: Cow::Borrowed(path),
+            headers,
+            body: request.body.clone(),
+        })
     }
 }
 

@@ -11,7 +11,8 @@ use super::super::trial::Trial;
 use super::{Page, dollars, plan};
 
 /// Headers whose value is a credential, whoever set them.
-const CREDENTIALS: [&str; 4] = ["authorization", "proxy-authorization", "x-api-key", "api-key"];
+const CREDENTIALS: [&str; 5] =
+    ["authorization", "proxy-authorization", "x-api-key", "api-key", "x-goog-api-key"];
 
 /// What became of a request.
 pub(in super::super) fn trial(trial: &Trial) -> String {

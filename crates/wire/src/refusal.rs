@@ -4,13 +4,15 @@
 //! where vendors say it nowhere else. Text for the caller passes through [`redact`]; an answer that is about the
 //! gateway's own credential or about the provider's inside is told in our own words.
 
+mod redact;
+mod retry_after;
+
 use std::borrow::Cow;
 
 use gatewright::{Failure, FailureKind, Retry, Side};
 use http::{HeaderMap, HeaderName, StatusCode};
 
-use super::redact::redact;
-use super::retry_after;
+use self::redact::redact;
 use crate::json::{Kind, Value};
 
 /// A provider's message is cut after this many bytes.

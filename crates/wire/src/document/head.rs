@@ -1,9 +1,10 @@
 //! The fields of a request that routing and reservations ask for, read while the whole text is checked.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use bytes::Bytes;
-use gatewright::dialect::{Dialect, Operation};
+use gatewright::dialect::{Address, Dialect, Operation};
 use gatewright::{EditError, Failure, FailureKind, Placement, RequestCounts, Role, Side, TextKind};
 use smallvec::SmallVec;
 
@@ -22,7 +23,7 @@ const BYTES_PER_TOKEN: usize = 4;
 /// Tokens that an image or a sound in a request is taken to cost.
 const OPAQUE_TOKENS: usize = 1_000;
 
-/// How one dialect of the family differs from the others in its requests.
+/// What a dialect calls the members of its requests, and how they are walked.
 #[derive(Debug)]
 pub(crate) struct Shape {
     pub(crate) dialect: Dialect,
@@ -33,6 +34,18 @@ pub(crate) struct Shape {
     pub(crate) subject_form: &'static str,
     /// Whether a value can be the subject.
     pub(crate) accepts_subject: fn(&Value<'_>) -> bool,
+    /// Whether a request without the subject is none.
+    pub(crate) needs_subject: bool,
+    /// Whether the path names the model and says whether the answer is a stream, and the body does neither.
+    pub(crate) is_addressed: bool,
+    /// The member in which the caps and the number of answers stand; none where they stand at the top.
+    pub(crate) settings: Option<&'static str>,
+    /// Names of the cap on output tokens; the first that is there holds.
+    pub(crate) caps: &'static [&'static str],
+    /// Names of the number of alternative answers; the greatest holds.
+    pub(crate) choices: &'static [&'static str],
+    /// Whether `stream_options` asks for usage figures in a stream; where not, they come unasked.
+    pub(crate) has_stream_options: bool,
     /// Whether answers can come as a stream.
     pub(crate) can_stream: bool,
     /// Shows all texts of a request, in order.
@@ -87,7 +100,11 @@ impl fmt::Debug for RequestHead {
 
 impl Head for RequestHead {
     fn rescan(&self, text: &Bytes) -> Option<Self> {
-        read(text, self.shape).ok()
+        let address = Address {
+            model: self.shape.is_addressed.then(|| self.model.clone()),
+            streams: self.shape.is_addressed.then_some(self.streams),
+        };
+        read(text, self.shape, &address).ok()
     }
 }
 
@@ -99,10 +116,9 @@ struct Found<'a> {
     stream_options: SmallVec<[Value<'a>; 1]>,
     members_end: usize,
     subject: Option<Value<'a>>,
-    n: Option<Value<'a>>,
-    best_of: Option<Value<'a>>,
-    max_tokens: Option<Value<'a>>,
-    max_completion_tokens: Option<Value<'a>>,
+    /// Numbers of answers and caps, each with the place of its name among the names of the shape.
+    choices: SmallVec<[(usize, Value<'a>); 2]>,
+    caps: SmallVec<[(usize, Value<'a>); 2]>,
     /// A routing member that stands twice: which one a reader takes differs, so nobody is to choose.
     repeated: Option<&'static str>,
 }
@@ -111,37 +127,70 @@ struct Found<'a> {
 ///
 /// # Errors
 /// A failure of the client's side that names the field and says what to change.
-pub(crate) fn read(text: &[u8], shape: &'static Shape) -> Result<RequestHead, Failure> {
+pub(crate) fn read(text: &[u8], shape: &'static Shape, address: &Address) -> Result<RequestHead, Failure> {
     let (found, opaque) = scan(text, shape).map_err(|error| not_json(text, error))?;
     if let Some(key) = found.repeated {
         let message = format!("`{key}` stands in the request twice, send it once");
         return Err(Failure::invalid(key, message).with_code("duplicate_parameter"));
     }
-    let model = model(found.model.as_ref())?;
-    let subject = found.subject.filter(|subject| !subject.is_null());
-    let Some(subject) = subject else {
-        return Err(missing(shape.subject, shape.subject_form));
+    let (model, streams) = match (shape.is_addressed, &address.model) {
+        (true, Some(model)) => (checked_model(model)?, address.streams.unwrap_or(false)),
+        (true, None) => return Err(missing("model", "the name of a model in the path")),
+        (false, _) => (model(found.model.as_ref())?, boolean("stream", found.stream.as_ref())?),
     };
-    if !(shape.accepts_subject)(&subject) {
-        return Err(wrong_subject(shape, subject.kind()));
-    }
-    let n = count("n", found.n.as_ref(), 1, CHOICES_MAX)?.unwrap_or(1);
-    let best_of = count("best_of", found.best_of.as_ref(), 1, CHOICES_MAX)?.unwrap_or(1);
-    let max_tokens = count("max_tokens", found.max_tokens.as_ref(), 0, u64::MAX)?;
-    let max_completion = count("max_completion_tokens", found.max_completion_tokens.as_ref(), 0, u64::MAX)?;
-    let streams = boolean("stream", found.stream.as_ref())? && shape.can_stream;
+    subject(&found, shape)?;
     Ok(RequestHead {
         shape,
         model_span: found.model.map_or(Span::new(0, 0), |model| model.span()),
         model,
-        streams,
-        choices: u32::try_from(n.max(best_of)).unwrap_or(u32::MAX),
-        output_cap: max_completion.or(max_tokens),
-        wants_usage: wants_usage(found.stream_options.last())?,
+        streams: streams && shape.can_stream,
+        choices: choices(&found, shape)?,
+        output_cap: cap(&found, shape)?,
+        wants_usage: !shape.has_stream_options || wants_usage(found.stream_options.last())?,
         options: found.stream_options.iter().map(Value::span).collect(),
         members_end: found.members_end,
         estimated_tokens: estimate(text.len(), opaque),
     })
+}
+
+fn subject(found: &Found<'_>, shape: &Shape) -> Result<(), Failure> {
+    match found.subject.filter(|subject| !subject.is_null()) {
+        Some(subject) if (shape.accepts_subject)(&subject) => Ok(()),
+        Some(subject) => Err(wrong_subject(shape, subject.kind())),
+        None if shape.needs_subject => Err(missing(shape.subject, shape.subject_form)),
+        None => Ok(()),
+    }
+}
+
+fn choices(found: &Found<'_>, shape: &Shape) -> Result<u32, Failure> {
+    let mut most = 1;
+    for (name, value) in &found.choices {
+        let param = shape.path(shape.choices.get(*name));
+        most = most.max(count(&param, Some(value), 1, CHOICES_MAX)?.unwrap_or(1));
+    }
+    Ok(u32::try_from(most).unwrap_or(u32::MAX))
+}
+
+/// The cap that holds. All that are there are checked.
+fn cap(found: &Found<'_>, shape: &Shape) -> Result<Option<u64>, Failure> {
+    let mut first: Option<(usize, u64)> = None;
+    for (name, value) in &found.caps {
+        let cap = count(&shape.path(shape.caps.get(*name)), Some(value), 0, u64::MAX)?;
+        if let Some(cap) = cap
+            && first.is_none_or(|(best, _)| *name <= best)
+        {
+            first = Some((*name, cap));
+        }
+    }
+    Ok(first.map(|(_, cap)| cap))
+}
+
+impl Shape {
+    /// The path of a setting, as a message to the caller names it.
+    fn path(&self, name: Option<&&'static str>) -> Cow<'static, str> {
+        let name = name.copied().unwrap_or_default();
+        self.settings.map_or(Cow::Borrowed(name), |settings| format!("{settings}.{name}").into())
+    }
 }
 
 fn scan<'a>(text: &'a [u8], shape: &Shape) -> Result<(Found<'a>, Opaque), JsonError> {
@@ -149,17 +198,25 @@ fn scan<'a>(text: &'a [u8], shape: &Shape) -> Result<(Found<'a>, Opaque), JsonEr
     let mut reader = Reader::new(text);
     let is_object = reader.object(|reader, key| {
         let key = key.decode();
+        if shape.settings == Some(key.as_ref()) {
+            reader.object(|reader, key| {
+                let key = key.decode();
+                let value = reader.value()?;
+                found.setting(shape, &key, value);
+                Ok::<_, JsonError>(())
+            })?;
+            found.members_end = reader.place();
+            return Ok(());
+        }
         let value = reader.value()?;
         found.members_end = value.span().end;
         match key.as_ref() {
+            key if key == shape.subject => found.subject = Some(value),
+            _ if shape.is_addressed => {}
             "model" if found.model.replace(value).is_some() => found.repeated = Some("model"),
             "stream" if found.stream.replace(value).is_some() => found.repeated = Some("stream"),
-            "stream_options" => found.stream_options.push(value),
-            "n" => found.n = Some(value),
-            "best_of" => found.best_of = Some(value),
-            "max_tokens" => found.max_tokens = Some(value),
-            "max_completion_tokens" => found.max_completion_tokens = Some(value),
-            key if key == shape.subject => found.subject = Some(value),
+            "stream_options" if shape.has_stream_options => found.stream_options.push(value),
+            key if shape.settings.is_none() => found.setting(shape, key, value),
             _ => {}
         }
         Ok::<_, JsonError>(())
@@ -171,6 +228,17 @@ fn scan<'a>(text: &'a [u8], shape: &Shape) -> Result<(Found<'a>, Opaque), JsonEr
     Ok((found, reader.opaque()))
 }
 
+impl<'a> Found<'a> {
+    fn setting(&mut self, shape: &Shape, key: &str, value: Value<'a>) {
+        let place = |names: &[&str]| names.iter().position(|name| *name == key);
+        if let Some(name) = place(shape.choices) {
+            self.choices.push((name, value));
+        } else if let Some(name) = place(shape.caps) {
+            self.caps.push((name, value));
+        }
+    }
+}
+
 fn estimate(text_bytes: usize, opaque: Opaque) -> u64 {
     let text = text_bytes.saturating_sub(opaque.bytes) / BYTES_PER_TOKEN;
     u64::try_from(text.saturating_add(opaque.count.saturating_mul(OPAQUE_TOKENS))).unwrap_or(u64::MAX)
@@ -180,6 +248,10 @@ fn model(value: Option<&Value<'_>>) -> Result<Box<str>, Failure> {
     let form = "the name of a model as a string";
     let Some(value) = value.filter(|value| !value.is_null()) else { return Err(missing("model", form)) };
     let Some(name) = value.as_str() else { return Err(wrong_type("model", form, value.kind())) };
+    checked_model(&name)
+}
+
+fn checked_model(name: &str) -> Result<Box<str>, Failure> {
     if name.is_empty() || name.len() > MODEL_BYTES_MAX {
         let message = format!("`model` must be from 1 to {MODEL_BYTES_MAX} bytes long, it is {}", name.len());
         return Err(Failure::invalid("model", message).with_code("invalid_value"));
@@ -192,12 +264,7 @@ fn boolean(param: &'static str, value: Option<&Value<'_>>) -> Result<bool, Failu
     value.as_bool().ok_or_else(|| wrong_type(param, "`true` or `false`", value.kind()))
 }
 
-fn count(
-    param: &'static str,
-    value: Option<&Value<'_>>,
-    least: u64,
-    most: u64,
-) -> Result<Option<u64>, Failure> {
+fn count(param: &str, value: Option<&Value<'_>>, least: u64, most: u64) -> Result<Option<u64>, Failure> {
     let Some(value) = value.filter(|value| !value.is_null()) else { return Ok(None) };
     if value.kind() != Kind::Number {
         return Err(wrong_type(param, "a whole number", value.kind()));
@@ -207,7 +274,7 @@ fn count(
     }
     let range = if most == u64::MAX { format!("{least} or more") } else { format!("from {least} to {most}") };
     let message = format!("`{param}` must be a whole number, {range}");
-    Err(Failure::invalid(param, message).with_code("invalid_value"))
+    Err(Failure::invalid(param.to_owned(), message).with_code("invalid_value"))
 }
 
 fn wants_usage(options: Option<&Value<'_>>) -> Result<bool, Failure> {
@@ -218,14 +285,14 @@ fn wants_usage(options: Option<&Value<'_>>) -> Result<bool, Failure> {
     boolean("stream_options.include_usage", options.get("include_usage").as_ref())
 }
 
-fn missing(param: &'static str, form: &str) -> Failure {
+pub(crate) fn missing(param: &'static str, form: &str) -> Failure {
     let message = format!("`{param}` is missing, send {form}");
     Failure::invalid(param, message).with_code("missing_required_parameter")
 }
 
-fn wrong_type(param: &'static str, form: &str, found: Kind) -> Failure {
+pub(crate) fn wrong_type(param: &str, form: &str, found: Kind) -> Failure {
     let message = format!("`{param}` must be {form}, not {}", found.noun());
-    Failure::invalid(param, message).with_code("invalid_type")
+    Failure::invalid(param.to_owned(), message).with_code("invalid_type")
 }
 
 /// An array is the right type, so one that is not accepted is empty.

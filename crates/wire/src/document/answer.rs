@@ -1,16 +1,17 @@
-//! A whole answer of the family, over the provider's own bytes.
+//! A whole answer of a dialect, over the provider's own bytes.
 
 use bytes::Bytes;
 use gatewright::dialect::{AnswerDocument, Dialect};
-use gatewright::text::{Lane, LaneKind};
+use gatewright::text::Lane;
 use gatewright::{EditError, Failure, FailureKind, Side, Usage};
 use http::{HeaderMap, StatusCode};
 use smallvec::SmallVec;
 
 use super::draft::{Draft, Head, Scanned};
-use super::part::{self, Part};
-use super::refusal;
-use crate::json::{JsonError, Patches, Span, Value};
+use super::edits::TextEdits;
+use super::part::{Part, Walk};
+use crate::json::{JsonError, Patches, Span};
+use crate::refusal;
 
 /// Bytes of generated text per token, roughly, over languages.
 const BYTES_PER_TOKEN: usize = 4;
@@ -18,15 +19,26 @@ const BYTES_PER_TOKEN: usize = 4;
 /// An answer and what the gateway has in mind for it.
 #[derive(Debug)]
 pub(crate) struct Answer {
-    dialect: Dialect,
+    shape: &'static AnswerShape,
     draft: Draft<AnswerHead>,
     /// The name that the answer is to report, if that is another one.
     model: Option<Box<str>>,
 }
 
+/// How the answers of a dialect are read.
+#[derive(Debug)]
+pub(crate) struct AnswerShape {
+    pub(crate) dialect: Dialect,
+    /// Shows the parts of a whole answer, in order.
+    pub(crate) walk: Walk,
+    /// The member that an answer cannot be without, if there is one; the walk's outline says whether it is there.
+    pub(crate) content: Option<&'static str>,
+}
+
 /// What is known of an answer without another look at its text.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 struct AnswerHead {
+    shape: &'static AnswerShape,
     usage: Option<Usage>,
     model: Option<Box<str>>,
     /// The values of `model`; more than one if the key is repeated.
@@ -37,23 +49,22 @@ struct AnswerHead {
 }
 
 impl Answer {
-    /// Checks `body` and reads what the gateway needs. `has_choices` says that an answer without is none.
+    /// Checks `body` and reads what the gateway needs.
     ///
     /// # Errors
-    /// A failure of the upstream side if the body is an error or no answer of the family.
+    /// A failure of the upstream side if the body is an error or no answer of the dialect.
     pub(crate) fn decode(
         body: Bytes,
-        dialect: Dialect,
-        has_choices: bool,
+        shape: &'static AnswerShape,
     ) -> Result<Box<dyn AnswerDocument>, Failure> {
-        let (head, choices) = scan(&body).map_err(|error| malformed(&body, &error.to_string()))?;
+        let (head, choices) = scan(&body, shape).map_err(|error| malformed(&body, &error.to_string()))?;
         if head.error.is_some() {
             return Err(refusal::parse(StatusCode::BAD_GATEWAY, &HeaderMap::new(), &body));
         }
-        if has_choices && choices.is_none() {
-            return Err(malformed(&body, "it has no `choices`"));
+        if let Some(content) = shape.content.filter(|_| choices.is_none()) {
+            return Err(malformed(&body, &format!("it has no `{content}`")));
         }
-        Ok(Box::new(Self { dialect, draft: Draft::new(Scanned { text: body, head }), model: None }))
+        Ok(Box::new(Self { shape, draft: Draft::new(Scanned { text: body, head }), model: None }))
     }
 
     fn splices(&self, scanned: &Scanned<AnswerHead>) -> Patches {
@@ -73,9 +84,16 @@ fn malformed(body: &Bytes, reason: &str) -> Failure {
         .with_detail(format!("{reason}, in an answer of {bytes} bytes"))
 }
 
-fn scan(text: &[u8]) -> Result<(AnswerHead, Option<bool>), JsonError> {
-    let mut head = AnswerHead::default();
-    let outline = part::walk(text, &mut |part| match part {
+fn scan(text: &[u8], shape: &'static AnswerShape) -> Result<(AnswerHead, Option<bool>), JsonError> {
+    let mut head = AnswerHead {
+        shape,
+        usage: None,
+        model: None,
+        model_spans: SmallVec::new(),
+        text_bytes: 0,
+        error: None,
+    };
+    let outline = (shape.walk)(text, &mut |part| match part {
         Part::Usage { usage, .. } => head.usage = usage,
         Part::Model { name } => {
             head.model_spans.push(name.span());
@@ -95,13 +113,13 @@ fn scan(text: &[u8]) -> Result<(AnswerHead, Option<bool>), JsonError> {
 
 impl Head for AnswerHead {
     fn rescan(&self, text: &Bytes) -> Option<Self> {
-        scan(text).ok().map(|(head, _)| head)
+        scan(text, self.shape).ok().map(|(head, _)| head)
     }
 }
 
 impl AnswerDocument for Answer {
     fn dialect(&self) -> Dialect {
-        self.dialect
+        self.shape.dialect
     }
 
     fn usage(&self) -> Option<Usage> {
@@ -126,7 +144,7 @@ impl AnswerDocument for Answer {
     ) -> Result<usize, EditError> {
         let text = self.draft.settle().text.clone();
         let mut edits = TextEdits::default();
-        part::walk(&text, &mut |part| match part {
+        (self.shape.walk)(&text, &mut |part| match part {
             Part::Text { lane, text, .. } if !text.escaped().is_empty() => {
                 let old = text.decode();
                 let new = visit(lane, &old).filter(|new| *new != *old);
@@ -142,7 +160,7 @@ impl AnswerDocument for Answer {
     }
 
     fn for_each_text(&self, visit: &mut dyn FnMut(Lane, &str)) {
-        let walked = part::walk(&self.draft.current().text, &mut |part| {
+        let walked = (self.shape.walk)(&self.draft.current().text, &mut |part| {
             if let Part::Text { lane, text, .. } = part
                 && !text.escaped().is_empty()
             {
@@ -158,59 +176,5 @@ impl AnswerDocument for Answer {
 
     fn to_body(&self) -> Bytes {
         self.draft.render(|scanned| self.splices(scanned))
-    }
-}
-
-/// Replacements of texts, and what must change along with them: a mirror says what its text says, and token
-/// probabilities spell out the old text, so they go.
-#[derive(Debug, Default)]
-pub(crate) struct TextEdits {
-    patches: Patches,
-    replaced: usize,
-    /// The last piece of reasoning, and what replaces it.
-    reasoning: Option<(Lane, Option<String>)>,
-    edited_choices: SmallVec<[u32; 2]>,
-    logprobs: SmallVec<[(u32, Span); 2]>,
-}
-
-impl TextEdits {
-    /// A text is met and is to become `new`, if there is one.
-    pub(crate) fn text(&mut self, lane: Lane, span: Span, new: Option<String>) {
-        if let Some(new) = &new {
-            self.patches.replace_str(span, new);
-            self.replaced += 1;
-            if !self.edited_choices.contains(&lane.choice) {
-                self.edited_choices.push(lane.choice);
-            }
-        }
-        if lane.kind == LaneKind::Reasoning {
-            self.reasoning = Some((lane, new));
-        }
-    }
-
-    /// A mirror is met.
-    pub(crate) fn mirror(&mut self, lane: Lane, span: Span) {
-        if let Some((original, Some(new))) = &self.reasoning
-            && *original == lane
-        {
-            self.patches.replace_str(span, new);
-        }
-    }
-
-    /// Token probabilities are met.
-    pub(crate) fn logprobs(&mut self, choice: u32, value: &Value<'_>) {
-        if !value.is_null() {
-            self.logprobs.push((choice, value.span()));
-        }
-    }
-
-    /// The patches, and how many texts they replace.
-    pub(crate) fn finish(mut self) -> (Patches, usize) {
-        for (choice, span) in self.logprobs {
-            if self.edited_choices.contains(&choice) {
-                self.patches.replace(span, "null");
-            }
-        }
-        (self.patches, self.replaced)
     }
 }

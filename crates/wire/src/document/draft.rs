@@ -78,6 +78,13 @@ impl<H: Head> Draft<H> {
         self.pending = patches;
     }
 
+    /// Changes what was noted about the text.
+    pub(crate) fn note(&mut self, change: impl FnOnce(&mut H)) {
+        self.settle();
+        change(&mut self.base.head);
+        self.is_edited = true;
+    }
+
     /// Makes edits of the text that [`Draft::settle`] gave, unless it would not be what it is any more.
     pub(crate) fn try_edit(&mut self, patches: &Patches) -> bool {
         let Some(edited) = self.base.edited(patches) else { return false };

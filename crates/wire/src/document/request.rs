@@ -1,7 +1,7 @@
-//! A request of the family as the gateway and its extensions see it, over the client's own bytes.
+//! A request of a dialect as the gateway and its extensions see it, over the client's own bytes.
 
 use bytes::Bytes;
-use gatewright::dialect::{Dialect, Operation, RequestDocument};
+use gatewright::dialect::{Address, Dialect, Operation, RequestDocument};
 use gatewright::{EditError, Failure, Placement, RequestCounts, Role, TextPart};
 
 use super::draft::{Draft, Scanned};
@@ -24,8 +24,12 @@ impl Request {
     ///
     /// # Errors
     /// A failure of the client's side that names the field and says what to change.
-    pub(crate) fn decode(body: Bytes, shape: &'static Shape) -> Result<Box<dyn RequestDocument>, Failure> {
-        let head = head::read(&body, shape)?;
+    pub(crate) fn decode(
+        body: Bytes,
+        shape: &'static Shape,
+        address: &Address,
+    ) -> Result<Box<dyn RequestDocument>, Failure> {
+        let head = head::read(&body, shape, address)?;
         let draft = Draft::new(Scanned { text: body, head });
         Ok(Box::new(Self { draft, model: None, requires_usage: false }))
     }
@@ -37,7 +41,9 @@ impl Request {
     /// What routing puts into the text.
     fn splices(&self, scanned: &Scanned<RequestHead>) -> Patches {
         let mut patches = Patches::new();
-        if let Some(model) = self.model.as_deref().filter(|model| *model != &*scanned.head.model) {
+        if let Some(model) = self.model.as_deref().filter(|model| *model != &*scanned.head.model)
+            && !scanned.head.shape.is_addressed
+        {
             patches.replace_str(scanned.head.model_span, model);
         }
         if self.requires_usage && !scanned.head.wants_usage {
@@ -98,13 +104,16 @@ impl RequestDocument for Request {
     }
 
     fn require_stream_usage(&mut self) {
-        self.requires_usage = self.head().streams;
+        self.requires_usage = self.head().streams && self.head().shape.has_stream_options;
     }
 
     fn set_whole(&mut self) {
         self.requires_usage = false;
         if !self.head().streams {
             return;
+        }
+        if self.head().shape.is_addressed {
+            return self.draft.note(|head| head.streams = false);
         }
         let whole = ObjectEdit::new().set("stream", "false").remove("stream_options");
         // A checked request is an object, so that the edit has a place.
@@ -151,7 +160,7 @@ impl RequestDocument for Request {
     }
 
     fn field(&self, pointer: &str) -> Option<String> {
-        if let (Some(model), "/model") = (&self.model, pointer) {
+        if let (Some(model), "/model", false) = (&self.model, pointer, self.head().shape.is_addressed) {
             return String::from_utf8(quote(model).into()).ok();
         }
         pointer::get(&self.draft.current().text, pointer)
