@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use gatewright::ProviderRequest;
 use gatewright::ProviderTarget;
 use gatewright::UpstreamCall;
 use gatewright::dialect::Codec;

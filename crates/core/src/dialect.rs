@@ -36,6 +36,23 @@ pub enum Dialect {
 }
 
 impl Dialect {
+    /// All of them.
+    pub const ALL: [Self; 7] = [
+        Self::OpenAiChat,
+        Self::OpenAiResponses,
+        Self::AnthropicMessages,
+        Self::GoogleGenerate,
+        Self::BedrockConverse,
+        Self::OpenAiCompletions,
+        Self::OpenAiEmbeddings,
+    ];
+
+    /// The dialect of a name.
+    #[must_use]
+    pub fn of_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|dialect| dialect.as_str() == name)
+    }
+
     /// The dialect's name in configuration, logs and metrics.
     #[must_use]
     pub const fn as_str(self) -> &'static str {

@@ -9,6 +9,6 @@ mod pump;
 pub(crate) mod respond;
 pub(crate) mod stage;
 pub(crate) mod translate;
-mod whole;
+pub(crate) mod whole;
 
 pub use body::AnswerBody;

@@ -10,6 +10,7 @@ use gatewright::{
 use http::HeaderMap;
 
 use crate::answer::opening::Content;
+use crate::answer::translate;
 use crate::answer::whole::count;
 use crate::attempt;
 use crate::course::Course;
@@ -51,7 +52,7 @@ async fn ask(
     let model = model.ok_or_else(|| Failure::internal("the model of an exchange is not in its snapshot"))?;
     request.document_mut().set_whole();
     let mut course = begin(worker, snapshot, &exchange, &request)?;
-    let reserved = Reserved(Load { request, model, chains: Arc::new(Chains::default()) });
+    let reserved = Reserved(Load { request, model, chains: Arc::new(Chains::default()), is_strict: false });
     let result = answer(&mut course, reserved).await;
     let outcome = match &result {
         Ok(_) => {

@@ -29,6 +29,7 @@ mod snapshot;
 pub mod state;
 mod subject;
 mod trace;
+mod vault;
 mod verdict;
 pub mod watchdog;
 mod worker;

@@ -65,6 +65,15 @@ pub(crate) struct Load {
     pub(crate) request: LlmRequest,
     pub(crate) model: Arc<ModelPlan>,
     pub(crate) chains: Arc<Chains>,
+    /// Whether the caller wants a loss in translation refused.
+    pub(crate) is_strict: bool,
+}
+
+impl Load {
+    /// Whether a loss in translation is refused.
+    pub(crate) fn is_strict(&self) -> bool {
+        self.model.strict || self.is_strict
+    }
 }
 
 /// Route, model and chains are known.

@@ -9,6 +9,7 @@
 
 mod document;
 pub mod json;
+pub mod keepsake;
 pub mod openai_chat;
 pub mod openai_completions;
 pub mod openai_embeddings;

@@ -16,6 +16,7 @@ use gatewright_pipeline::{
     exchange,
 };
 use gatewright_server::{CALLS, call_of};
+use gatewright_store::MemoryCache;
 use gatewright_upstream::Upstream;
 use http::request::Parts;
 use http::{HeaderMap, Method, Request};
@@ -96,12 +97,13 @@ pub(super) async fn run(
     let worker = Arc::new(Worker {
         snapshots: Arc::new(ArcSwap::new(snapshot)),
         upstream: Upstream::new(),
-        clock: stage.clock,
+        clock: Arc::clone(&stage.clock),
         random: stage.random,
         turns: AtomicU64::new(0),
         observer: Arc::new(Silent),
         ledger: Arc::new(NoLedger),
         cut: CutSwitch::default(),
+        vault: Arc::new(MemoryCache::new(0, stage.clock)),
         isolation: stage.isolation,
         home: (std::thread::current().id(), tokio::runtime::Handle::current()),
         settings: PathSettings { access_log: false, trace_header: false, ..stage.settings },

@@ -29,6 +29,7 @@ use crate::hooked::{Fault, Waiting};
 use crate::phase::send::{read_failure, shutdown};
 use crate::state::Settled;
 use crate::subject::Subject;
+use crate::vault::Keepsake;
 
 /// How long the rest of a provider's body may take once its answer is complete, so that the
 /// connection can be used again.
@@ -43,8 +44,9 @@ pub(crate) struct Pump {
     decoder: Box<dyn StreamDecoder>,
     encoder: Box<dyn StreamEncoder>,
     is_renaming: bool,
-    /// The provider speaks another dialect than the caller: every frame is written anew from its events.
-    translates: bool,
+    /// There where the provider speaks another dialect than the caller: every frame is written anew from its events,
+    /// and what the caller cannot carry is collected.
+    translation: Option<Keepsake>,
     hides_usage: bool,
     /// Room for the events of the next frame.
     spare: Vec<StreamEvent>,
@@ -93,7 +95,7 @@ impl Pump {
             is_upstream_ended: is_ended,
             decoder,
             is_renaming: settings.model.is_some(),
-            translates: settings.envelope.is_some(),
+            translation: settings.envelope.is_some().then(Keepsake::default),
             hides_usage: settings.hide_usage,
             encoder: course.codec.stream_encoder(settings),
             spare: Vec::new(),
@@ -184,7 +186,7 @@ impl Pump {
 
     fn frame(&mut self, frame: Frame) {
         match frame.kind {
-            FrameKind::KeepAlive if self.translates => {
+            FrameKind::KeepAlive if self.translation.is_some() => {
                 self.write(|encoder, out| encoder.write_keep_alive(out))
             }
             FrameKind::KeepAlive => self.out.pass(&frame),
@@ -199,7 +201,7 @@ impl Pump {
 
     fn data(&mut self, frame: Frame) {
         self.count(&frame);
-        if self.course.chain.is_empty() && !self.translates {
+        if self.course.chain.is_empty() && self.translation.is_none() {
             self.release(&frame);
             return;
         }
@@ -210,7 +212,7 @@ impl Pump {
             return;
         }
         if self.course.chain.is_empty() {
-            self.write(|encoder, out| encoder.write(None, &events, out));
+            self.translate(&events);
             events.clear();
             self.spare = events;
             return;
@@ -223,7 +225,7 @@ impl Pump {
     /// The provider's terminator came.
     fn last(&mut self, frame: Frame) {
         self.count(&frame);
-        if self.translates {
+        if self.translation.is_some() {
             let mut events = Vec::new();
             match self.decoder.events(&frame, &mut events) {
                 Ok(()) => self.complete(Terminator::Events(events)),
@@ -263,6 +265,14 @@ impl Pump {
         self.out.push(bytes.into());
     }
 
+    /// Writes events in the caller's dialect.
+    fn translate(&mut self, events: &[StreamEvent]) {
+        if let Some(keepsake) = &mut self.translation {
+            events.iter().for_each(|event| keepsake.see(event));
+        }
+        self.write(|encoder, out| encoder.write(None, events, out));
+    }
+
     // === The filters ===
 
     /// Turns the chain until it has nothing left to do or must wait.
@@ -299,7 +309,7 @@ impl Pump {
 
     fn parcel(&mut self, parcel: &Parcel) {
         match &parcel.frame {
-            Some(_) if self.translates => self.write(|encoder, out| encoder.write(None, &parcel.events, out)),
+            _ if self.translation.is_some() => self.translate(&parcel.events),
             Some(frame) if parcel.is_untouched() => self.release(frame),
             frame => self.write(|encoder, out| encoder.write(frame.as_ref(), &parcel.events, out)),
         }

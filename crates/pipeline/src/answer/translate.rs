@@ -7,6 +7,7 @@ use gatewright_policy::AnswerModel;
 
 use crate::course::Course;
 use crate::state::{Load, Picked};
+use crate::vault::Keepsake;
 
 /// What the answer says around its content.
 pub(crate) fn envelope(course: &Course, load: &Load, picked: &Picked) -> Envelope {
@@ -27,5 +28,9 @@ pub(crate) fn answer(
     let (Some(from), Some(to)) = (from.chat(), course.codec.chat()) else {
         return Err(Failure::internal("an answer came in a dialect that nobody translates"));
     };
-    Ok(to.write_answer(&from.read_answer(body)?, &envelope))
+    let answer = from.read_answer(body)?;
+    if let Some(principal) = &course.facts.principal {
+        Keepsake::of(&answer).keep(&*course.worker.vault, &principal.tenant);
+    }
+    Ok(to.write_answer(&answer, &envelope))
 }

@@ -43,7 +43,16 @@ pub(crate) async fn encode(
     }
     let streams = request.streams();
     let abilities = picked.provider.abilities(&target);
-    let (body, losses) = translate::request(course.codec, codec, request, &abilities)?;
+    let principal = Arc::clone(course.cx().principal());
+    let (body, losses) = translate::request(
+        (course.codec, codec),
+        (request, reserved.0.is_strict()),
+        &abilities,
+        (&*course.worker.vault, &principal.tenant),
+    )?;
+    if !losses.is_empty() {
+        tracing::debug!(id = %course.id, provider = %picked.provider.name, ?losses, "Translation lost something");
+    }
     course.facts.losses = losses;
 
     let encoded = ProviderRequest {

@@ -15,6 +15,9 @@ use crate::snapshot::Snapshot;
 use crate::state::{Decoded, Load, Routed};
 use crate::worker::Worker;
 
+/// The header by which a caller has losses in translation refused.
+const STRICT: &str = "x-gatewright-strict";
+
 /// Finds model, route and chains, and makes the context that hooks share.
 pub(crate) fn identify(course: &mut Course, decoded: Decoded) -> Result<Routed, Refusal> {
     let Decoded { head, principal, request } = decoded;
@@ -34,6 +37,7 @@ pub(crate) fn identify(course: &mut Course, decoded: Decoded) -> Result<Routed, 
     };
     course.facts.route = Some(route.name.clone());
     let chains = snapshot.chains.get(&route.name).cloned().unwrap_or_default();
+    let is_strict = head.headers.get(STRICT).is_some_and(|value| value.as_bytes() == b"true");
 
     let mut cx = RequestCx::new(RequestFacts {
         id: course.id,
@@ -52,7 +56,7 @@ pub(crate) fn identify(course: &mut Course, decoded: Decoded) -> Result<Routed, 
     cx.give_model_access(host, Arc::<Snapshot>::clone(&snapshot));
     course.cx = Context::new(cx);
     course.note_beginning();
-    Ok(Routed(Load { request, model: Arc::clone(model), chains }))
+    Ok(Routed(Load { request, model: Arc::clone(model), chains, is_strict }))
 }
 
 /// Hooks see the caller's headers, never the caller's credentials.

@@ -3,7 +3,10 @@
 use bytes::Bytes;
 use gatewright::chat::{Loss, LossKind, Losses, Place};
 use gatewright::dialect::{Abilities, Codec};
-use gatewright::{Failure, FailureKind, LlmRequest, Side};
+use gatewright::service::cache::Cache;
+use gatewright::{Failure, FailureKind, LlmRequest, Side, TenantId};
+
+use crate::vault::restore;
 
 /// Writes the request, complete, and tells what that lost. In the caller's own dialect the bytes stay as they are, less
 /// what the target is known to refuse.
@@ -12,15 +15,16 @@ use gatewright::{Failure, FailureKind, LlmRequest, Side};
 ///
 /// A [`Failure`] of the client's side for what cannot be translated.
 pub(crate) fn request(
-    from: &dyn Codec,
-    to: &dyn Codec,
-    mut request: LlmRequest,
+    (from, to): (&dyn Codec, &dyn Codec),
+    (mut request, is_strict): (LlmRequest, bool),
     abilities: &Abilities,
+    (vault, tenant): (&dyn Cache, &TenantId),
 ) -> Result<(Bytes, Vec<Loss>), Failure> {
     if from.dialect() == to.dialect() {
-        let losses = conform(from, &mut request, abilities);
+        let losses = conform(from, &mut request, abilities, is_strict)?;
         return Ok((request.to_body(), losses));
     }
+    let to_dialect = to.dialect();
     let (Some(from), Some(to)) = (from.chat(), to.chat()) else {
         return Err(untranslated(request.dialect().as_str()));
     };
@@ -28,23 +32,30 @@ pub(crate) fn request(
     let mut chat = from.read_request(&body)?;
     chat.model = request.model().to_owned().into();
     chat.streams = request.streams();
+    restore(&mut chat, vault, tenant, to_dialect);
     let name = |place: &Place<'_>| from.pointer(place);
-    let mut losses = Losses::new(false, &name);
+    let mut losses = Losses::new(is_strict, &name);
     let written = to.write_request(&chat, abilities, &mut losses)?;
     Ok((written, losses.into_found()))
 }
 
 /// Takes out what the target refuses.
-fn conform(codec: &dyn Codec, request: &mut LlmRequest, abilities: &Abilities) -> Vec<Loss> {
-    let Some(chat) = codec.chat() else { return Vec::new() };
-    let mut losses = Vec::new();
+fn conform(
+    codec: &dyn Codec,
+    request: &mut LlmRequest,
+    abilities: &Abilities,
+    is_strict: bool,
+) -> Result<Vec<Loss>, Failure> {
+    let Some(chat) = codec.chat() else { return Ok(Vec::new()) };
+    let name = |place: &Place<'_>| chat.pointer(place);
+    let mut losses = Losses::new(is_strict, &name);
     for param in &abilities.refuses {
-        let field = chat.pointer(&Place::Param(*param));
-        if request.remove_field(&field).unwrap_or(false) {
-            losses.push(Loss { field: field.into(), kind: LossKind::Dropped });
+        let place = Place::Param(*param);
+        if request.remove_field(&chat.pointer(&place)).unwrap_or(false) {
+            losses.report(&place, LossKind::Dropped)?;
         }
     }
-    losses
+    Ok(losses.into_found())
 }
 
 fn untranslated(dialect: &str) -> Failure {

@@ -39,6 +39,9 @@ impl Pump {
         let Some(terminator) = self.terminator.take() else { return };
         self.out.flush();
         let terminator = self.written(terminator);
+        if let (Some(keepsake), Some(principal)) = (self.translation.take(), &self.course.facts.principal) {
+            keepsake.keep(&*self.course.worker.vault, &principal.tenant);
+        }
         let (usage, source) = self.course.usage();
         let outcome = Outcome::Completed { usage, reported: source == UsageSource::Provider };
         self.end(&outcome, terminator);
@@ -56,6 +59,9 @@ impl Pump {
                 let (last, events): (Vec<_>, Vec<_>) =
                     events.into_iter().partition(|event| matches!(event.kind(), EventKind::End));
                 drop(last);
+                if let Some(keepsake) = &mut self.translation {
+                    events.iter().for_each(|event| keepsake.see(event));
+                }
                 self.encoder.write(None, &events, &mut out);
                 self.encoder.write_end(&mut out);
             }

@@ -4,7 +4,6 @@ use std::hint::black_box;
 use std::sync::Arc;
 use std::time::Duration;
 
-use gatewright::dialect::Operation;
 use gatewright::registry::Instance;
 use gatewright::{
     Admission, Candidate, CredentialQuery, Estimate, LlmRequest, Outcome, Principal, ProviderName,
