@@ -9,8 +9,24 @@ mod part;
 mod pointer;
 mod request;
 
+use gatewright::Failure;
+
+use crate::json::JsonError;
+
 pub(crate) use answer::{Answer, AnswerShape};
 pub(crate) use edits::TextEdits;
 pub(crate) use head::{Shape, Site};
 pub(crate) use part::{CallSite, Carrier, Outline, Part, Walk};
 pub(crate) use request::Request;
+
+/// A failure of the client's side: the field at `pointer` must have another form.
+pub(crate) fn invalid(pointer: &str, form: &str) -> Failure {
+    Failure::invalid(pointer.to_owned(), format!("`{pointer}` must be {form}")).with_code("invalid_value")
+}
+
+/// For those who read a document that has been accepted, and so is JSON.
+impl From<JsonError> for Failure {
+    fn from(error: JsonError) -> Self {
+        Self::internal(format!("a document that was accepted is no JSON: {error}"))
+    }
+}

@@ -7,6 +7,7 @@
 
 #![warn(missing_docs, clippy::indexing_slicing)]
 
+mod call;
 mod document;
 pub mod json;
 pub mod keepsake;

@@ -4,6 +4,7 @@
 //! nobody edits them. Speaks what vendors of the protocol are known to do beyond its reference: usage in any
 //! chunk, no terminator, several names for reasoning, errors inside streams in several shapes.
 
+mod chat;
 pub(crate) mod count;
 mod decoder;
 mod encoder;
@@ -12,6 +13,7 @@ mod error;
 pub(crate) mod input;
 mod message;
 pub mod models;
+mod retelling;
 mod rewrite;
 mod usage;
 mod walk;
@@ -19,7 +21,7 @@ mod walk;
 use bytes::Bytes;
 use gatewright::Failure;
 use gatewright::dialect::{
-    Address, AnswerDocument, Codec, Dialect, ErrorBody, Operation, RequestDocument, StreamDecoder,
+    Address, AnswerDocument, ChatCodec, Codec, Dialect, ErrorBody, Operation, RequestDocument, StreamDecoder,
     StreamEncoder, StreamSettings,
 };
 use http::{HeaderMap, StatusCode};
@@ -54,7 +56,8 @@ static SHAPE: Shape = Shape {
 static ANSWER: AnswerShape =
     AnswerShape { dialect: Dialect::OpenAiChat, walk: walk::whole, content: Some("choices") };
 
-static CHAT: Family = Family { shape: &SHAPE, answer: &ANSWER, form: ChunkForm::Delta };
+static CHAT: Family =
+    Family { shape: &SHAPE, answer: &ANSWER, form: ChunkForm::Delta, chat: Some(&chat::Translation) };
 
 /// The codec of OpenAI chat completions.
 pub fn codec() -> &'static dyn Codec {
@@ -68,6 +71,8 @@ pub(crate) struct Family {
     pub(crate) answer: &'static AnswerShape,
     /// How a choice of a stream is written.
     pub(crate) form: ChunkForm,
+    /// The translation, in a dialect of chats.
+    pub(crate) chat: Option<&'static dyn ChatCodec>,
 }
 
 impl Codec for Family {
@@ -101,5 +106,9 @@ impl Codec for Family {
 
     fn parse_error(&self, status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Failure {
         refusal::parse(status, headers, body)
+    }
+
+    fn chat(&self) -> Option<&dyn ChatCodec> {
+        self.chat
     }
 }

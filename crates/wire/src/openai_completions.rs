@@ -27,7 +27,7 @@ static SHAPE: Shape = Shape {
 static ANSWER: AnswerShape =
     AnswerShape { dialect: Dialect::OpenAiCompletions, walk: openai_chat::WALK, content: Some("choices") };
 
-static COMPLETIONS: Family = Family { shape: &SHAPE, answer: &ANSWER, form: ChunkForm::Text };
+static COMPLETIONS: Family = Family { shape: &SHAPE, answer: &ANSWER, form: ChunkForm::Text, chat: None };
 
 /// The codec of OpenAI legacy completions.
 pub fn codec() -> &'static dyn Codec {

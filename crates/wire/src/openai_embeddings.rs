@@ -29,7 +29,7 @@ static SHAPE: Shape = Shape {
 static ANSWER: AnswerShape =
     AnswerShape { dialect: Dialect::OpenAiEmbeddings, walk: openai_chat::WALK, content: None };
 
-static EMBEDDINGS: Family = Family { shape: &SHAPE, answer: &ANSWER, form: ChunkForm::Text };
+static EMBEDDINGS: Family = Family { shape: &SHAPE, answer: &ANSWER, form: ChunkForm::Text, chat: None };
 
 /// The codec of OpenAI embeddings.
 pub fn codec() -> &'static dyn Codec {

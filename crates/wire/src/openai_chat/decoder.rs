@@ -3,8 +3,9 @@
 use bytes::Bytes;
 use gatewright::dialect::{Frame, FrameKind, StreamDecoder, UsageArtefact};
 use gatewright::text::Lane;
-use gatewright::{EventKind, EventText, Failure, FailureKind, FinishReason, Side, StreamEvent};
+use gatewright::{EventKind, EventText, Failure, FailureKind, Side, StreamEvent};
 
+use super::chat::finish_reason;
 use super::walk;
 use crate::document::{Outline, Part};
 use crate::json::{JsonError, JsonStr};
@@ -260,16 +261,6 @@ fn event_kind(part: &Part<'_>) -> Option<EventKind> {
             return None;
         }
     })
-}
-
-fn finish_reason(word: &str) -> FinishReason {
-    match word {
-        "stop" => FinishReason::Stop,
-        "length" => FinishReason::Length,
-        "tool_calls" | "function_call" => FinishReason::ToolCalls,
-        "content_filter" => FinishReason::ContentFilter,
-        other => FinishReason::Other(other.to_owned()),
-    }
 }
 
 fn too_large(error: &SseError) -> Failure {

@@ -9,6 +9,7 @@ use gatewright::{EventKind, Failure, StreamEvent};
 use http::StatusCode;
 
 use super::envelope::{ChunkForm, Envelope};
+use super::retelling::{Retelling, Sink};
 use super::{error, rewrite};
 use crate::json::{JsonError, ObjectEdit, Patches, Reader, Value, member_near_end};
 use crate::sse;
@@ -18,13 +19,18 @@ use crate::sse;
 pub(crate) struct Encoder {
     envelope: Envelope,
     settings: StreamSettings,
+    /// There where another dialect's events tell the stream.
+    retelling: Option<Retelling>,
     /// After an error or the terminator nothing follows.
     is_closed: bool,
 }
 
 impl Encoder {
     pub(crate) fn new(form: ChunkForm, settings: StreamSettings) -> Self {
-        Self { envelope: Envelope::new(form), settings, is_closed: false }
+        let wanted = settings.envelope.as_ref();
+        let envelope = wanted.map_or_else(|| Envelope::new(form), |wanted| Envelope::wanted(form, wanted));
+        let retelling = wanted.map(Retelling::new);
+        Self { envelope, settings, retelling, is_closed: false }
     }
 
     fn write_event(&mut self, event: &EventKind, out: &mut Vec<u8>) {
@@ -32,8 +38,16 @@ impl Encoder {
             _ if self.is_closed => {}
             EventKind::End => self.write_end(out),
             EventKind::Error(failure) => self.write_error(&error_body(failure), out),
+            _ if self.retelling.is_some() => self.retell(|retelling, sink| retelling.tell(event, sink), out),
             EventKind::Raw { data } => sse::write_data(out, data),
             _ => self.envelope.write(event, self.settings.model.as_deref(), out),
+        }
+    }
+
+    fn retell(&mut self, tell: impl FnOnce(&mut Retelling, &mut Sink<'_>), out: &mut Vec<u8>) {
+        if let Some(retelling) = &mut self.retelling {
+            let model = self.settings.model.as_deref();
+            tell(retelling, &mut Sink { envelope: &self.envelope, model, out });
         }
     }
 
@@ -130,6 +144,8 @@ impl StreamEncoder for Encoder {
 
     fn write_end(&mut self, out: &mut Vec<u8>) {
         if !self.is_closed {
+            let hides_usage = self.settings.hide_usage;
+            self.retell(|retelling, sink| retelling.close(hides_usage, sink), out);
             sse::write_data(out, super::decoder::DONE);
             self.is_closed = true;
         }
