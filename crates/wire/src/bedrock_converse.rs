@@ -28,9 +28,6 @@ mod write_config;
 mod write_turn;
 mod writer;
 
-#[cfg(test)]
-mod tests;
-
 use bytes::Bytes;
 use gatewright::Failure;
 use gatewright::dialect::{

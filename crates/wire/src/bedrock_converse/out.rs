@@ -1,76 +1,49 @@
-//! JSON as it is written, member by member.
+//! Members in members, as the dialect has many: JSON that is written inside out.
 
-use crate::json::quote_into;
+use crate::json::{ListWriter, ObjectWriter};
 
 /// An object under way.
 #[derive(Debug)]
-pub(super) struct Object<'o> {
-    out: &'o mut Vec<u8>,
-    is_empty: bool,
-}
-
-/// Appends an object with the members that `write` gives it.
-pub(super) fn object(out: &mut Vec<u8>, write: impl FnOnce(&mut Object<'_>)) {
-    out.push(b'{');
-    write(&mut Object { out, is_empty: true });
-    out.push(b'}');
-}
+pub(super) struct Object<'o>(ObjectWriter<'o>);
 
 /// An object with the members that `write` gives it.
 pub(super) fn made(write: impl FnOnce(&mut Object<'_>)) -> Vec<u8> {
     let mut out = Vec::new();
-    object(&mut out, write);
+    write_into(ObjectWriter::open(&mut out), write);
     out
 }
 
-/// Appends an array of values.
-pub(super) fn array<V: AsRef<[u8]>>(out: &mut Vec<u8>, values: &[V]) {
-    out.push(b'[');
-    for (index, value) in values.iter().enumerate() {
-        if index > 0 {
-            out.push(b',');
-        }
-        out.extend_from_slice(value.as_ref());
-    }
-    out.push(b']');
+fn write_into<'o>(object: ObjectWriter<'o>, write: impl FnOnce(&mut Object<'o>)) {
+    let mut object = Object(object);
+    write(&mut object);
+    object.0.close();
 }
 
 impl Object<'_> {
-    fn key(&mut self, key: &str) {
-        if !self.is_empty {
-            self.out.push(b',');
-        }
-        self.is_empty = false;
-        quote_into(self.out, key);
-        self.out.push(b':');
-    }
-
     /// A member whose value is JSON text.
     pub(super) fn raw(&mut self, key: &str, json: impl AsRef<[u8]>) {
-        self.key(key);
-        self.out.extend_from_slice(json.as_ref());
+        self.0.key(key).extend_from_slice(json.as_ref());
     }
 
     /// A member whose value is a string.
     pub(super) fn text(&mut self, key: &str, text: &str) {
-        self.key(key);
-        quote_into(self.out, text);
+        self.0.str(key, text);
     }
 
     /// A member whose value is a number.
     pub(super) fn number(&mut self, key: &str, number: u64) {
-        self.raw(key, number.to_string());
+        self.0.number(key, number);
     }
 
     /// A member whose value is an object.
     pub(super) fn object(&mut self, key: &str, write: impl FnOnce(&mut Object<'_>)) {
-        self.key(key);
-        object(self.out, write);
+        write_into(self.0.object(key), |object| write(object));
     }
 
-    /// A member whose value is an array.
+    /// A member whose value is an array of JSON texts.
     pub(super) fn array<V: AsRef<[u8]>>(&mut self, key: &str, values: &[V]) {
-        self.key(key);
-        array(self.out, values);
+        let mut list: ListWriter<'_> = self.0.list(key);
+        values.iter().for_each(|value| list.item().extend_from_slice(value.as_ref()));
+        list.close();
     }
 }

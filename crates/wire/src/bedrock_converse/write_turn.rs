@@ -1,20 +1,17 @@
 //! The conversation as messages of the dialect: it begins with the user, roles alternate, and every call of a tool is
 //! answered in the message that follows.
 
-use std::borrow::Cow;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use gatewright::Failure;
 use gatewright::chat::{
-    Chat, LossKind, Losses, Media, MediaKind, MediaSource, Origin, Part, PartKind, Place, Speaker,
+    Chat, LossKind, Losses, Media, MediaKind, MediaSource, Origin, Part, PartKind, Place, Speaker, Turn,
 };
 use gatewright::dialect::{Abilities, Dialect};
 
 use super::{alias, format, out, tool, write};
+use crate::call::{self, Call};
 use crate::json::{Kind, Value};
-
-/// A message may call this many tools.
-const CALLS_MAX: usize = 1_024;
 
 /// The name of a document may be this long.
 const DOCUMENT_NAME_BYTES_MAX: usize = 200;
@@ -49,17 +46,28 @@ pub(super) fn messages(
     abilities: &Abilities,
     losses: &mut Losses<'_>,
 ) -> Result<Vec<Vec<u8>>, Failure> {
-    let last = chat.turns.last().filter(|turn| turn.speaker == Speaker::Assistant);
+    let calls = call::paired(chat, losses)?;
+    let (turns, begun) = begun(chat);
+    let turns = if begun.is_some() && !abilities.continues_answers {
+        // The model begins its answer itself.
+        for part in begun.iter().flat_map(|turn| &turn.parts) {
+            losses.report(&Place::Part(part.origin), LossKind::Dropped)?;
+        }
+        turns
+    } else {
+        &chat.turns
+    };
     let mut writer = Writer {
         abilities,
         losses,
         messages: Vec::new(),
-        calls: Vec::new(),
+        calls: calls.iter(),
+        aliases: HashMap::new(),
         ids: BTreeSet::new(),
         names: BTreeSet::new(),
-        final_part: last.and_then(|turn| turn.parts.last()),
+        final_part: begun.and_then(|turn| turn.parts.last()),
     };
-    for turn in &chat.turns {
+    for turn in turns {
         for part in &turn.parts {
             match turn.speaker {
                 Speaker::Assistant => writer.assistant(part)?,
@@ -74,6 +82,18 @@ pub(super) fn messages(
     writer.finish()
 }
 
+/// The turns before the answer that the request begins, and that one, if there is one. Calls that wait for their
+/// results are no such beginning.
+fn begun<'c, 'a>(chat: &'c Chat<'a>) -> (&'c [Turn<'a>], Option<&'c Turn<'a>>) {
+    let is_call = |part: &Part<'_>| matches!(part.kind, PartKind::ToolCall { .. });
+    match chat.turns.split_last() {
+        Some((last, turns)) if last.speaker == Speaker::Assistant && !last.parts.iter().any(is_call) => {
+            (turns, Some(last))
+        }
+        _ => (&chat.turns, None),
+    }
+}
+
 fn text_block(text: &str) -> Vec<u8> {
     out::made(|block| block.text("text", text))
 }
@@ -82,8 +102,10 @@ struct Writer<'w, 'd> {
     abilities: &'w Abilities,
     losses: &'w mut Losses<'d>,
     messages: Vec<Message>,
-    /// Calls of the last message that no result has answered.
-    calls: Vec<Call<'w>>,
+    /// What belongs to each call and each result, in order.
+    calls: std::slice::Iter<'w, Call<'w>>,
+    /// The last id at the provider of each id of the caller's.
+    aliases: HashMap<&'w str, String>,
     /// Ids of calls that were given out.
     ids: BTreeSet<String>,
     /// Names of documents that were given out.
@@ -105,39 +127,16 @@ struct Message {
     document: Option<Origin>,
 }
 
-/// A call that waits for its result.
-#[derive(Debug)]
-struct Call<'w> {
-    id: &'w str,
-    name: &'w str,
-    /// Its id at the provider.
-    alias: String,
-    origin: Origin,
-}
-
 impl<'w> Writer<'w, '_> {
     /// The message of a speaker: the last one, or a new one behind it.
     fn message(&mut self, is_users: bool, origin: Origin) -> Result<&mut Message, Failure> {
         if self.messages.last().is_none_or(|last| last.is_users != is_users) {
-            if !is_users {
-                self.check_answered()?;
-            }
             let (results, blocks) = (Vec::new(), Vec::new());
             let message = Message { is_users, origin, results, blocks, has_text: false, document: None };
             self.messages.push(message);
         }
         let place = Place::Part(origin);
         self.messages.last_mut().ok_or_else(|| self.losses.refuse(&place, "it has no message"))
-    }
-
-    fn check_answered(&self) -> Result<(), Failure> {
-        match self.calls.first() {
-            Some(call) => {
-                let why = "every tool call must be answered by a result in the message that follows it";
-                Err(self.losses.refuse(&Place::Part(call.origin), why))
-            }
-            None => Ok(()),
-        }
     }
 
     fn lose(&mut self, part: &Part<'_>) -> Result<(), Failure> {
@@ -174,8 +173,9 @@ impl<'w> Writer<'w, '_> {
                 }
                 Ok(())
             }
-            PartKind::ToolResult { call, name, content, is_error } => {
-                let alias = self.answered(part, call, name.as_deref())?;
+            PartKind::ToolResult { content, is_error, .. } => {
+                let call = self.calls.next().map(|call| call.id.as_ref()).unwrap_or_default();
+                let alias = self.aliases.get(call).cloned().unwrap_or_default();
                 let content = self.result_content(part, content)?;
                 let block = out::made(|block| {
                     block.object("toolResult", |result| {
@@ -196,19 +196,6 @@ impl<'w> Writer<'w, '_> {
             }
             _ => self.lose(part),
         }
-    }
-
-    /// The id at the provider of the call that a result answers: by its id, or by name and order where it has none.
-    fn answered(&mut self, part: &Part<'_>, call: &str, name: Option<&str>) -> Result<String, Failure> {
-        let place = if call.is_empty() {
-            let named = self.calls.iter().position(|known| Some(known.name) == name);
-            named.or_else(|| (name.is_none() && !self.calls.is_empty()).then_some(0))
-        } else {
-            self.calls.iter().position(|known| known.id == call)
-        };
-        let why = "it answers no tool call of the message before it";
-        let place = place.ok_or_else(|| self.losses.refuse(&Place::Part(part.origin), why))?;
-        Ok(self.calls.remove(place).alias)
     }
 
     fn result_content(&mut self, part: &Part<'_>, content: &[Part<'_>]) -> Result<Vec<Vec<u8>>, Failure> {
@@ -251,7 +238,7 @@ impl<'w> Writer<'w, '_> {
             PartKind::SealedReasoning(signature) if signature.from == Dialect::BedrockConverse => {
                 self.push(false, part, write::sealed_block(&signature.data))
             }
-            PartKind::ToolCall { id, name, arguments, .. } => self.call(part, id, name, arguments),
+            PartKind::ToolCall { name, arguments, .. } => self.call(part, name, arguments),
             PartKind::ToolResult { .. } => {
                 Err(self.losses.refuse(&place, "only the user answers tool calls"))
             }
@@ -259,13 +246,7 @@ impl<'w> Writer<'w, '_> {
         }
     }
 
-    fn call(
-        &mut self,
-        part: &'w Part<'_>,
-        id: &'w str,
-        name: &'w str,
-        arguments: &str,
-    ) -> Result<(), Failure> {
+    fn call(&mut self, part: &Part<'_>, name: &str, arguments: &str) -> Result<(), Failure> {
         let place = Place::Part(part.origin);
         let known = tool::name(name, &place, self.losses)?;
         let input = match arguments.trim() {
@@ -275,14 +256,11 @@ impl<'w> Writer<'w, '_> {
         if !Value::parse(input.as_bytes()).is_ok_and(|value| value.kind() == Kind::Object) {
             return Err(self.losses.refuse(&place, "the arguments of a tool call must be a JSON object"));
         }
-        if self.calls.len() >= CALLS_MAX {
-            return Err(self.losses.refuse(&place, "the message calls too many tools"));
-        }
-        let alias = self.unused_id(if id.is_empty() { "call" } else { id });
+        let id = self.calls.next().map(|call| call.id.as_ref()).unwrap_or_default();
+        let alias = self.unused_id(id);
         let block = write::call_block(&alias, &known, input.as_bytes());
-        self.push(false, part, block)?;
-        self.calls.push(Call { id, name, alias, origin: part.origin });
-        Ok(())
+        self.aliases.insert(id, alias);
+        self.push(false, part, block)
     }
 
     /// An id at the provider that no other call of the conversation has.
@@ -323,8 +301,8 @@ impl<'w> Writer<'w, '_> {
     /// A name that the provider takes, and that no other document has.
     fn document_name(&mut self, name: Option<&str>) -> String {
         let stem = sanitised(name.unwrap_or_default());
-        let stem = if stem.is_empty() { Cow::Borrowed("document") } else { Cow::Owned(stem) };
-        let mut name = stem.clone().into_owned();
+        let stem = if stem.is_empty() { "document".to_owned() } else { stem };
+        let mut name = stem.clone();
         let mut number = self.names.len();
         while !self.names.insert(name.clone()) {
             number += 1;
@@ -342,13 +320,6 @@ impl<'w> Writer<'w, '_> {
         };
         if !first.is_users {
             return refuse(first.origin, "the conversation must begin with a message of the user");
-        }
-        match self.messages.last() {
-            Some(last) if last.is_users => self.check_answered()?,
-            Some(last) if !self.abilities.continues_answers => {
-                return refuse(last.origin, "the model goes on with no answer that the request begins");
-            }
-            _ => {}
         }
         for message in &self.messages {
             if let Some(origin) = message.document.filter(|_| !message.has_text) {

@@ -1,1 +1,0 @@
-//! The dialect of Amazon Bedrock's Converse and ConverseStream.
