@@ -1,14 +1,16 @@
 //! Bytes on the wire to core's types and back, one module per public dialect.
 //!
-//! Owns JSON text (lazy scanning and patching), server-sent events, and what a dialect calls things.
+//! Owns JSON text (lazy scanning and patching), server-sent events, binary event streams, and what a dialect calls things.
 //! Everything here is sans-IO: bytes in, bytes out, any chunking, no clock, no task.
 //! Text from outside never panics and never costs more than a small multiple of its own length.
 //! Choosing a target, sending, waiting and counting money belong to other crates.
 
 #![warn(missing_docs, clippy::indexing_slicing)]
 
+pub mod bedrock_converse;
 mod call;
 mod document;
+pub mod event_stream;
 pub mod json;
 pub mod keepsake;
 pub mod openai_chat;
@@ -24,6 +26,7 @@ pub use openai_chat::models;
 /// The codec of a dialect.
 pub fn codec(dialect: Dialect) -> &'static dyn Codec {
     match dialect {
+        Dialect::BedrockConverse => bedrock_converse::codec(),
         Dialect::OpenAiCompletions => openai_completions::codec(),
         Dialect::OpenAiEmbeddings => openai_embeddings::codec(),
         // The list of dialects is open to others and closed to us: a new one comes with its codec.

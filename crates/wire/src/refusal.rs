@@ -42,6 +42,31 @@ pub(crate) fn parse(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Fai
     failure(status, headers, &said, body)
 }
 
+/// Reads a provider's error answer whose class stands outside of its body.
+pub(crate) fn parse_classed(
+    status: StatusCode,
+    headers: &HeaderMap,
+    body: &[u8],
+    class: Option<&str>,
+) -> Failure {
+    let said = Value::parse(body).map(|value| Said::read(&value)).unwrap_or_default();
+    let class = class.map(|class| cut(class, CODE_BYTES_MAX));
+    let said = Said { kind: class.filter(|class| !class.is_empty()).or(said.kind), ..said };
+    failure(status, headers, &said, body)
+}
+
+/// Reads an error that came inside a stream and whose class stands outside of its text.
+pub(crate) fn parse_classed_in_stream(body: &[u8], class: &str) -> Failure {
+    let status = match class.to_ascii_lowercase().as_str() {
+        "validationexception" => StatusCode::BAD_REQUEST,
+        "throttlingexception" => StatusCode::TOO_MANY_REQUESTS,
+        "serviceunavailableexception" => StatusCode::SERVICE_UNAVAILABLE,
+        _ => StatusCode::BAD_GATEWAY,
+    };
+    let failure = parse_classed(status, &HeaderMap::new(), body, Some(class));
+    Failure { status: None, ..failure }
+}
+
 /// Reads an error that came inside a stream.
 pub(crate) fn parse_in_stream(body: &[u8]) -> Failure {
     let said = Value::parse(body).map(|value| Said::read(&value)).unwrap_or_default();
@@ -156,7 +181,7 @@ impl Said {
             };
             (!text.is_empty()).then(|| cut(&text, bytes_max))
         };
-        let message = ["message", "detail", "error_description", "msg"]
+        let message = ["message", "Message", "detail", "error_description", "msg"]
             .iter()
             .find_map(|key| text(key, MESSAGE_BYTES_MAX));
         let nested =
@@ -164,7 +189,7 @@ impl Said {
         Self {
             message: message.or_else(nested),
             code: text("code", CODE_BYTES_MAX),
-            kind: text("type", CODE_BYTES_MAX).or_else(|| text("status", CODE_BYTES_MAX)),
+            kind: ["type", "status", "__type"].iter().find_map(|key| text(key, CODE_BYTES_MAX)),
             param: text("param", CODE_BYTES_MAX),
         }
     }
@@ -178,22 +203,55 @@ impl Said {
                 | "billing_hard_limit_reached"
                 | "billing_not_active"
                 | "access_terminated" => FailureKind::QuotaExhausted,
-                "rate_limit_exceeded" | "rate_limit_error" | "resource_exhausted" => FailureKind::RateLimited,
-                "invalid_api_key" | "authentication_error" | "permission_error" => FailureKind::UpstreamAuth,
-                "model_not_found" | "deploymentnotfound" => FailureKind::ModelNotFound,
+                "rate_limit_exceeded" | "rate_limit_error" | "resource_exhausted" | "throttlingexception" => {
+                    FailureKind::RateLimited
+                }
+                "invalid_api_key"
+                | "authentication_error"
+                | "permission_error"
+                | "accessdeniedexception"
+                | "unrecognizedclientexception"
+                | "invalidsignatureexception"
+                | "incompletesignatureexception"
+                | "missingauthenticationtokenexception"
+                | "missingauthenticationtoken"
+                | "expiredtokenexception" => FailureKind::UpstreamAuth,
+                "model_not_found" | "deploymentnotfound" | "resourcenotfoundexception" => {
+                    FailureKind::ModelNotFound
+                }
+                "modeltimeoutexception" => FailureKind::Timeout,
+                "servicequotaexceededexception" => FailureKind::QuotaExhausted,
+                "modelerrorexception" | "modelstreamerrorexception" | "internalserverexception" => {
+                    FailureKind::UpstreamError
+                }
+                // It says so by its text only.
+                "validationexception" if self.mentions("model identifier is invalid") => {
+                    FailureKind::ModelNotFound
+                }
                 "content_filter" | "content_policy_violation" | "responsibleaipolicyviolation" => {
                     FailureKind::ContentFiltered
                 }
-                "overloaded_error" | "overloaded" | "engine_overloaded" => FailureKind::Overloaded,
+                "overloaded_error"
+                | "overloaded"
+                | "engine_overloaded"
+                | "serviceunavailableexception"
+                | "modelnotreadyexception" => FailureKind::Overloaded,
                 _ => return None,
             })
         })
     }
 
     fn is_context_too_long(&self) -> bool {
-        ["context length", "context window", "context_length", "prompt is too long", "too many tokens"]
-            .iter()
-            .any(|words| self.mentions(words))
+        [
+            "context length",
+            "context window",
+            "context_length",
+            "prompt is too long",
+            "input is too long",
+            "too many tokens",
+        ]
+        .iter()
+        .any(|words| self.mentions(words))
     }
 
     fn mentions(&self, words: &str) -> bool {
