@@ -148,7 +148,7 @@ impl AnswerDocument for Answer {
             Part::Text { lane, text, .. } if !text.escaped().is_empty() => {
                 let old = text.decode();
                 let new = visit(lane, &old).filter(|new| *new != *old);
-                edits.text(lane, text.span(), new);
+                edits.text(lane, &text, new);
             }
             Part::Mirror { lane, text } => edits.mirror(lane, text.span()),
             Part::Logprobs { choice, value } => edits.logprobs(choice, &value),

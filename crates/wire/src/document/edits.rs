@@ -3,7 +3,7 @@
 use gatewright::text::{Lane, LaneKind};
 use smallvec::SmallVec;
 
-use crate::json::{Patches, Span, Value};
+use crate::json::{JsonStr, Patches, Span, Value};
 
 /// Replacements of texts, and what must change along with them: a mirror says what its text says, and token
 /// probabilities spell out the old text, so they go.
@@ -19,9 +19,9 @@ pub(crate) struct TextEdits {
 
 impl TextEdits {
     /// A text is met and is to become `new`, if there is one.
-    pub(crate) fn text(&mut self, lane: Lane, span: Span, new: Option<String>) {
+    pub(crate) fn text(&mut self, lane: Lane, text: &JsonStr<'_>, new: Option<String>) {
         if let Some(new) = &new {
-            self.patches.replace_str(span, new);
+            self.patches.replace_text(text, new);
             self.replaced += 1;
             if !self.edited_choices.contains(&lane.choice) {
                 self.edited_choices.push(lane.choice);

@@ -137,7 +137,7 @@ impl RequestDocument for Request {
             let text = site.text.decode();
             let part = TextPart { role: site.role, kind: site.kind, text: &text };
             if let Some(new) = visit(part).filter(|new| **new != *text) {
-                patches.replace_str(site.text.span(), &new);
+                patches.replace_text(&site.text, &new);
                 replaced += 1;
             }
         })?;

@@ -6,7 +6,7 @@ use std::borrow::Cow;
 
 use bytes::Bytes;
 
-use super::{Span, block};
+use super::{Span, Value, block};
 
 /// A JSON string in a checked text, quotes included.
 #[derive(Debug, Clone, Copy)]
@@ -16,18 +16,32 @@ pub struct JsonStr<'a> {
     span: Span,
     /// Known to have no escapes. Where nothing is known, a look will tell.
     is_plain: bool,
+    /// It is no string but the source of a value, and reads as that source.
+    is_source: bool,
 }
 
 impl<'a> JsonStr<'a> {
     /// The string at `span`, which a scan has found in `text`.
     pub(super) fn new(text: &'a [u8], span: Span) -> Self {
         let inner = text.get(span.start + 1..span.end.saturating_sub(1)).unwrap_or_default();
-        Self { inner, span, is_plain: false }
+        Self { inner, span, is_plain: false, is_source: false }
     }
 
     /// The key at `span`, of which the scan knows whether it has escapes.
     pub(super) fn key(text: &'a [u8], span: Span, is_plain: bool) -> Self {
         Self { is_plain, ..Self::new(text, span) }
+    }
+
+    /// The source text of a value, for places where dialects differ in whether a text is a string or the value that
+    /// it is the source of.
+    pub(crate) fn source(value: &Value<'a>) -> Self {
+        let (text, span) = value.place();
+        Self { inner: span.of(text), span, is_plain: true, is_source: true }
+    }
+
+    /// Whether it is no string but the source of a value.
+    pub(crate) const fn is_source(&self) -> bool {
+        self.is_source
     }
 
     /// Where it stands, quotes included.

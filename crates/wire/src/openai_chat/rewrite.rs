@@ -140,7 +140,7 @@ impl<'p, 'e> Pass<'p, 'e> {
                 if self.dropped_call != Some(lane) {
                     let new =
                         kept.map_or(Some(String::new()), |kept| kept.text.as_deref().map(str::to_owned));
-                    self.texts.text(lane, text.span(), new);
+                    self.texts.text(lane, &text, new);
                 }
             }
             Part::Mirror { lane, text } => self.texts.mirror(lane, text.span()),
