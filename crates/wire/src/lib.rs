@@ -9,6 +9,7 @@
 
 mod call;
 mod document;
+pub mod google_generate;
 pub mod json;
 pub mod keepsake;
 pub mod openai_chat;
@@ -24,6 +25,7 @@ pub use openai_chat::models;
 /// The codec of a dialect.
 pub fn codec(dialect: Dialect) -> &'static dyn Codec {
     match dialect {
+        Dialect::GoogleGenerate => google_generate::codec(),
         Dialect::OpenAiCompletions => openai_completions::codec(),
         Dialect::OpenAiEmbeddings => openai_embeddings::codec(),
         // The list of dialects is open to others and closed to us: a new one comes with its codec.
