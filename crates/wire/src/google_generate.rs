@@ -14,7 +14,6 @@ mod decoder;
 mod encoder;
 mod error;
 mod finish;
-mod out;
 mod rewrite;
 mod text;
 mod usage;

@@ -6,9 +6,8 @@ use gatewright::text::{Lane, LaneKind};
 use gatewright::{FinishReason, Usage};
 
 use super::chat::provider_name;
-use super::out::Open;
 use super::{finish, usage};
-use crate::json::{Kind, Value};
+use crate::json::{Kind, ObjectWriter, Value};
 
 /// What all elements of a stream say alike.
 #[derive(Debug, Default)]
@@ -25,7 +24,8 @@ impl Head {
             return;
         }
         let Ok(element) = Value::parse(data) else { return };
-        let text = |key: &str| element.get(key).and_then(|value| value.as_str()).filter(|text| !text.is_empty());
+        let text =
+            |key: &str| element.get(key).and_then(|value| value.as_str()).filter(|text| !text.is_empty());
         if let Some(id) = text("responseId") {
             self.id = id.into();
             self.is_known = true;
@@ -38,9 +38,11 @@ impl Head {
     /// An element with these candidates, a list without its brackets, under the name `model` or else the stream's own.
     pub(super) fn element(&self, candidates: &[u8], usage: Option<&Usage>, model: Option<&str>) -> Vec<u8> {
         let mut out = Vec::with_capacity(candidates.len() + 192);
-        let mut element = Open::object(&mut out);
+        let mut element = ObjectWriter::open(&mut out);
         if !candidates.is_empty() {
-            element.raw("candidates", [b"[".as_slice(), candidates, b"]"].concat());
+            let mut list = element.list("candidates");
+            list.item().extend_from_slice(candidates);
+            list.close();
         }
         if let Some(usage) = usage {
             usage::write(usage, element.key("usageMetadata"));
@@ -63,9 +65,11 @@ pub(super) struct End<'a> {
 /// A candidate with these parts, a list without its brackets.
 pub(super) fn candidate(choice: u32, parts: &[u8], end: Option<End<'_>>) -> Vec<u8> {
     let mut out = Vec::with_capacity(parts.len() + 96);
-    let mut candidate = Open::object(&mut out);
-    let mut content = Open::object(candidate.key("content"));
-    content.raw("parts", [b"[".as_slice(), parts, b"]"].concat());
+    let mut candidate = ObjectWriter::open(&mut out);
+    let mut content = candidate.object("content");
+    let mut list = content.list("parts");
+    list.item().extend_from_slice(parts);
+    list.close();
     content.str("role", "model");
     content.close();
     if let Some(end) = end {
@@ -75,7 +79,7 @@ pub(super) fn candidate(choice: u32, parts: &[u8], end: Option<End<'_>>) -> Vec<
             candidate.str("finishMessage", "The arguments of a function call are not a JSON object.");
         }
     }
-    candidate.raw("index", choice.to_string());
+    candidate.number("index", choice.into());
     candidate.close();
     out
 }
@@ -83,10 +87,10 @@ pub(super) fn candidate(choice: u32, parts: &[u8], end: Option<End<'_>>) -> Vec<
 /// A part with text of a lane that is no call's.
 pub(super) fn text(lane: Lane, text: &str) -> Vec<u8> {
     let mut out = Vec::with_capacity(text.len() + 32);
-    let mut part = Open::object(&mut out);
+    let mut part = ObjectWriter::open(&mut out);
     part.str("text", text);
     if lane.kind == LaneKind::Reasoning {
-        part.raw("thought", "true");
+        part.bool("thought", true);
     }
     part.close();
     out
@@ -96,10 +100,10 @@ pub(super) fn text(lane: Lane, text: &str) -> Vec<u8> {
 pub(super) fn signature(lane: Lane, signature: &Signature<'_>) -> Option<Vec<u8>> {
     let data = own(signature)?;
     let mut out = Vec::with_capacity(data.len() + 64);
-    let mut part = Open::object(&mut out);
+    let mut part = ObjectWriter::open(&mut out);
     part.str("text", "");
     if lane.kind == LaneKind::Reasoning {
-        part.raw("thought", "true");
+        part.bool("thought", true);
     }
     part.str("thoughtSignature", data);
     part.close();
@@ -132,8 +136,8 @@ pub(super) fn client_call(id: &str, name: &str, arguments: &str, signature: Opti
 
 fn write_call(id: &str, name: &str, arguments: &str, signature: Option<&str>) -> Vec<u8> {
     let mut out = Vec::with_capacity(arguments.len() + name.len() + 64);
-    let mut part = Open::object(&mut out);
-    let mut call = Open::object(part.key("functionCall"));
+    let mut part = ObjectWriter::open(&mut out);
+    let mut call = part.object("functionCall");
     if !id.is_empty() {
         call.str("id", id);
     }
@@ -150,17 +154,17 @@ fn write_call(id: &str, name: &str, arguments: &str, signature: Option<&str>) ->
 /// A part with a medium; none where the dialect has no form for its source.
 pub(super) fn media(media: &Media<'_>) -> Option<Vec<u8>> {
     let mut out = Vec::new();
-    let mut part = Open::object(&mut out);
+    let mut part = ObjectWriter::open(&mut out);
     let mime = super::chat::mime(media);
     match &media.source {
         MediaSource::Base64(data) => {
-            let mut blob = Open::object(part.key("inlineData"));
+            let mut blob = part.object("inlineData");
             blob.str("mimeType", mime.unwrap_or("application/octet-stream"));
             blob.str("data", data);
             blob.close();
         }
         MediaSource::Url(address) | MediaSource::File(address) if address.contains(':') => {
-            let mut file = Open::object(part.key("fileData"));
+            let mut file = part.object("fileData");
             if let Some(mime) = mime {
                 file.str("mimeType", mime);
             }

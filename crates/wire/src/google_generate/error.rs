@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use gatewright::dialect::{ErrorBody, ErrorClass};
 
-use super::out::Open;
+use crate::json::{ListWriter, ObjectWriter};
 
 /// The name of the types of details, up to the type.
 const TYPE: &str = "type.googleapis.com/google.rpc.";
@@ -11,13 +11,13 @@ const TYPE: &str = "type.googleapis.com/google.rpc.";
 /// The error object in its envelope.
 pub(super) fn render(error: &ErrorBody<'_>) -> Bytes {
     let mut out = Vec::with_capacity(256 + error.message.len());
-    let mut envelope = Open::object(&mut out);
-    let mut object = Open::object(envelope.key("error"));
-    object.raw("code", error.status.as_u16().to_string());
+    let mut envelope = ObjectWriter::open(&mut out);
+    let mut object = envelope.object("error");
+    object.number("code", error.status.as_u16().into());
     object.str("message", &error.message);
     object.str("status", status(error));
     let mut details = Vec::new();
-    let mut list = Open::array(&mut details);
+    let mut list = ListWriter::open(&mut details);
     if let Some(code) = &error.code {
         detail(&mut list, "ErrorInfo", |info| {
             info.str("reason", code);
@@ -26,8 +26,8 @@ pub(super) fn render(error: &ErrorBody<'_>) -> Bytes {
     }
     if let Some(param) = &error.param {
         detail(&mut list, "BadRequest", |bad| {
-            let mut violations = Open::array(bad.key("fieldViolations"));
-            let mut violation = Open::object(violations.element());
+            let mut violations = bad.list("fieldViolations");
+            let mut violation = violations.object();
             violation.str("field", param);
             violation.str("description", &error.message);
             violation.close();
@@ -45,15 +45,15 @@ pub(super) fn render(error: &ErrorBody<'_>) -> Bytes {
     let has_details = !list.is_empty();
     list.close();
     if has_details {
-        object.raw("details", details);
+        object.key("details").extend_from_slice(&details);
     }
     object.close();
     envelope.close();
     Bytes::from(out)
 }
 
-fn detail(list: &mut Open<'_>, kind: &str, fill: impl FnOnce(&mut Open<'_>)) {
-    let mut object = Open::object(list.element());
+fn detail(list: &mut ListWriter<'_>, kind: &str, fill: impl FnOnce(&mut ObjectWriter<'_>)) {
+    let mut object = list.object();
     object.str("@type", &format!("{TYPE}{kind}"));
     fill(&mut object);
     object.close();

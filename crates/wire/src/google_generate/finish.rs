@@ -25,10 +25,9 @@ pub(super) fn read(word: &str, calls: bool) -> FinishReason {
 /// The word for a reason.
 pub(super) const fn word(reason: &FinishReason) -> &'static str {
     match reason {
-        FinishReason::Stop
-        | FinishReason::StopString(_)
-        | FinishReason::ToolCalls
-        | FinishReason::Paused => "STOP",
+        FinishReason::Stop | FinishReason::StopString(_) | FinishReason::ToolCalls | FinishReason::Paused => {
+            "STOP"
+        }
         FinishReason::Length | FinishReason::ContextFull => "MAX_TOKENS",
         FinishReason::ContentFilter => "SAFETY",
         FinishReason::MalformedCall => MALFORMED_CALL,

@@ -191,8 +191,7 @@ impl<'p, 'e> Pass<'p, 'e> {
         let is_event = item.is_event();
         let ordinal = self.next;
         self.next = self.next.saturating_add(u16::from(is_event));
-        let kept =
-            if is_event { self.plan.kept.iter().find(|kept| kept.ordinal == ordinal) } else { None };
+        let kept = if is_event { self.plan.kept.iter().find(|kept| kept.ordinal == ordinal) } else { None };
         match *item {
             Item::Part { span } => {
                 self.end_part();
@@ -250,7 +249,8 @@ impl<'p, 'e> Pass<'p, 'e> {
             EventKind::Signature { lane: its, signature } if its == lane => Some(signature.data.to_string()),
             _ => None,
         });
-        let is_ended = rest.clone().any(|event| matches!(event, EventKind::LaneEnd { lane: its } if its == lane));
+        let is_ended =
+            rest.clone().any(|event| matches!(event, EventKind::LaneEnd { lane: its } if its == lane));
         let (id, name, arguments) = (id.clone(), name.clone(), arguments.to_owned());
         self.waiting.push((*lane, Call { id, name, arguments, signature, is_ended }));
     }
@@ -279,7 +279,14 @@ impl<'p, 'e> Pass<'p, 'e> {
 
 impl PartPass {
     fn new(span: Span) -> Self {
-        Self { span, patches: Patches::new(), has_events: false, keeps: false, is_out: false, arguments: String::new() }
+        Self {
+            span,
+            patches: Patches::new(),
+            has_events: false,
+            keeps: false,
+            is_out: false,
+            arguments: String::new(),
+        }
     }
 
     /// An event of the part that is not the beginning of a call.

@@ -5,8 +5,7 @@
 
 use gatewright::Usage;
 
-use super::out::Open;
-use crate::json::{JsonError, Kind, Reader, Value};
+use crate::json::{JsonError, Kind, ObjectWriter, Reader, Value};
 
 /// The figures as they stand there. One that is a number and no whole one from 0 makes the report unbelievable as a
 /// whole; anything else of that kind is as good as absent.
@@ -79,27 +78,27 @@ impl Figures {
 /// Appends a usage object. What was written to a cache is part of the prompt: the dialect has no figure for it.
 pub(super) fn write(usage: &Usage, out: &mut Vec<u8>) {
     let visible = usage.output.saturating_sub(usage.reasoning);
-    let mut object = Open::object(out);
-    object.raw("promptTokenCount", usage.prompt_tokens().to_string());
-    object.raw("candidatesTokenCount", visible.to_string());
+    let mut object = ObjectWriter::open(out);
+    object.number("promptTokenCount", usage.prompt_tokens());
+    object.number("candidatesTokenCount", visible);
     if usage.reasoning > 0 {
-        object.raw("thoughtsTokenCount", usage.reasoning.to_string());
+        object.number("thoughtsTokenCount", usage.reasoning);
     }
-    object.raw("totalTokenCount", usage.total_tokens().to_string());
+    object.number("totalTokenCount", usage.total_tokens());
     if usage.cache_read > 0 {
-        object.raw("cachedContentTokenCount", usage.cache_read.to_string());
+        object.number("cachedContentTokenCount", usage.cache_read);
     }
     details(&mut object, "promptTokensDetails", usage.prompt_tokens(), usage.input_audio);
     details(&mut object, "candidatesTokensDetails", visible, usage.output_audio);
     object.close();
 }
 
-fn details(object: &mut Open<'_>, key: &str, all: u64, audio: u64) {
+fn details(object: &mut ObjectWriter<'_>, key: &str, all: u64, audio: u64) {
     if audio > 0 {
         let text = all.saturating_sub(audio);
         let list = format!(
             r#"[{{"modality":"TEXT","tokenCount":{text}}},{{"modality":"AUDIO","tokenCount":{audio}}}]"#
         );
-        object.raw(key, list);
+        object.raw(key, &list);
     }
 }

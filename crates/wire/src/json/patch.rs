@@ -5,7 +5,7 @@
 use bytes::Bytes;
 use smallvec::SmallVec;
 
-use super::{JsonStr, Kind, Span, Value, quote_into};
+use super::{JsonStr, Span, Value, quote_into};
 
 /// Replacements to be made in one text, in any order of adding.
 #[derive(Debug, Clone, Default)]
@@ -53,14 +53,14 @@ impl Patches {
         self.replace_by(span, |new| quote_into(new, text));
     }
 
-    /// Puts `new` in the place of a text, in the form that the text has. The source of an object stays one: what is
-    /// no object becomes an empty one.
+    /// Makes `text` say `new`. A value's source becomes another one's: an empty one an empty object, and what is no
+    /// JSON a string.
     pub(crate) fn replace_text(&mut self, text: &JsonStr<'_>, new: &str) {
-        if !text.is_source() {
-            return self.replace_str(text.span(), new);
+        match text.is_source() {
+            true if new.trim_ascii().is_empty() => self.replace(text.span(), "{}"),
+            true if Value::parse(new.as_bytes()).is_ok() => self.replace(text.span(), new),
+            true | false => self.replace_str(text.span(), new),
         }
-        let is_object = Value::parse(new.as_bytes()).is_ok_and(|value| value.kind() == Kind::Object);
-        self.replace(text.span(), if is_object { new } else { "{}" });
     }
 
     /// Puts `with` before the byte at `at`; several at one place stand in the order in which they were added.

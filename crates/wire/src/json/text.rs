@@ -6,7 +6,7 @@ use std::borrow::Cow;
 
 use bytes::Bytes;
 
-use super::{Span, Value, block};
+use super::{Span, block};
 
 /// A JSON string in a checked text, quotes included.
 #[derive(Debug, Clone, Copy)]
@@ -16,7 +16,7 @@ pub struct JsonStr<'a> {
     span: Span,
     /// Known to have no escapes. Where nothing is known, a look will tell.
     is_plain: bool,
-    /// It is no string but the source of a value, and reads as that source.
+    /// It is no string but the source of another value.
     is_source: bool,
 }
 
@@ -27,19 +27,18 @@ impl<'a> JsonStr<'a> {
         Self { inner, span, is_plain: false, is_source: false }
     }
 
+    /// The source of the value at `span`, as if it were what a string says: the text of dialects that have a value
+    /// where others have the text of one.
+    pub(super) fn source(text: &'a [u8], span: Span) -> Self {
+        Self { inner: span.of(text), span, is_plain: true, is_source: true }
+    }
+
     /// The key at `span`, of which the scan knows whether it has escapes.
     pub(super) fn key(text: &'a [u8], span: Span, is_plain: bool) -> Self {
         Self { is_plain, ..Self::new(text, span) }
     }
 
-    /// The source text of a value, for places where dialects differ in whether a text is a string or the value that
-    /// it is the source of.
-    pub(crate) fn source(value: &Value<'a>) -> Self {
-        let (text, span) = value.place();
-        Self { inner: span.of(text), span, is_plain: true, is_source: true }
-    }
-
-    /// Whether it is no string but the source of a value.
+    /// Whether it is the source of a value, not what a string says.
     pub(crate) const fn is_source(&self) -> bool {
         self.is_source
     }

@@ -125,6 +125,11 @@ impl<'a> Value<'a> {
         (self.kind == Kind::String).then(|| JsonStr::new(self.text, self.span))
     }
 
+    /// Its source, for those who treat the value as a text.
+    pub(crate) fn source(&self) -> JsonStr<'a> {
+        JsonStr::source(self.text, self.span)
+    }
+
     /// What it says, if it is a string.
     pub fn as_str(&self) -> Option<Cow<'a, str>> {
         Some(self.json_str()?.decode())

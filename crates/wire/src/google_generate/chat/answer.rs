@@ -4,7 +4,7 @@ use bytes::Bytes;
 use gatewright::chat::{Answer, AnswerChoice, MediaSource, Origin, Part, PartKind};
 use gatewright::dialect::Envelope;
 use gatewright::text::Lane;
-use gatewright::{Failure, FailureKind, FinishReason, Side};
+use gatewright::{Failure, FinishReason};
 
 use super::super::chunk::{self, End, Head};
 use super::super::text::items;
@@ -15,10 +15,7 @@ use crate::json::Value;
 
 /// Reads an answer. One without any candidate, because the prompt was refused, is a filtered empty one.
 pub(super) fn read(body: &[u8]) -> Result<Answer<'_>, Failure> {
-    let root = Value::parse(body).map_err(|error| {
-        let message = "the provider answered with something that is not an answer of its protocol";
-        Failure::new(Side::Upstream, FailureKind::Malformed, message).with_detail(error.to_string())
-    })?;
+    let root = Value::parse(body)?;
     let mut answer = Answer { model: string(&root, "modelVersion"), ..Answer::default() };
     if let Some(figures) = member(&root, "usageMetadata") {
         answer.usage = usage::read(&figures).unwrap_or_default();

@@ -4,8 +4,7 @@ use gatewright::Failure;
 use gatewright::chat::{Chat, Effort, LossKind, Losses, OutputFormat, Param, Place, Reasoning};
 use gatewright::dialect::{Abilities, ReasoningForm};
 
-use super::super::out::Open;
-use crate::json::{Kind, Value, quote_into};
+use crate::json::{Kind, ObjectWriter, Value};
 
 /// How many texts may end an answer.
 const STOPS_MAX: usize = 5;
@@ -14,13 +13,13 @@ const STOPS_MAX: usize = 5;
 pub(super) fn settings(
     chat: &Chat<'_>,
     losses: &mut Losses<'_>,
-    root: &mut Open<'_>,
+    root: &mut ObjectWriter<'_>,
 ) -> Result<(), Failure> {
     for setting in &chat.settings {
         let value = &setting.value;
         let is_written = match setting.param {
             Param::Safety if is_safety(value) => {
-                root.raw("safetySettings", value.as_bytes());
+                root.raw("safetySettings", value);
                 true
             }
             Param::ServiceTier => service_tier(value, root),
@@ -45,7 +44,7 @@ fn is_safety(value: &str) -> bool {
 }
 
 /// Writes the class of service, if there is a word for it; the usual one needs none.
-fn service_tier(value: &str, root: &mut Open<'_>) -> bool {
+fn service_tier(value: &str, root: &mut ObjectWriter<'_>) -> bool {
     let word = Value::parse(value.as_bytes()).ok().and_then(|value| value.as_str()).unwrap_or_default();
     match word.as_ref() {
         "auto" => {}
@@ -61,15 +60,15 @@ pub(super) fn generation(
     chat: &Chat<'_>,
     abilities: &Abilities,
     losses: &mut Losses<'_>,
-    root: &mut Open<'_>,
+    root: &mut ObjectWriter<'_>,
 ) -> Result<(), Failure> {
     let mut out = Vec::new();
-    let mut config = Config { object: Open::object(&mut out), abilities, losses };
+    let mut config = Config { object: ObjectWriter::open(&mut out), abilities, losses };
     config.sampling(chat)?;
     config.cap(chat)?;
     config.stop(chat)?;
     if chat.choices > 1 && config.takes(Param::Choices)? {
-        config.object.raw("candidateCount", chat.choices.to_string());
+        config.object.number("candidateCount", chat.choices.into());
     }
     for (param, key) in [(Param::Logprobs, "responseLogprobs"), (Param::TopLogprobs, "logprobs")] {
         config.value(param, key, chat.setting(param).map(AsRef::as_ref))?;
@@ -85,14 +84,14 @@ pub(super) fn generation(
     let is_empty = config.object.is_empty();
     config.object.close();
     if !is_empty {
-        root.raw("generationConfig", out);
+        root.key("generationConfig").extend_from_slice(&out);
     }
     Ok(())
 }
 
 /// `generationConfig` while it is written.
 struct Config<'w, 'd> {
-    object: Open<'w>,
+    object: ObjectWriter<'w>,
     abilities: &'w Abilities,
     losses: &'w mut Losses<'d>,
 }
@@ -115,7 +114,7 @@ impl Config<'_, '_> {
         if let Some(value) = value
             && self.takes(param)?
         {
-            self.object.raw(key, value.as_bytes());
+            self.object.raw(key, value);
         }
         Ok(())
     }
@@ -144,7 +143,7 @@ impl Config<'_, '_> {
         if cap > most {
             self.lose(Param::OutputCap, LossKind::Approximated)?;
         }
-        self.object.raw("maxOutputTokens", cap.min(most).to_string());
+        self.object.number("maxOutputTokens", cap.min(most));
         Ok(())
     }
 
@@ -155,8 +154,8 @@ impl Config<'_, '_> {
         if chat.stop.len() > STOPS_MAX {
             self.lose(Param::Stop, LossKind::Approximated)?;
         }
-        let mut list = Open::array(self.object.key("stopSequences"));
-        chat.stop.iter().take(STOPS_MAX).for_each(|text| quote_into(list.element(), text));
+        let mut list = self.object.list("stopSequences");
+        chat.stop.iter().take(STOPS_MAX).for_each(|text| list.str(text));
         list.close();
         Ok(())
     }
@@ -172,7 +171,7 @@ impl Config<'_, '_> {
             OutputFormat::Schema { schema, .. } => {
                 self.object.str("responseMimeType", "application/json");
                 if self.abilities.holds_to_schema {
-                    self.object.raw("responseJsonSchema", schema.as_bytes());
+                    self.object.raw("responseJsonSchema", schema);
                 } else {
                     self.lose(Param::Format, LossKind::Approximated)?;
                 }
@@ -184,7 +183,7 @@ impl Config<'_, '_> {
     /// How much to reason: in the form that the target takes, or, where that is not known, as it was asked for.
     fn reasoning(&mut self, asked: &Reasoning) -> Result<(), Failure> {
         let mut out = Vec::new();
-        let mut thinking = Open::object(&mut out);
+        let mut thinking = ObjectWriter::open(&mut out);
         match self.abilities.reasoning {
             ReasoningForm::Never => {
                 let is_off = asked.effort == Some(Effort::None) || asked.budget == Some(0);
@@ -209,18 +208,18 @@ impl Config<'_, '_> {
             _ => self.level(asked, &mut thinking)?,
         }
         if let Some(is_shown) = asked.is_shown {
-            thinking.raw("includeThoughts", is_shown.to_string());
+            thinking.bool("includeThoughts", is_shown);
         }
         let is_empty = thinking.is_empty();
         thinking.close();
         if !is_empty {
-            self.object.raw("thinkingConfig", out);
+            self.object.key("thinkingConfig").extend_from_slice(&out);
         }
         Ok(())
     }
 
     /// The dialect has four levels and none for no reasoning at all.
-    fn level(&mut self, asked: &Reasoning, thinking: &mut Open<'_>) -> Result<(), Failure> {
+    fn level(&mut self, asked: &Reasoning, thinking: &mut ObjectWriter<'_>) -> Result<(), Failure> {
         let Some(effort) = asked.effort.or(asked.budget.map(Effort::of_budget)) else { return Ok(()) };
         let level = match effort {
             Effort::None | Effort::Minimal => "MINIMAL",
@@ -237,10 +236,10 @@ impl Config<'_, '_> {
 }
 
 /// A budget in tokens; -1 leaves it to the model.
-fn budget(asked: &Reasoning, thinking: &mut Open<'_>) {
+fn budget(asked: &Reasoning, thinking: &mut ObjectWriter<'_>) {
     let tokens = asked.budget.or(asked.effort.filter(|_| !asked.is_adaptive).map(Effort::as_budget));
     match tokens {
-        Some(tokens) => thinking.raw("thinkingBudget", tokens.to_string()),
+        Some(tokens) => thinking.number("thinkingBudget", tokens),
         None if asked.is_adaptive => thinking.raw("thinkingBudget", "-1"),
         None => {}
     }

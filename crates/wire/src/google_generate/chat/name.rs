@@ -43,9 +43,14 @@ mod tests {
 
     #[test]
     fn a_name_that_begins_with_a_digit_is_offered_under_another_and_comes_back() {
-        for (name, offered) in
-            [("get", "get"), ("_x", "_x"), ("2nd", "_n_2nd"), ("-a", "_n_-a"), ("_n_2nd", "_n__n_2nd"), ("", "_n_")]
-        {
+        for (name, offered) in [
+            ("get", "get"),
+            ("_x", "_x"),
+            ("2nd", "_n_2nd"),
+            ("-a", "_n_-a"),
+            ("_n_2nd", "_n__n_2nd"),
+            ("", "_n_"),
+        ] {
             assert_eq!(provider_name(name), offered);
             assert_eq!(tool_name(offered), name);
         }

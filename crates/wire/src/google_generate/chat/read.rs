@@ -1,11 +1,8 @@
 //! Requests, read.
 
 use std::borrow::Cow;
-use std::collections::{HashMap, VecDeque};
 
-use gatewright::chat::{
-    Chat, Origin, Param, Part, PartKind, Setting, Speaker, Tool, ToolChoice, ToolKind, Turn,
-};
+use gatewright::chat::{Chat, Origin, Param, Part, Setting, Speaker, Tool, ToolChoice, ToolKind, Turn};
 use gatewright::{Failure, FailureKind, Side};
 
 use super::super::text::{items, name};
@@ -15,9 +12,7 @@ use crate::json::{Kind, Value};
 
 /// Reads a request. The model and whether the answer is a stream stand in its path.
 pub(super) fn request(body: &[u8]) -> Result<Chat<'_>, Failure> {
-    let root = Value::parse(body).map_err(|error| {
-        Failure::new(Side::Client, FailureKind::Invalid, format!("the body is not JSON: {error}"))
-    })?;
+    let root = Value::parse(body)?;
     let mut chat = Chat::default();
     for member in root.members() {
         let (key, value) = (name(&member.key), member.value);
@@ -77,62 +72,17 @@ fn instructions<'a>(value: &Value<'a>) -> Vec<Part<'a>> {
 }
 
 fn turns<'a>(contents: &Value<'a>) -> Vec<Turn<'a>> {
-    let mut calls = Calls::default();
+    // Calls and results without ids stay without: who writes another dialect pairs them by name and order.
     let read = |(message, content): (usize, Value<'a>)| {
         let message = u32::try_from(message).unwrap_or(u32::MAX);
-        let mut parts = parts(&content, message);
         let speaker = match string(&content, "role").as_deref() {
             Some("model") => Speaker::Assistant,
             Some("system") => Speaker::System,
             _ => Speaker::User,
         };
-        if speaker == Speaker::Assistant {
-            calls.name(message, &mut parts);
-        } else {
-            calls.pair(&mut parts);
-        }
-        Turn { speaker, parts }
+        Turn { speaker, parts: parts(&content, message) }
     };
     items(contents).enumerate().map(read).collect()
-}
-
-/// The calls of the last turn of the model that wait for their results. Results without an id belong to them by name
-/// and order.
-#[derive(Default)]
-struct Calls<'a> {
-    /// The ids under each name, in order.
-    waiting: HashMap<Cow<'a, str>, VecDeque<Cow<'a, str>>>,
-}
-
-impl<'a> Calls<'a> {
-    /// Gives calls without an id one that follows from their place.
-    fn name(&mut self, message: u32, parts: &mut [Part<'a>]) {
-        self.waiting.clear();
-        let mut count = 0;
-        for part in parts {
-            let PartKind::ToolCall { id, name, .. } = &mut part.kind else { continue };
-            if id.is_empty() {
-                *id = Cow::Owned(format!("call_{message}_{count}"));
-            }
-            count += 1;
-            self.waiting.entry(name.clone()).or_default().push_back(id.clone());
-        }
-    }
-
-    /// Gives results the ids of their calls.
-    fn pair(&mut self, parts: &mut [Part<'a>]) {
-        for part in parts {
-            let PartKind::ToolResult { call, name: Some(name), .. } = &mut part.kind else { continue };
-            let Some(ids) = self.waiting.get_mut(name) else { continue };
-            if ids.front() == Some(call) {
-                ids.pop_front();
-            } else if let Some(place) = ids.iter().position(|id| id == call) {
-                ids.remove(place);
-            } else if let Some(id) = ids.pop_front() {
-                *call = id;
-            }
-        }
-    }
 }
 
 fn tools<'a>(list: &Value<'a>, tools: &mut Vec<Tool<'a>>) {

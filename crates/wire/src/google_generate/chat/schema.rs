@@ -3,9 +3,8 @@
 //! Type names are written small, `nullable` becomes one of the types, whole numbers that are written as strings become
 //! numbers, and what only orders or shows members is left out.
 
-use crate::json::{JsonError, Kind, Reader, Value, quote_into};
+use crate::json::{JsonError, Kind, ObjectWriter, Reader, Value, quote_into};
 
-use super::super::out::Open;
 use super::super::text::name;
 
 /// The JSON schema that a schema of the dialect means.
@@ -23,7 +22,7 @@ fn write(reader: &mut Reader<'_>, out: &mut Vec<u8>) -> Result<(), JsonError> {
         out.extend_from_slice(reader.value()?.raw());
         return Ok(());
     }
-    let mut object = Open::object(out);
+    let mut object = ObjectWriter::open(out);
     let mut kind = None;
     let mut is_nullable = false;
     reader.object(|reader, key| {
@@ -36,24 +35,24 @@ fn write(reader: &mut Reader<'_>, out: &mut Vec<u8>) -> Result<(), JsonError> {
             "items" => write(reader, object.key("items"))?,
             "properties" | "defs" => {
                 let key = if key == "defs" { "$defs" } else { "properties" };
-                let mut members = Open::object(object.key(key));
+                let mut members = object.object(key);
                 reader.object(|reader, key| write(reader, members.key(&key.decode())))?;
                 members.close();
             }
             "anyOf" => {
-                let mut list = Open::array(object.key("anyOf"));
-                reader.array(|reader, _| write(reader, list.element()))?;
+                let mut list = object.list("anyOf");
+                reader.array(|reader, _| write(reader, list.item()))?;
                 list.close();
             }
-            "ref" => object.raw("$ref", reader.value()?.raw()),
+            "ref" => object.key("$ref").extend_from_slice(reader.value()?.raw()),
             "minItems" | "maxItems" | "minLength" | "maxLength" | "minProperties" | "maxProperties" => {
                 let value = reader.value()?;
                 match value.as_str().and_then(|text| text.parse::<u64>().ok()) {
-                    Some(count) => object.raw(&key, count.to_string()),
-                    None => object.raw(&key, value.raw()),
+                    Some(count) => object.number(&key, count),
+                    None => object.key(&key).extend_from_slice(value.raw()),
                 }
             }
-            _ => object.raw(&key, reader.value()?.raw()),
+            _ => object.key(&key).extend_from_slice(reader.value()?.raw()),
         }
         Ok::<_, JsonError>(())
     })?;

@@ -1,7 +1,7 @@
 //! The conversation, written.
 
 use std::borrow::Cow;
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 
 use gatewright::Failure;
 use gatewright::chat::{Chat, LossKind, Losses, Media, MediaSource, Part, PartKind, Place, Speaker};
@@ -9,9 +9,9 @@ use gatewright::dialect::{Abilities, ReasoningForm};
 use gatewright::text::Lane;
 
 use super::super::chunk;
-use super::super::out::Open;
 use super::write::cache;
-use crate::json::{Kind, Value};
+use crate::call;
+use crate::json::{Kind, ListWriter, ObjectWriter, Value};
 
 /// What the provider takes in the place of a signature that it did not make, for a history that another model or
 /// another dialect wrote.
@@ -28,27 +28,29 @@ pub(super) fn write(
     chat: &Chat<'_>,
     abilities: &Abilities,
     losses: &mut Losses<'_>,
-    contents: &mut Open<'_>,
+    contents: &mut ListWriter<'_>,
 ) -> Result<(), Failure> {
+    let mut pairs = call::paired(chat, losses)?.into_iter();
+    let mut asked: HashMap<Cow<'_, str>, usize> = HashMap::new();
     let rounds = rounds(chat);
-    let mut calls: Vec<&Part<'_>> = Vec::new();
     for (place, round) in rounds.iter().enumerate() {
         let is_last = place + 1 == rounds.len();
         let mut writer = Writer { abilities, losses: &mut *losses, parts: Vec::new() };
         if round.is_model {
-            unanswered(&calls, writer.losses)?;
-            calls = round.parts.iter().map(|(part, _)| *part).filter(|part| is_call(part)).collect();
-            if is_last && calls.is_empty() && !abilities.continues_answers {
+            let calls = round.parts.iter().filter(|(part, _)| is_call(part));
+            asked = calls.zip(&mut pairs).enumerate().map(|(place, (_, call))| (call.id, place)).collect();
+            if is_last && asked.is_empty() && !abilities.continues_answers {
                 writer.drop_all(round)?;
                 continue;
             }
             writer.model(round)?;
             content("model", &writer.parts, contents);
         } else {
-            let results = results(&std::mem::take(&mut calls), round, writer.losses)?;
-            for (name, result) in results {
-                writer.result(name, result)?;
-            }
+            // In the order of the calls, because that and the names are all that pairs them.
+            let results = round.parts.iter().map(|(part, _)| *part).filter(|part| is_result(part));
+            let mut results: Vec<_> = results.zip(&mut pairs).collect();
+            results.sort_by_key(|(_, call)| asked.get(&call.id));
+            results.into_iter().try_for_each(|(part, call)| writer.result(call.name, part))?;
             content("user", &writer.parts, contents);
             writer.parts.clear();
             writer.user(round)?;
@@ -71,14 +73,14 @@ fn rounds<'c, 'a>(chat: &'c Chat<'a>) -> Vec<Round<'c, 'a>> {
     rounds
 }
 
-fn content(role: &str, parts: &[Vec<u8>], contents: &mut Open<'_>) {
+fn content(role: &str, parts: &[Vec<u8>], contents: &mut ListWriter<'_>) {
     if parts.is_empty() {
         return;
     }
-    let mut content = Open::object(contents.element());
+    let mut content = contents.object();
     content.str("role", role);
-    let mut list = Open::array(content.key("parts"));
-    parts.iter().for_each(|part| list.element().extend_from_slice(part));
+    let mut list = content.list("parts");
+    parts.iter().for_each(|part| list.item().extend_from_slice(part));
     list.close();
     content.close();
 }
@@ -87,48 +89,8 @@ const fn is_call(part: &Part<'_>) -> bool {
     matches!(part.kind, PartKind::ToolCall { .. })
 }
 
-fn unanswered(calls: &[&Part<'_>], losses: &Losses<'_>) -> Result<(), Failure> {
-    let Some(call) = calls.first() else { return Ok(()) };
-    let why = "the tool call has no result: every call of a turn is answered in the next one";
-    Err(losses.refuse(&Place::Part(call.origin), why))
-}
-
-/// The results of a round in the order of the calls that they answer, each with the name of its tool. Results without
-/// an id belong to the calls of their name, in order.
-fn results<'c, 'a>(
-    calls: &[&'c Part<'a>],
-    round: &Round<'c, 'a>,
-    losses: &Losses<'_>,
-) -> Result<Vec<(&'c str, &'c Part<'a>)>, Failure> {
-    let mut by_id: HashMap<&str, VecDeque<&'c Part<'a>>> = HashMap::new();
-    let mut by_name: HashMap<&str, VecDeque<&'c Part<'a>>> = HashMap::new();
-    let mut count = 0;
-    for (part, _) in &round.parts {
-        let PartKind::ToolResult { call, name, .. } = &part.kind else { continue };
-        count += 1;
-        match name {
-            Some(name) if call.is_empty() => by_name.entry(name).or_default().push_back(part),
-            _ => by_id.entry(call).or_default().push_back(part),
-        }
-    }
-    let mut found = Vec::with_capacity(calls.len());
-    for part in calls {
-        let PartKind::ToolCall { id, name, .. } = &part.kind else { continue };
-        let by_id = by_id.get_mut(id.as_ref()).and_then(VecDeque::pop_front);
-        let result = by_id.or_else(|| by_name.get_mut(name.as_ref()).and_then(VecDeque::pop_front));
-        let Some(result) = result else {
-            unanswered(&[part], losses)?;
-            continue;
-        };
-        found.push((name.as_ref(), result));
-    }
-    if found.len() == count {
-        return Ok(found);
-    }
-    let left = by_id.into_values().chain(by_name.into_values()).flatten();
-    let first = left.min_by_key(|part| (part.origin.message, part.origin.part));
-    let place = Place::Part(first.map(|part| part.origin).unwrap_or_default());
-    Err(losses.refuse(&place, "the result belongs to no tool call of the turn before"))
+const fn is_result(part: &Part<'_>) -> bool {
+    matches!(part.kind, PartKind::ToolResult { .. })
 }
 
 /// Writes the parts of one content.
@@ -169,18 +131,14 @@ impl Writer<'_, '_> {
                     self.lose(part, LossKind::Approximated)?;
                     self.text(part, text, sealed)?;
                 }
-                PartKind::Reasoning { text, signature } => {
-                    match signature.as_ref().and_then(chunk::own) {
-                        Some(signature) => self.parts.push(thought(text, signature)),
-                        None => self.lose(part, LossKind::Dropped)?,
-                    }
-                }
-                PartKind::SealedReasoning(signature) => {
-                    match chunk::signature(Lane::content(0), signature) {
-                        Some(part) => self.parts.push(part),
-                        None => self.lose(part, LossKind::Dropped)?,
-                    }
-                }
+                PartKind::Reasoning { text, signature } => match signature.as_ref().and_then(chunk::own) {
+                    Some(signature) => self.parts.push(thought(text, signature)),
+                    None => self.lose(part, LossKind::Dropped)?,
+                },
+                PartKind::SealedReasoning(signature) => match chunk::signature(Lane::content(0), signature) {
+                    Some(part) => self.parts.push(part),
+                    None => self.lose(part, LossKind::Dropped)?,
+                },
                 PartKind::ToolCall { name, arguments, signature, .. } => {
                     let Some(arguments) = chunk::arguments(arguments) else {
                         let why = "the arguments of a tool call are a JSON object at the model's provider";
@@ -221,7 +179,7 @@ impl Writer<'_, '_> {
             return self.lose(part, LossKind::Dropped);
         }
         let mut out = Vec::new();
-        let mut object = Open::object(&mut out);
+        let mut object = ObjectWriter::open(&mut out);
         object.str("text", text);
         if let Some(signature) = signature {
             object.str("thoughtSignature", signature);
@@ -275,13 +233,13 @@ impl Writer<'_, '_> {
             _ => Cow::Owned(texts.join("\n")),
         };
         let mut out = Vec::new();
-        let mut object = Open::object(&mut out);
-        let mut response = Open::object(object.key("functionResponse"));
+        let mut object = ObjectWriter::open(&mut out);
+        let mut response = object.object("functionResponse");
         response.str("name", &super::provider_name(name));
         answer(&text, *is_error, response.key("response"));
         if !media.is_empty() {
-            let mut parts = Open::array(response.key("parts"));
-            media.iter().for_each(|part| parts.element().extend_from_slice(part));
+            let mut parts = response.list("parts");
+            media.iter().for_each(|part| parts.item().extend_from_slice(part));
             parts.close();
         }
         response.close();
@@ -295,13 +253,12 @@ impl Writer<'_, '_> {
 /// meaning of its own there, or else one around it.
 fn answer(text: &str, is_error: bool, out: &mut Vec<u8>) {
     let object = Value::parse(text.as_bytes()).ok().filter(|value| value.kind() == Kind::Object);
-    let is_plain = |value: &Value<'_>| {
-        !value.members().any(|member| member.key.is("output") || member.key.is("error"))
-    };
+    let is_plain =
+        |value: &Value<'_>| !value.members().any(|member| member.key.is("output") || member.key.is("error"));
     if let Some(object) = object.filter(|object| !is_error && is_plain(object)) {
         return out.extend_from_slice(object.raw());
     }
-    let mut response = Open::object(out);
+    let mut response = ObjectWriter::open(out);
     response.str(if is_error { "error" } else { "output" }, text);
     response.close();
 }
@@ -324,9 +281,9 @@ fn signature_of<'p>(part: &'p Part<'_>) -> Option<&'p str> {
 /// A thought with its signature.
 fn thought(text: &str, signature: &str) -> Vec<u8> {
     let mut out = Vec::with_capacity(text.len() + signature.len() + 64);
-    let mut part = Open::object(&mut out);
+    let mut part = ObjectWriter::open(&mut out);
     part.str("text", text);
-    part.raw("thought", "true");
+    part.bool("thought", true);
     part.str("thoughtSignature", signature);
     part.close();
     out

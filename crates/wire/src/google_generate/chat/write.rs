@@ -5,9 +5,8 @@ use gatewright::Failure;
 use gatewright::chat::{Chat, LossKind, Losses, Param, Part, PartKind, Place, Tool, ToolChoice, ToolKind};
 use gatewright::dialect::Abilities;
 
-use super::super::out::Open;
 use super::{config, provider_name, turn};
-use crate::json::{Kind, Value};
+use crate::json::{Kind, ListWriter, ObjectWriter, Value};
 
 /// Writes a request, all but the model and whether the answer is a stream: they stand in the path.
 pub(super) fn request(
@@ -19,8 +18,8 @@ pub(super) fn request(
         losses.report(&Place::Pointer(pointer.clone()), LossKind::Dropped)?;
     }
     let mut out = Vec::new();
-    let mut root = Open::object(&mut out);
-    let mut contents = Open::array(root.key("contents"));
+    let mut root = ObjectWriter::open(&mut out);
+    let mut contents = root.list("contents");
     turn::write(chat, abilities, losses, &mut contents)?;
     if contents.is_empty() {
         let why = "the conversation has nothing but instructions: send at least one message of the user";
@@ -49,14 +48,14 @@ pub(super) fn cache(part: &Part<'_>, losses: &mut Losses<'_>) -> Result<(), Fail
     }
 }
 
-fn system(parts: &[Part<'_>], losses: &mut Losses<'_>, root: &mut Open<'_>) -> Result<(), Failure> {
+fn system(parts: &[Part<'_>], losses: &mut Losses<'_>, root: &mut ObjectWriter<'_>) -> Result<(), Failure> {
     let mut out = Vec::new();
-    let mut list = Open::array(&mut out);
+    let mut list = ListWriter::open(&mut out);
     for part in parts {
         cache(part, losses)?;
         match &part.kind {
             PartKind::Text(text) if !text.is_empty() => {
-                let mut object = Open::object(list.element());
+                let mut object = list.object();
                 object.str("text", text);
                 object.close();
             }
@@ -66,17 +65,17 @@ fn system(parts: &[Part<'_>], losses: &mut Losses<'_>, root: &mut Open<'_>) -> R
     let is_empty = list.is_empty();
     list.close();
     if !is_empty {
-        let mut content = Open::object(root.key("systemInstruction"));
-        content.raw("parts", out);
+        let mut content = root.object("systemInstruction");
+        content.key("parts").extend_from_slice(&out);
         content.close();
     }
     Ok(())
 }
 
 /// Writes the tools, and says how many functions are among them.
-fn tools(tools: &[Tool<'_>], losses: &mut Losses<'_>, root: &mut Open<'_>) -> Result<usize, Failure> {
+fn tools(tools: &[Tool<'_>], losses: &mut Losses<'_>, root: &mut ObjectWriter<'_>) -> Result<usize, Failure> {
     let mut out = Vec::new();
-    let mut list = Open::array(&mut out);
+    let mut list = ListWriter::open(&mut out);
     let mut count = 0;
     for tool in tools {
         let place = Place::Tool(tool.origin);
@@ -92,7 +91,7 @@ fn tools(tools: &[Tool<'_>], losses: &mut Losses<'_>, root: &mut Open<'_>) -> Re
             let why = "a tool's name has from 1 to 128 letters, digits, `_`, `-`, `.` and `:` at the model's provider";
             return Err(losses.refuse(&place, why));
         }
-        let mut function = Open::object(list.element());
+        let mut function = list.object();
         function.str("name", &name);
         if let Some(description) = description {
             function.str("description", description);
@@ -101,16 +100,16 @@ fn tools(tools: &[Tool<'_>], losses: &mut Losses<'_>, root: &mut Open<'_>) -> Re
             if !is_object(schema) {
                 return Err(losses.refuse(&place, "the schema of a tool's parameters is an object"));
             }
-            function.raw("parametersJsonSchema", schema.as_bytes());
+            function.raw("parametersJsonSchema", schema);
         }
         function.close();
         count += 1;
     }
     list.close();
     if count > 0 {
-        let mut tools = Open::array(root.key("tools"));
-        let mut tool = Open::object(tools.element());
-        tool.raw("functionDeclarations", out);
+        let mut tools = root.list("tools");
+        let mut tool = tools.object();
+        tool.key("functionDeclarations").extend_from_slice(&out);
         tool.close();
         tools.close();
     }
@@ -128,7 +127,7 @@ fn is_object(json: &str) -> bool {
 
 /// Where the provider is to hold the model to a tool's schema, and the model is free to call none, there is a mode of
 /// its own for it; the mode in which it must call one holds it anyway.
-fn choice(chat: &Chat<'_>, root: &mut Open<'_>) {
+fn choice(chat: &Chat<'_>, root: &mut ObjectWriter<'_>) {
     let is_strict = |tool: &Tool<'_>| matches!(tool.kind, ToolKind::Function { strict: Some(true), .. });
     let strict = chat.tools.iter().any(is_strict);
     let (mode, names) = match &chat.tool_choice {
@@ -141,12 +140,12 @@ fn choice(chat: &Chat<'_>, root: &mut Open<'_>) {
         Some(ToolChoice::Among { names, required: true }) => ("ANY", names.as_slice()),
         Some(ToolChoice::Among { names, required: false }) => ("VALIDATED", names.as_slice()),
     };
-    let mut config = Open::object(root.key("toolConfig"));
-    let mut calling = Open::object(config.key("functionCallingConfig"));
+    let mut config = root.object("toolConfig");
+    let mut calling = config.object("functionCallingConfig");
     calling.str("mode", mode);
     if !names.is_empty() {
-        let mut list = Open::array(calling.key("allowedFunctionNames"));
-        names.iter().for_each(|name| crate::json::quote_into(list.element(), &provider_name(name)));
+        let mut list = calling.list("allowedFunctionNames");
+        names.iter().for_each(|name| list.str(&provider_name(name)));
         list.close();
     }
     calling.close();
