@@ -142,6 +142,12 @@ pub trait Codec: Send + Sync + fmt::Debug {
         "text/event-stream; charset=utf-8"
     }
 
+    /// Whether a client's stream is framed otherwise than the provider's, so that every frame has to pass through the
+    /// encoder, edited or not.
+    fn reframes(&self) -> bool {
+        false
+    }
+
     /// The translation between this dialect and the form that all dialects of chats share; `None` where it is none
     /// of them.
     fn chat(&self) -> Option<&dyn ChatCodec> {

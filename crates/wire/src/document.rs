@@ -8,6 +8,8 @@ mod head;
 mod part;
 mod pointer;
 mod request;
+mod spelling;
+mod tool_text;
 
 use gatewright::Failure;
 
@@ -18,6 +20,8 @@ pub(crate) use edits::TextEdits;
 pub(crate) use head::{Shape, Site};
 pub(crate) use part::{CallSite, Carrier, Outline, Part, Walk};
 pub(crate) use request::Request;
+pub(crate) use spelling::camel;
+pub(crate) use tool_text::descriptions;
 
 /// A failure of the client's side: the field at `pointer` must have another form.
 pub(crate) fn invalid(pointer: &str, form: &str) -> Failure {

@@ -11,6 +11,7 @@ pub mod bedrock_converse;
 mod call;
 mod document;
 pub mod event_stream;
+pub mod google_generate;
 pub mod json;
 pub mod keepsake;
 pub mod openai_chat;
@@ -27,6 +28,7 @@ pub use openai_chat::models;
 pub fn codec(dialect: Dialect) -> &'static dyn Codec {
     match dialect {
         Dialect::BedrockConverse => bedrock_converse::codec(),
+        Dialect::GoogleGenerate => google_generate::codec(),
         Dialect::OpenAiCompletions => openai_completions::codec(),
         Dialect::OpenAiEmbeddings => openai_embeddings::codec(),
         // The list of dialects is open to others and closed to us: a new one comes with its codec.

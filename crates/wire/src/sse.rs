@@ -6,6 +6,7 @@
 
 mod decoder;
 mod fields;
+mod frame;
 
 #[cfg(test)]
 mod tests;
@@ -13,6 +14,7 @@ mod tests;
 use bytes::Bytes;
 
 pub use decoder::SseDecoder;
+pub(crate) use frame::write_frame;
 
 /// How large one event may be, all its lines together, unless a decoder is told otherwise.
 pub const EVENT_BYTES_MAX: usize = 1 << 20;

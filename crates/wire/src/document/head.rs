@@ -9,6 +9,7 @@ use gatewright::{EditError, Failure, FailureKind, Placement, RequestCounts, Role
 use smallvec::SmallVec;
 
 use super::draft::Head;
+use super::spelling::camel;
 use crate::json::{JsonError, JsonStr, Kind, Opaque, Patches, Reader, Span, Value};
 
 /// A model name may be this long.
@@ -38,7 +39,8 @@ pub(crate) struct Shape {
     pub(crate) needs_subject: bool,
     /// Whether the path names the model and says whether the answer is a stream, and the body does neither.
     pub(crate) is_addressed: bool,
-    /// The member in which the caps and the number of answers stand; none where they stand at the top.
+    /// The member in which the caps and the number of answers stand, in its camel case spelling; none where they stand
+    /// at the top.
     pub(crate) settings: Option<&'static str>,
     /// Names of the cap on output tokens; the first that is there holds.
     pub(crate) caps: &'static [&'static str],
@@ -198,7 +200,7 @@ fn scan<'a>(text: &'a [u8], shape: &Shape) -> Result<(Found<'a>, Opaque), JsonEr
     let mut reader = Reader::new(text);
     let is_object = reader.object(|reader, key| {
         let key = key.decode();
-        if shape.settings == Some(key.as_ref()) {
+        if shape.settings.is_some_and(|name| name == camel(Cow::Borrowed(&*key))) {
             reader.object(|reader, key| {
                 let key = key.decode();
                 let value = reader.value()?;

@@ -64,6 +64,11 @@ impl<'o> ObjectWriter<'o> {
         ListWriter::open(self.key(key))
     }
 
+    /// Whether it has no members yet.
+    pub(crate) const fn is_empty(&self) -> bool {
+        !self.has_members
+    }
+
     /// Closes the object.
     pub(crate) fn close(self) {
         self.out.push(b'}');
@@ -94,6 +99,11 @@ impl<'o> ListWriter<'o> {
     /// Writes a string as the next item.
     pub(crate) fn str(&mut self, text: &str) {
         quote_into(self.item(), text);
+    }
+
+    /// Whether it has no items yet.
+    pub(crate) const fn is_empty(&self) -> bool {
+        !self.has_items
     }
 
     /// Closes the array.

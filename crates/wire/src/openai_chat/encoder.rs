@@ -104,7 +104,7 @@ impl StreamEncoder for Encoder {
         } else if !self.hides(frame) {
             let mut patches = Patches::new();
             match self.apply_settings(frame, &mut patches) {
-                Ok(()) => rewrite::write(frame, &patches, out),
+                Ok(()) => sse::write_frame(frame, &patches, out),
                 // It is not JSON, and so has nothing to patch.
                 Err(_) => out.extend_from_slice(&frame.raw),
             }
@@ -129,7 +129,7 @@ impl StreamEncoder for Encoder {
             }
             // The walk over the data has succeeded, so this one does.
             if self.apply_settings(frame, &mut patches).is_ok() {
-                rewrite::write(frame, &patches, out);
+                sse::write_frame(frame, &patches, out);
             }
         }
         plan.after.iter().for_each(|event| self.write_event(event, out));

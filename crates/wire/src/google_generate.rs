@@ -1,0 +1,135 @@
+//! Google's `generateContent` dialect, as the Gemini API and Vertex AI speak it.
+//!
+//! The path names the model and says whether the answer is a stream; the body does neither. Requests are the JSON form
+//! of protocol buffers: names of members come in two spellings, and a list of one may stand without its brackets.
+//! A stream is a sequence of answers without a terminator, as server-sent events (`alt=sse`) or else as the elements
+//! of one JSON array, for which there is a codec of its own.
+//!
+//! Source: the reference of the Gemini API (`models.generateContent`, `models.streamGenerateContent`) and the typed
+//! models of the official `google-genai` library.
+
+mod chat;
+mod chunk;
+mod decoder;
+mod encoder;
+mod error;
+mod finish;
+mod rewrite;
+mod text;
+mod usage;
+mod walk;
+
+use bytes::Bytes;
+use gatewright::Failure;
+use gatewright::dialect::{
+    Address, AnswerDocument, ChatCodec, Codec, Dialect, ErrorBody, Operation, RequestDocument, StreamDecoder,
+    StreamEncoder, StreamSettings,
+};
+use http::{HeaderMap, StatusCode};
+
+use crate::document::{Answer, AnswerShape, Request, Shape};
+use crate::json::Kind;
+use crate::refusal;
+
+static SHAPE: Shape = Shape {
+    dialect: Dialect::GoogleGenerate,
+    operation: Operation::Chat,
+    subject: "contents",
+    subject_form: "an array of at least one content",
+    accepts_subject: |value| {
+        value.kind() == Kind::Object || (value.kind() == Kind::Array && value.has_children())
+    },
+    needs_subject: true,
+    is_addressed: true,
+    settings: Some("generationConfig"),
+    caps: &["maxOutputTokens", "max_output_tokens"],
+    choices: &["candidateCount", "candidate_count"],
+    has_stream_options: false,
+    can_stream: true,
+    texts: text::texts,
+    insert: text::insert,
+    counts: text::counts,
+};
+
+static ANSWER: AnswerShape =
+    AnswerShape { dialect: Dialect::GoogleGenerate, walk: walk::whole, content: None };
+
+static EVENTS: Google = Google { framing: Framing::Events };
+
+static ARRAY: Google = Google { framing: Framing::Array };
+
+/// The codec of `generateContent`; it streams as server-sent events.
+pub fn codec() -> &'static dyn Codec {
+    &EVENTS
+}
+
+/// The codec of callers who stream without `alt=sse`: their stream is one JSON array.
+///
+/// Frames of a provider cannot be passed on to them as they came; see [`Codec::reframes`].
+pub fn array_codec() -> &'static dyn Codec {
+    &ARRAY
+}
+
+/// How the answers of a stream are put one after the other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Framing {
+    /// Each is a server-sent event.
+    Events,
+    /// Each is an element of an array.
+    Array,
+}
+
+/// The dialect, in one of the framings of its streams.
+#[derive(Debug)]
+struct Google {
+    framing: Framing,
+}
+
+impl Codec for Google {
+    fn dialect(&self) -> Dialect {
+        Dialect::GoogleGenerate
+    }
+
+    fn operation(&self) -> Operation {
+        Operation::Chat
+    }
+
+    fn decode_request_at(&self, body: Bytes, address: &Address) -> Result<Box<dyn RequestDocument>, Failure> {
+        Request::decode(body, &SHAPE, address)
+    }
+
+    fn decode_answer(&self, body: Bytes) -> Result<Box<dyn AnswerDocument>, Failure> {
+        Answer::decode(body, &ANSWER)
+    }
+
+    fn stream_decoder(&self) -> Box<dyn StreamDecoder> {
+        Box::new(decoder::Decoder::default())
+    }
+
+    fn stream_encoder(&self, settings: StreamSettings) -> Box<dyn StreamEncoder> {
+        Box::new(encoder::Encoder::new(self.framing, settings))
+    }
+
+    fn render_error(&self, error: &ErrorBody<'_>) -> Bytes {
+        error::render(error)
+    }
+
+    fn parse_error(&self, status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Failure {
+        refusal::parse(status, headers, body)
+    }
+
+    fn stream_content_type(&self) -> &'static str {
+        match self.framing {
+            Framing::Events => "text/event-stream; charset=utf-8",
+            Framing::Array => "application/json; charset=utf-8",
+        }
+    }
+
+    fn reframes(&self) -> bool {
+        self.framing == Framing::Array
+    }
+
+    fn chat(&self) -> Option<&dyn ChatCodec> {
+        Some(&chat::Google)
+    }
+}
