@@ -125,7 +125,7 @@ fn arguments<'a>(reader: &mut Reader<'a>, role: Role, sink: Sink<'_, 'a>) -> Res
 }
 
 /// The descriptions of tools and, as deep as a schema goes, of their parameters.
-fn descriptions<'a>(reader: &mut Reader<'a>, sink: Sink<'_, 'a>) -> Result {
+pub(crate) fn descriptions<'a>(reader: &mut Reader<'a>, sink: Sink<'_, 'a>) -> Result {
     match reader.kind() {
         Some(Kind::Array) => reader.array(|reader, _| descriptions(reader, sink))?,
         _ => reader.object(|reader, key| {
@@ -146,7 +146,7 @@ fn role_of(message: &Value<'_>) -> Role {
 }
 
 /// Whoever is not known is an end user, whose words are trusted least.
-fn role_named(name: Option<JsonStr<'_>>) -> Role {
+pub(crate) fn role_named(name: Option<JsonStr<'_>>) -> Role {
     let name = name.map(|name| name.decode());
     match name.as_deref() {
         Some("system" | "developer") => Role::System,
@@ -156,7 +156,7 @@ fn role_named(name: Option<JsonStr<'_>>) -> Role {
     }
 }
 
-fn malformed<T>(pointer: &dyn std::fmt::Display, reason: &str) -> Result<T> {
+pub(crate) fn malformed<T>(pointer: &dyn std::fmt::Display, reason: &str) -> Result<T> {
     Err(EditError::Malformed { pointer: pointer.to_string(), reason: reason.to_owned() })
 }
 

@@ -190,7 +190,7 @@ impl<'p, 'e> Pass<'p, 'e> {
 }
 
 /// Appends a frame with patches made in its data; the frame's own bytes if there are none.
-pub(super) fn write(frame: &Frame, patches: &Patches, out: &mut Vec<u8>) {
+pub(crate) fn write(frame: &Frame, patches: &Patches, out: &mut Vec<u8>) {
     if patches.is_empty() {
         out.extend_from_slice(&frame.raw);
         return;
