@@ -500,6 +500,13 @@ pub trait StreamEncoder: Send + fmt::Debug {
     /// Learns the envelope (id, model, time) of a data frame that passes, so that frames which
     /// the gateway must invent later look alike. Cheap: it keeps a reference to the frame.
     fn observe(&mut self, frame: &Frame);
+    /// Whether a frame that no extension edited must be written by [`StreamEncoder::pass`] all the same, because it
+    /// repeats what was edited before. Asked of every such frame, in order, where extensions see the stream; one
+    /// that need not be written goes out as it came.
+    fn alters(&mut self, frame: &Frame) -> bool {
+        let _ = frame;
+        false
+    }
     /// Writes a frame that no extension edited, with the encoder's settings applied.
     fn pass(&mut self, frame: &Frame, out: &mut Vec<u8>);
     /// Writes a frame whose events were edited, dropped or added to, with the encoder's settings

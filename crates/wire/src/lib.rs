@@ -17,6 +17,7 @@ pub mod keepsake;
 pub mod openai_chat;
 pub mod openai_completions;
 pub mod openai_embeddings;
+pub mod openai_responses;
 mod refusal;
 pub mod sse;
 
@@ -31,6 +32,7 @@ pub fn codec(dialect: Dialect) -> &'static dyn Codec {
         Dialect::GoogleGenerate => google_generate::codec(),
         Dialect::OpenAiCompletions => openai_completions::codec(),
         Dialect::OpenAiEmbeddings => openai_embeddings::codec(),
+        Dialect::OpenAiResponses => openai_responses::codec(),
         // The list of dialects is open to others and closed to us: a new one comes with its codec.
         Dialect::OpenAiChat | _ => openai_chat::codec(),
     }

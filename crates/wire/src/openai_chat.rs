@@ -4,17 +4,18 @@
 //! nobody edits them. Speaks what vendors of the protocol are known to do beyond its reference: usage in any
 //! chunk, no terminator, several names for reasoning, errors inside streams in several shapes.
 
-mod chat;
+pub(crate) mod chat;
 pub(crate) mod count;
 mod decoder;
-mod encoder;
+pub(crate) mod encoder;
 mod envelope;
-mod error;
+pub(crate) mod error;
 pub(crate) mod input;
-mod message;
+pub(crate) mod message;
 pub mod models;
 mod retelling;
-mod rewrite;
+pub(crate) mod rewrite;
+pub(crate) mod stream;
 mod usage;
 mod walk;
 

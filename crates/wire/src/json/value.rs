@@ -95,6 +95,11 @@ impl<'a> Value<'a> {
         self.span.of(self.text)
     }
 
+    /// Its source text. A checked text is UTF-8, so that this borrows.
+    pub fn source(&self) -> Cow<'a, str> {
+        String::from_utf8_lossy(self.raw())
+    }
+
     /// The members, if it is an object; none otherwise.
     pub fn members(&self) -> Members<'a> {
         Members { children: Children::of(self, Kind::Object) }

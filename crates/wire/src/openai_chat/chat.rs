@@ -2,11 +2,11 @@
 
 mod answer;
 mod message;
-mod name;
-mod part;
+pub(crate) mod name;
+pub(crate) mod part;
 mod read;
 mod tool;
-mod write;
+pub(crate) mod write;
 
 use bytes::Bytes;
 use gatewright::Failure;

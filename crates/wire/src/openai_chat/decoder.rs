@@ -3,9 +3,10 @@
 use bytes::Bytes;
 use gatewright::dialect::{Frame, FrameKind, StreamDecoder, UsageArtefact};
 use gatewright::text::Lane;
-use gatewright::{EventKind, EventText, Failure, FailureKind, Side, StreamEvent};
+use gatewright::{EventKind, Failure, FailureKind, Side, StreamEvent};
 
 use super::chat::finish_reason;
+use super::stream::{broken_off, malformed, plain, sole, too_large};
 use super::walk;
 use crate::document::{Outline, Part};
 use crate::json::{JsonError, JsonStr};
@@ -67,10 +68,7 @@ impl StreamDecoder for Decoder {
     fn finish(&mut self) -> Result<Option<Frame>, Failure> {
         let frame = self.sse.finish();
         // A last event that does not parse is one that the end of the stream has cut.
-        self.look_at(frame, |_, error| {
-            let message = "the provider's answer broke off";
-            Failure::new(Side::Upstream, FailureKind::Unavailable, message).with_detail(error.to_string())
-        })
+        self.look_at(frame, |_, error| broken_off(error))
     }
 
     fn events(&mut self, frame: &Frame, events: &mut Vec<StreamEvent>) -> Result<(), Failure> {
@@ -199,23 +197,6 @@ fn glance(data: &[u8]) -> Result<(Glance, Outline), JsonError> {
     Ok((glance, outline))
 }
 
-/// Where a text stands in the data, if it stands there as it reads.
-fn plain(text: &JsonStr<'_>) -> Option<std::ops::Range<u32>> {
-    let span = text.span();
-    let is_plain = memchr::memchr(b'\\', text.escaped()).is_none();
-    // The quotes around it are not part of it.
-    let place = (u32::try_from(span.start + 1).ok()?, u32::try_from(span.end.saturating_sub(1)).ok()?);
-    is_plain.then_some(place.0..place.1)
-}
-
-/// The text of a frame that has nothing else to say.
-fn sole(frame: &Frame) -> Option<StreamEvent> {
-    let (lane, place) = frame.sole_text.clone()?;
-    let (start, end) = (usize::try_from(place.start).ok()?, usize::try_from(place.end).ok()?);
-    let bytes = (end <= frame.data.len()).then(|| frame.data.slice(start..end))?;
-    Some(StreamEvent::from_frame(EventKind::TextDelta { lane, text: EventText::shared(bytes)? }, 0))
-}
-
 fn data_events(data: &Bytes, events: &mut Vec<StreamEvent>) -> Result<(), Failure> {
     let first = events.len();
     let outline = walk::walk(data, &mut |part| {
@@ -261,16 +242,4 @@ fn event_kind(part: &Part<'_>) -> Option<EventKind> {
             return None;
         }
     })
-}
-
-fn too_large(error: &SseError) -> Failure {
-    let message = "the provider sent an event that is too large";
-    Failure::new(Side::Upstream, FailureKind::Malformed, message).with_detail(error.to_string())
-}
-
-fn malformed(data: Option<&[u8]>, error: &JsonError) -> Failure {
-    let message = "the provider sent an event that is not of its protocol";
-    // The detail goes to the log, so it says where the fault is and quotes nothing of the answer.
-    let detail = format!("{error}, in an event of {} bytes", data.unwrap_or_default().len());
-    Failure::new(Side::Upstream, FailureKind::Malformed, message).with_detail(detail)
 }

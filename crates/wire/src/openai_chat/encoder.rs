@@ -170,7 +170,7 @@ fn remove_usage(data: &[u8], patches: &mut Patches) {
 
 /// A failure among the events, as the stream says it. What a failure of the exchange looks like is decided
 /// elsewhere; this is one that a filter has passed on.
-fn error_body(failure: &Failure) -> ErrorBody<'_> {
+pub(crate) fn error_body(failure: &Failure) -> ErrorBody<'_> {
     ErrorBody {
         status: failure.status.unwrap_or(StatusCode::BAD_GATEWAY),
         class: ErrorClass::Server,

@@ -83,19 +83,24 @@ fn read_media<'a>(key: &str, body: &Value<'a>) -> Option<Media<'a>> {
             };
             Media { mime, detail: text("detail"), ..blank(kind, source) }
         }
-        "input_audio" => {
-            let mime = text("format").map(|format| match format.as_ref() {
-                "mp3" => Cow::Borrowed("audio/mpeg"),
-                other => format!("audio/{other}").into(),
-            });
-            Media { mime, ..blank(MediaKind::Audio, MediaSource::Base64(text("data")?)) }
-        }
+        "input_audio" => sound(body)?,
         _ => file(text("file_data"), text("file_id"), text("filename"))?,
     })
 }
 
+/// A sound.
+pub(crate) fn sound<'a>(body: &Value<'a>) -> Option<Media<'a>> {
+    let text = |key| body.get(key).and_then(|text| text.as_str());
+    let mime = text("format").map(|format| match format.as_ref() {
+        "mp3" => Cow::Borrowed("audio/mpeg"),
+        other => format!("audio/{other}").into(),
+    });
+    let source = MediaSource::Base64(text("data")?);
+    Some(Media { kind: MediaKind::Audio, mime, source, name: None, detail: None })
+}
+
 /// A document by what is said of it.
-fn file<'a>(
+pub(crate) fn file<'a>(
     data: Option<Cow<'a, str>>,
     id: Option<Cow<'a, str>>,
     name: Option<Cow<'a, str>>,
@@ -111,7 +116,7 @@ fn file<'a>(
 }
 
 /// A wish that the prompt be remembered up to here. It has more than one form among vendors.
-pub(super) fn cache_mark(value: &Value<'_>) -> Option<CacheMark> {
+pub(crate) fn cache_mark(value: &Value<'_>) -> Option<CacheMark> {
     if value.kind() != Kind::Object {
         return None;
     }

@@ -24,11 +24,6 @@ pub(super) fn request(body: &[u8]) -> Result<Chat<'_>, Failure> {
     Ok(reading.finish())
 }
 
-/// The JSON text of a value.
-pub(super) fn json<'a>(value: &Value<'a>) -> Json<'a> {
-    String::from_utf8_lossy(value.raw())
-}
-
 #[derive(Default)]
 struct Reading<'a> {
     chat: Chat<'a>,
@@ -96,14 +91,14 @@ impl<'a> Reading<'a> {
                 match name::SETTINGS.iter().find(|(name, _)| *name == key) {
                     Some((_, Param::Modalities)) if is_text_only(value) => {}
                     Some((_, param)) => {
-                        self.chat.settings.push(Setting { param: *param, value: json(value) });
+                        self.chat.settings.push(Setting { param: *param, value: value.source() });
                     }
                     None => self.chat.unknown.push(name::top(&key).into()),
                 }
                 return;
             }
         };
-        *number = Some(json(value));
+        *number = Some(value.source());
     }
 
     fn finish(mut self) -> Chat<'a> {
@@ -173,7 +168,7 @@ fn format<'a>(value: &Value<'a>) -> Result<OutputFormat<'a>, Failure> {
             Ok(OutputFormat::Schema {
                 name: text("name"),
                 description: text("description"),
-                schema: json(&schema),
+                schema: schema.source(),
                 strict: value.at(&["json_schema", "strict"]).and_then(|strict| strict.as_bool()),
             })
         }

@@ -4,7 +4,6 @@ use gatewright::Failure;
 use gatewright::chat::{Origin, Part, PartKind, Tool, ToolChoice, ToolKind};
 
 use super::part::cache_mark;
-use super::read::json;
 use crate::document::invalid;
 use crate::json::{Reader, Value, quote};
 
@@ -45,7 +44,7 @@ fn declared<'a>(function: &Value<'a>, index: usize, field: &str) -> Result<Tool<
     let parameters = function.get("parameters").filter(|schema| !schema.is_null());
     let kind = ToolKind::Function {
         description: text("description"),
-        parameters: parameters.map(|schema| json(&schema)),
+        parameters: parameters.map(|schema| schema.source()),
         strict: function.get("strict").and_then(|strict| strict.as_bool()),
     };
     let cache = function.get("cache_control").as_ref().and_then(cache_mark);

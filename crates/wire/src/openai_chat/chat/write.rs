@@ -1,6 +1,6 @@
 //! A request in the dialect, written from what another one has read.
 
-mod media;
+pub(crate) mod media;
 mod tool;
 mod turn;
 
@@ -10,6 +10,7 @@ use gatewright::chat::{Chat, Effort, Json, LossKind, Losses, OutputFormat, Param
 use gatewright::dialect::{Abilities, ReasoningForm};
 
 pub(super) use turn::call;
+pub(crate) use turn::{FAILED, ends_with_calls, size};
 
 use super::name;
 use crate::call::paired;
@@ -28,7 +29,7 @@ pub(super) fn request(
     losses: &mut Losses<'_>,
 ) -> Result<Bytes, Failure> {
     let calls = paired(chat, losses)?;
-    let mut out = Vec::with_capacity(turn::size(chat));
+    let mut out = Vec::with_capacity(size(chat));
     let mut writing = Writing { object: ObjectWriter::open(&mut out), abilities, losses };
     writing.object.str("model", &chat.model);
     turn::messages(&mut writing, chat, &mut calls.iter())?;
@@ -171,7 +172,8 @@ impl Writing<'_, '_, '_> {
 
     fn settings(&mut self, chat: &Chat<'_>) -> Result<(), Failure> {
         for setting in &chat.settings {
-            match name::member(setting.param).filter(|_| is_known(setting.param, &setting.value)) {
+            let is_known = setting.param != Param::ServiceTier || is_known_tier(&setting.value);
+            match name::member(setting.param).filter(|_| is_known) {
                 Some(name) if self.takes(setting.param)? => self.object.raw(name, &setting.value),
                 Some(_) => {}
                 None => self.lose(setting.param, LossKind::Dropped)?,
@@ -183,11 +185,8 @@ impl Writing<'_, '_, '_> {
     }
 }
 
-/// Whether the dialect knows the value. A class of service changes the price, so that only one which it knows will do.
-fn is_known(param: Param, value: &Json<'_>) -> bool {
-    if param != Param::ServiceTier {
-        return true;
-    }
+/// Whether the family of dialects knows a class of service. It changes the price, so that only a known one will do.
+pub(crate) fn is_known_tier(value: &Json<'_>) -> bool {
     let tier = Value::parse(value.as_bytes()).ok().and_then(|value| value.as_str());
     tier.is_some_and(|tier| SERVICE_TIERS.contains(&tier.as_ref()))
 }

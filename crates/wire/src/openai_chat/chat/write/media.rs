@@ -77,7 +77,7 @@ pub(super) fn write(media: &Media<'_>, out: &mut Vec<u8>) {
 }
 
 /// Writes a `data:` URL. The data are base64, in which nothing needs an escape, unless they are not what they say.
-fn data_url(out: &mut Vec<u8>, mime: Option<&str>, usual: &str, data: &str) {
+pub(crate) fn data_url(out: &mut Vec<u8>, mime: Option<&str>, usual: &str, data: &str) {
     let mut text = Vec::with_capacity(data.len() + 64);
     quote_into(&mut text, data);
     let head = format!("data:{};base64,", mime.unwrap_or(usual));

@@ -8,7 +8,7 @@ use crate::call::Call;
 use crate::json::{ListWriter, ObjectWriter, quote_into};
 
 /// What stands before the words of a tool that failed: the dialect has no other place for that.
-const FAILED: &str = "Error: ";
+pub(crate) const FAILED: &str = "Error: ";
 
 /// Bytes around a part in a message, roughly.
 const PART_BYTES: usize = 96;
@@ -16,7 +16,7 @@ const PART_BYTES: usize = 96;
 type Calls<'i, 'c> = std::slice::Iter<'i, Call<'c>>;
 
 /// How long the request will be, roughly, so that its buffer need not move.
-pub(super) fn size(chat: &Chat<'_>) -> usize {
+pub(crate) fn size(chat: &Chat<'_>) -> usize {
     let parts = chat.turns.iter().flat_map(|turn| &turn.parts).chain(&chat.system);
     let tools = chat.tools.len() * PART_BYTES;
     parts.map(part_size).fold(1_024 + tools, usize::saturating_add)
@@ -64,7 +64,7 @@ pub(super) fn messages(
 }
 
 /// Whether the conversation ends with calls that wait for their results, and so does not begin the answer.
-fn ends_with_calls(chat: &Chat<'_>) -> bool {
+pub(crate) fn ends_with_calls(chat: &Chat<'_>) -> bool {
     let last = chat.turns.last().into_iter().flat_map(|turn| &turn.parts);
     last.into_iter().any(|part| matches!(part.kind, PartKind::ToolCall { .. }))
 }
