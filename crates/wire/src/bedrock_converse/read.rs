@@ -159,7 +159,7 @@ fn kind<'a>(key: &str, value: &Value<'a>, lost: &mut dyn FnMut(&'static str)) ->
 
 /// The source text of a value.
 pub(super) fn source<'a>(value: &Value<'a>) -> Cow<'a, str> {
-    value.source().decode()
+    value.source()
 }
 
 fn reasoning<'a>(value: &Value<'a>) -> Option<PartKind<'a>> {

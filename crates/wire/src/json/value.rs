@@ -131,7 +131,7 @@ impl<'a> Value<'a> {
     }
 
     /// Its source, for those who treat the value as a text.
-    pub(crate) fn source(&self) -> JsonStr<'a> {
+    pub(crate) fn source_str(&self) -> JsonStr<'a> {
         JsonStr::source(self.text, self.span)
     }
 

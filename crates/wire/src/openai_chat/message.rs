@@ -123,7 +123,7 @@ fn role_of(message: &Value<'_>) -> Role {
 }
 
 /// Whoever is not known is an end user, whose words are trusted least.
-fn role_named(name: Option<JsonStr<'_>>) -> Role {
+pub(crate) fn role_named(name: Option<JsonStr<'_>>) -> Role {
     let name = name.map(|name| name.decode());
     match name.as_deref() {
         Some("system" | "developer") => Role::System,
@@ -133,7 +133,7 @@ fn role_named(name: Option<JsonStr<'_>>) -> Role {
     }
 }
 
-fn malformed<T>(pointer: &dyn std::fmt::Display, reason: &str) -> Result<T> {
+pub(crate) fn malformed<T>(pointer: &dyn std::fmt::Display, reason: &str) -> Result<T> {
     Err(EditError::Malformed { pointer: pointer.to_string(), reason: reason.to_owned() })
 }
 

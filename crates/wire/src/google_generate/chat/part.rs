@@ -76,7 +76,7 @@ pub(super) fn string<'a>(value: &Value<'a>, key: &str) -> Option<Cow<'a, str>> {
 
 /// The source text of a value.
 pub(super) fn source<'a>(value: &Value<'a>) -> Cow<'a, str> {
-    value.source().decode()
+    value.source()
 }
 
 fn tool_call<'a>(call: &Value<'a>, signature: Option<Signature<'a>>) -> PartKind<'a> {
