@@ -7,6 +7,7 @@
 
 #![warn(missing_docs, clippy::indexing_slicing)]
 
+pub mod anthropic_messages;
 pub mod bedrock_converse;
 mod call;
 mod document;
@@ -18,7 +19,9 @@ pub mod openai_chat;
 pub mod openai_completions;
 pub mod openai_embeddings;
 pub mod openai_responses;
+pub mod path;
 mod refusal;
+
 pub mod sse;
 
 use gatewright::dialect::{Codec, Dialect};
@@ -28,6 +31,7 @@ pub use openai_chat::models;
 /// The codec of a dialect.
 pub fn codec(dialect: Dialect) -> &'static dyn Codec {
     match dialect {
+        Dialect::AnthropicMessages => anthropic_messages::codec(),
         Dialect::BedrockConverse => bedrock_converse::codec(),
         Dialect::GoogleGenerate => google_generate::codec(),
         Dialect::OpenAiCompletions => openai_completions::codec(),

@@ -43,6 +43,14 @@ pub enum SseError {
     },
 }
 
+/// Appends an event of this type with these data, which must not contain a line end.
+pub(crate) fn write_event(out: &mut Vec<u8>, name: &str, data: &[u8]) {
+    out.extend_from_slice(b"event: ");
+    out.extend_from_slice(name.as_bytes());
+    out.push(b'\n');
+    write_data(out, data);
+}
+
 /// Appends an event with these data, which must not contain a line end.
 pub fn write_data(out: &mut Vec<u8>, data: &[u8]) {
     out.extend_from_slice(b"data: ");

@@ -103,7 +103,7 @@ fn block<'a>(
         b"toolUse" => {
             reader.object(|reader, key| match key.bytes().as_ref() {
                 b"input" => {
-                    let text = reader.value()?.as_text();
+                    let text = reader.value()?.source_str();
                     sink(Site { role, kind: TextKind::ToolArguments, text });
                     Ok(())
                 }
@@ -119,7 +119,7 @@ fn block<'a>(
             Ok(())
         }
         b"json" if role == Role::Tool => {
-            let text = reader.value()?.as_text();
+            let text = reader.value()?.source_str();
             sink(Site { role, kind: TextKind::Content, text });
             Ok(())
         }

@@ -82,7 +82,7 @@ fn block<'a>(block: &Value<'a>, calls: &mut u32, visit: Visit<'_, 'a>) -> Result
                 let (id, name) = (string("toolUseId"), string("name"));
                 visit(Part::ToolCall { lane, id, name, site: CallSite::Element(block.span()) });
                 if let Some(input) = member.value.get("input") {
-                    visit(Part::Text { lane, text: input.as_text(), carrier: Carrier::Other });
+                    visit(Part::Text { lane, text: input.source_str(), carrier: Carrier::Other });
                 }
                 return Ok(());
             }

@@ -80,7 +80,7 @@ fn part<'a>(reader: &mut Reader<'a>, role: Role, sink: Sink<'_, 'a>) -> Result {
         "functionCall" => member(reader, "args", &mut |reader| {
             let arguments = reader.value()?;
             if arguments.kind() == Kind::Object {
-                sink(Site { role, kind: TextKind::ToolArguments, text: arguments.as_text() });
+                sink(Site { role, kind: TextKind::ToolArguments, text: arguments.source_str() });
             }
             Ok(())
         }),

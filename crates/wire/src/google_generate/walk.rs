@@ -237,7 +237,7 @@ fn part<'a>(
     let arguments = call.get("args").filter(|arguments| arguments.kind() == Kind::Object);
     visit(Item::Call { lane, id, name, has_arguments: arguments.is_some(), span });
     if let Some(arguments) = arguments {
-        visit(Item::Text { lane, text: arguments.as_text() });
+        visit(Item::Text { lane, text: arguments.source_str() });
     }
     signature.into_iter().for_each(|text| visit(Item::Signature { lane, text }));
     visit(Item::CallEnd { lane });

@@ -120,6 +120,16 @@ impl<'a> Value<'a> {
         self.members().filter(|member| member.key.is(key)).last().map(|member| member.value)
     }
 
+    /// The members called `keys`, in one pass; of a repeated one the last.
+    pub(crate) fn pick<const N: usize>(&self, keys: [&str; N]) -> [Option<Self>; N] {
+        let mut found = [None; N];
+        for member in self.members() {
+            let slots = found.iter_mut().zip(keys);
+            slots.filter(|(_, key)| member.key.is(key)).for_each(|(slot, _)| *slot = Some(member.value));
+        }
+        found
+    }
+
     /// The value at the end of a path of keys.
     pub fn at(&self, path: &[&str]) -> Option<Value<'a>> {
         path.iter().try_fold(*self, |value, key| value.get(key))
@@ -131,7 +141,7 @@ impl<'a> Value<'a> {
     }
 
     /// Its source, for those who treat the value as a text.
-    pub(crate) fn as_text(&self) -> JsonStr<'a> {
+    pub(crate) fn source_str(&self) -> JsonStr<'a> {
         JsonStr::source(self.text, self.span)
     }
 

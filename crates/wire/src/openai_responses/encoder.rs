@@ -11,7 +11,7 @@ use super::sent::{Sent, without_logprobs};
 use super::teller::Teller;
 use crate::json::ObjectWriter;
 use crate::openai_chat::encoder::error_body;
-use crate::sse::write_frame;
+use crate::sse;
 
 /// Writes one stream.
 #[derive(Debug)]
@@ -37,7 +37,7 @@ impl Encoder {
             patches.replace_str(old.span(), new);
             without_logprobs(event.logprobs, &mut patches);
         }
-        write_frame(frame, &patches, out);
+        sse::write_frame(frame, &patches, out);
         self.sent.note(event, text);
     }
 

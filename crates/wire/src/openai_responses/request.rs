@@ -7,8 +7,7 @@
 use bytes::Bytes;
 use gatewright::{EditError, Placement, RequestCounts, Role, TextKind};
 
-use crate::document::Site;
-use crate::document::descriptions;
+use crate::document::{Site, descriptions};
 use crate::json::{Kind, Patches, Reader, Value, quote_into};
 use crate::openai_chat::message::{malformed, role_named};
 

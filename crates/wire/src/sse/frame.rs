@@ -18,6 +18,7 @@ pub(crate) fn write_frame(frame: &Frame, patches: &Patches, out: &mut Vec<u8>) {
             patches.apply_into(&frame.data, out).map(|()| out.extend_from_slice(after))
         }
         None => patches.apply(&frame.data).map(|data| {
+            write_type(&frame.raw, out);
             for line in data.split(|&byte| byte == b'\n') {
                 out.extend_from_slice(b"data: ");
                 out.extend_from_slice(line);
@@ -37,4 +38,13 @@ fn surroundings<'a>(raw: &'a Bytes, data: &Bytes) -> Option<(&'a [u8], &'a [u8])
     let start = data.as_ptr().addr().checked_sub(raw.as_ptr().addr())?;
     let (before, rest) = raw.split_at_checked(start)?;
     Some((before, rest.strip_prefix(&data[..])?))
+}
+
+/// Appends the line that names the type of a frame, if there is one.
+fn write_type(raw: &[u8], out: &mut Vec<u8>) {
+    let lines = raw.split(|byte| matches!(byte, b'\n' | b'\r'));
+    if let Some(line) = lines.rev().find(|line| line.starts_with(b"event:")) {
+        out.extend_from_slice(line);
+        out.push(b'\n');
+    }
 }

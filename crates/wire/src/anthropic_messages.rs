@@ -1,0 +1,131 @@
+//! The Anthropic Messages dialect.
+//!
+//! Requests and answers are the bytes that came, with patches; streams are frames that keep their bytes as long as
+//! nobody edits them. Shapes follow the API reference of the Messages API and the typed models of its official
+//! client libraries.
+
+mod answer;
+mod count;
+mod decoder;
+mod encoder;
+mod error;
+mod event;
+mod name;
+mod read;
+mod seal;
+mod stop;
+mod text;
+mod usage;
+mod walk;
+mod write;
+mod writer;
+
+use bytes::Bytes;
+use gatewright::Failure;
+use gatewright::chat::{Answer as ChatAnswer, Chat, Losses, Place};
+use gatewright::dialect::{
+    Abilities, Address, AnswerDocument, ChatCodec, Codec, Dialect, Envelope, ErrorBody, Operation,
+    RequestDocument, StreamDecoder, StreamEncoder, StreamSettings,
+};
+use http::{HeaderMap, StatusCode};
+
+use crate::document::{Answer, AnswerShape, Request, Shape};
+use crate::json::Kind;
+use crate::refusal;
+
+static SHAPE: Shape = Shape {
+    dialect: Dialect::AnthropicMessages,
+    operation: Operation::Chat,
+    subject: "messages",
+    subject_form: "an array of at least one message",
+    accepts_subject: |value| value.kind() == Kind::Array && value.has_children(),
+    needs_subject: true,
+    is_addressed: false,
+    settings: None,
+    caps: &["max_tokens"],
+    choices: &[],
+    has_stream_options: false,
+    can_stream: true,
+    texts: text::texts,
+    insert: text::insert,
+    counts: count::chat,
+};
+
+static ANSWER: AnswerShape =
+    AnswerShape { dialect: Dialect::AnthropicMessages, walk: walk::whole, content: Some("content") };
+
+static MESSAGES: Messages = Messages;
+
+/// The codec of Anthropic messages.
+pub fn codec() -> &'static dyn Codec {
+    &MESSAGES
+}
+
+/// The dialect.
+#[derive(Debug)]
+struct Messages;
+
+impl Codec for Messages {
+    fn dialect(&self) -> Dialect {
+        Dialect::AnthropicMessages
+    }
+
+    fn operation(&self) -> Operation {
+        Operation::Chat
+    }
+
+    fn decode_request_at(&self, body: Bytes, address: &Address) -> Result<Box<dyn RequestDocument>, Failure> {
+        Request::decode(body, &SHAPE, address)
+    }
+
+    fn decode_answer(&self, body: Bytes) -> Result<Box<dyn AnswerDocument>, Failure> {
+        Answer::decode(body, &ANSWER)
+    }
+
+    fn stream_decoder(&self) -> Box<dyn StreamDecoder> {
+        Box::new(decoder::Decoder::default())
+    }
+
+    fn stream_encoder(&self, settings: StreamSettings) -> Box<dyn StreamEncoder> {
+        Box::new(encoder::Encoder::new(settings))
+    }
+
+    fn render_error(&self, error: &ErrorBody<'_>) -> Bytes {
+        error::render(error)
+    }
+
+    fn parse_error(&self, status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Failure {
+        refusal::parse(status, headers, body)
+    }
+
+    fn chat(&self) -> Option<&dyn ChatCodec> {
+        Some(self)
+    }
+}
+
+impl ChatCodec for Messages {
+    fn read_request<'a>(&self, body: &'a [u8]) -> Result<Chat<'a>, Failure> {
+        read::request(body)
+    }
+
+    fn write_request(
+        &self,
+        chat: &Chat<'_>,
+        abilities: &Abilities,
+        losses: &mut Losses<'_>,
+    ) -> Result<Bytes, Failure> {
+        write::request(chat, abilities, losses)
+    }
+
+    fn read_answer<'a>(&self, body: &'a [u8]) -> Result<ChatAnswer<'a>, Failure> {
+        answer::read(body)
+    }
+
+    fn write_answer(&self, answer: &ChatAnswer<'_>, envelope: &Envelope) -> Bytes {
+        answer::write(answer, envelope)
+    }
+
+    fn pointer(&self, place: &Place<'_>) -> String {
+        read::pointer(place)
+    }
+}
