@@ -91,7 +91,7 @@ impl Decoder {
         }
         let looked = match message {
             Ok(None) => return Ok(None),
-            Ok(Some(message)) => self.frame(message),
+            Ok(Some(message)) => self.frame(&message),
             Err(error) => Err(unreadable(&error)),
         };
         self.is_dead = looked.is_err();
@@ -99,7 +99,7 @@ impl Decoder {
     }
 
     /// Adds the glance to a message.
-    fn frame(&mut self, message: Message) -> Result<Frame, Failure> {
+    fn frame(&mut self, message: &Message) -> Result<Frame, Failure> {
         let mut frame = Frame {
             raw: message.raw.clone(),
             data: message.payload.clone(),
@@ -109,7 +109,7 @@ impl Decoder {
             sole_text: None,
             usage_artefact: UsageArtefact::None,
         };
-        let Kind::Event(name) = event::kind(&message) else {
+        let Kind::Event(name) = event::kind(message) else {
             self.failed = true;
             frame.kind = FrameKind::Error;
             return Ok(frame);

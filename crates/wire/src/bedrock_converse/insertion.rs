@@ -47,7 +47,7 @@ impl Blocks {
         match event {
             EventKind::Start => event::write(out, event::MESSAGE_START, &block::message_start()),
             EventKind::TextDelta { lane, text } if lane.choice == 0 => {
-                self.text(writer::spoken(*lane), text, out)
+                self.text(writer::spoken(*lane), text, out);
             }
             EventKind::ToolCallStart { lane, id, name } if lane.choice == 0 => {
                 let block = self.begin(*lane);

@@ -39,7 +39,7 @@ fn inference<'a>(value: &Value<'a>, chat: &mut Chat<'a>) -> Result<(), Failure> 
         match member.key.bytes().as_ref() {
             b"maxTokens" => chat.output_cap = member.value.as_u64(),
             b"temperature" => {
-                chat.sampling.temperature = number(&member.value, "inferenceConfig.temperature")?
+                chat.sampling.temperature = number(&member.value, "inferenceConfig.temperature")?;
             }
             b"topP" => chat.sampling.top_p = number(&member.value, "inferenceConfig.topP")?,
             b"stopSequences" => {

@@ -57,7 +57,7 @@ pub(super) fn plan(
             losses.report(&place, LossKind::Dropped)?;
             Ok(plan)
         }
-        ReasoningForm::Adaptive => adaptive(reasoning, plan, losses),
+        ReasoningForm::Adaptive => adaptive(reasoning, plan.cap, losses),
         _ => by_budget(reasoning, abilities, plan, losses),
     }
 }
@@ -77,7 +77,7 @@ fn by_word(reasoning: Reasoning, plan: Plan, losses: &mut Losses<'_>) -> Result<
     Ok(Plan { fields, ..plan })
 }
 
-fn adaptive(reasoning: Reasoning, plan: Plan, losses: &mut Losses<'_>) -> Result<Plan, Failure> {
+fn adaptive(reasoning: Reasoning, cap: Option<u64>, losses: &mut Losses<'_>) -> Result<Plan, Failure> {
     let wanted = reasoning.effort.or_else(|| reasoning.budget.map(Effort::of_budget));
     let word = wanted.map(|wanted| match wanted {
         Effort::None | Effort::Minimal => Effort::Low,
@@ -95,8 +95,8 @@ fn adaptive(reasoning: Reasoning, plan: Plan, losses: &mut Losses<'_>) -> Result
     Ok(Plan {
         fields: vec![("thinking", thinking)],
         effort: word.map(Effort::as_str),
+        cap,
         restricts_sampling: true,
-        ..plan
     })
 }
 

@@ -24,10 +24,17 @@ pub(super) struct Config<'c> {
     top_p: Option<Json<'c>>,
     top_k: Option<&'c str>,
     stop: Vec<Vec<u8>>,
-    /// The name, the description and the schema of the answer.
-    schema: Option<(Option<&'c str>, Option<&'c str>, &'c str)>,
+    schema: Option<Schema<'c>>,
     tier: Option<&'static str>,
     labels: Option<&'c str>,
+}
+
+/// What an answer is held to.
+#[derive(Debug)]
+struct Schema<'c> {
+    name: Option<&'c str>,
+    description: Option<&'c str>,
+    schema: &'c str,
 }
 
 /// The cap on output tokens, within what the target can make.
@@ -99,7 +106,8 @@ impl<'c> Config<'c> {
         match &chat.format {
             None | Some(OutputFormat::Text) => {}
             Some(OutputFormat::Schema { name, description, schema, .. }) if abilities.holds_to_schema => {
-                self.schema = Some((name.as_deref(), description.as_deref(), schema));
+                self.schema =
+                    Some(Schema { name: name.as_deref(), description: description.as_deref(), schema });
             }
             Some(OutputFormat::Json | OutputFormat::Schema { .. }) => {
                 losses.report(&Place::Param(Param::Format), LossKind::Dropped)?;
@@ -174,13 +182,13 @@ impl<'c> Config<'c> {
     }
 
     fn write_output(&self, config: &mut Object<'_>) {
-        if let Some((name, description, schema)) = self.schema {
+        if let Some(Schema { name, description, schema }) = &self.schema {
             config.object("textFormat", |format| {
                 format.text("type", "json_schema");
                 format.object("structure", |structure| {
                     structure.object("jsonSchema", |definition| {
                         definition.text("schema", schema);
-                        for (key, text) in [("name", name), ("description", description)] {
+                        for (key, text) in [("name", *name), ("description", *description)] {
                             if let Some(text) = text {
                                 definition.text(key, text);
                             }

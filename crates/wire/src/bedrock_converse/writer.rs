@@ -90,12 +90,12 @@ impl Writer {
             EventKind::Signature { lane, signature } if lane.choice == 0 => {
                 return self.signature(*lane, signature, out);
             }
-            EventKind::SealedReasoning { choice: 0, signature } => {
-                if signature.from == Dialect::BedrockConverse {
-                    let sealed =
-                        Waiting { is_sealed: true, is_complete: true, ..Waiting::of(Lane::reasoning(0)) };
-                    return self.enter(Waiting { text: signature.data.to_string(), ..sealed }, out);
-                }
+            EventKind::SealedReasoning { choice: 0, signature }
+                if signature.from == Dialect::BedrockConverse =>
+            {
+                let sealed =
+                    Waiting { is_sealed: true, is_complete: true, ..Waiting::of(Lane::reasoning(0)) };
+                return self.enter(Waiting { text: signature.data.to_string(), ..sealed }, out);
             }
             EventKind::Finish { choice: 0, reason } => self.finish(reason, out),
             _ => {}

@@ -44,32 +44,32 @@ impl<'a> Headers<'a> {
     }
 
     fn read(&mut self) -> Option<(&'a str, HeaderValue<'a>)> {
-        let [length] = self.take()?;
+        let [length] = self.fixed()?;
         let name = self.text(usize::from(length)).filter(|name| !name.is_empty())?;
-        let [kind] = self.take()?;
+        let [kind] = self.fixed()?;
         let value = match kind {
             0 => HeaderValue::Bool(true),
             1 => HeaderValue::Bool(false),
-            2 => HeaderValue::Byte(i8::from_be_bytes(self.take()?)),
-            3 => HeaderValue::Short(i16::from_be_bytes(self.take()?)),
-            4 => HeaderValue::Int(i32::from_be_bytes(self.take()?)),
-            5 => HeaderValue::Long(i64::from_be_bytes(self.take()?)),
+            2 => HeaderValue::Byte(i8::from_be_bytes(self.fixed()?)),
+            3 => HeaderValue::Short(i16::from_be_bytes(self.fixed()?)),
+            4 => HeaderValue::Int(i32::from_be_bytes(self.fixed()?)),
+            5 => HeaderValue::Long(i64::from_be_bytes(self.fixed()?)),
             6 => {
-                let length = u16::from_be_bytes(self.take()?);
+                let length = u16::from_be_bytes(self.fixed()?);
                 HeaderValue::Bytes(self.bytes(usize::from(length))?)
             }
             7 => {
-                let length = u16::from_be_bytes(self.take()?);
+                let length = u16::from_be_bytes(self.fixed()?);
                 HeaderValue::Text(self.text(usize::from(length))?)
             }
-            8 => HeaderValue::Timestamp(i64::from_be_bytes(self.take()?)),
-            9 => HeaderValue::Uuid(self.take()?),
+            8 => HeaderValue::Timestamp(i64::from_be_bytes(self.fixed()?)),
+            9 => HeaderValue::Uuid(self.fixed()?),
             _ => return None,
         };
         Some((name, value))
     }
 
-    fn take<const N: usize>(&mut self) -> Option<[u8; N]> {
+    fn fixed<const N: usize>(&mut self) -> Option<[u8; N]> {
         let (taken, rest) = self.rest.split_first_chunk()?;
         self.rest = rest;
         Some(*taken)

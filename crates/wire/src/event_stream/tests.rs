@@ -6,8 +6,11 @@ use proptest::prelude::*;
 
 use super::*;
 
-/// Messages of the encoding's published test vectors: bytes, headers, payload.
-fn vectors() -> Vec<(Vec<u8>, Vec<(&'static str, HeaderValue<'static>)>, &'static [u8])> {
+/// A message: bytes, headers, payload.
+type Vector = (Vec<u8>, Vec<(&'static str, HeaderValue<'static>)>, &'static [u8]);
+
+/// Messages of the encoding's published test vectors.
+fn vectors() -> Vec<Vector> {
     let payload = b"{'foo':'bar'}".as_slice();
     let text = HeaderValue::Text("application/json");
     vec![
