@@ -8,6 +8,7 @@ mod redact;
 mod retry_after;
 
 use std::borrow::Cow;
+use std::time::Duration;
 
 use gatewright::{Failure, FailureKind, Retry, Side};
 use http::{HeaderMap, HeaderName, StatusCode};
@@ -34,6 +35,9 @@ struct Said {
     code: Option<String>,
     kind: Option<String>,
     param: Option<String>,
+    /// The reason among typed details, and the wait that they ask for.
+    reason: Option<String>,
+    retry_after: Option<Duration>,
 }
 
 /// Reads a provider's error answer.
@@ -98,12 +102,12 @@ fn failure(status: StatusCode, headers: &HeaderMap, said: &Said, body: &[u8]) ->
         Some(words) => words.into(),
     };
     let keeps_status = matches!(kind, FailureKind::Invalid | FailureKind::Unprocessable);
-    let code = said.code.clone().or_else(|| said.kind.clone());
+    let code = said.reason.clone().or_else(|| said.code.clone()).or_else(|| said.kind.clone());
     Failure {
         code: code.filter(|_| own_words.is_none()).map(Cow::Owned),
         param: said.param.clone().map(Cow::Owned),
         status: keeps_status.then_some(status).filter(StatusCode::is_client_error),
-        retry_after: retry_after::read(headers),
+        retry_after: retry_after::read(headers).or(said.retry_after),
         headers: (kind == FailureKind::RateLimited).then(|| limits(headers)).flatten(),
         ..Failure::new(Side::Upstream, kind, public).with_detail(detail).with_retry(retry)
     }
@@ -186,9 +190,20 @@ impl Said {
             .find_map(|key| text(key, MESSAGE_BYTES_MAX));
         let nested =
             || cut(&error.get("detail")?.elements().next()?.get("msg")?.as_str()?, MESSAGE_BYTES_MAX).into();
+        let details = error.get("details").filter(|details| details.kind() == Kind::Array);
+        let detail = |key: &str| {
+            let mut details = details.iter().flat_map(Value::elements);
+            details.find_map(|detail| detail.get(key)?.as_str()).map(|text| cut(&text, CODE_BYTES_MAX))
+        };
+        // Where the code is only the status again, the word beside it says more.
+        let code = text("code", CODE_BYTES_MAX);
+        let status = text("status", CODE_BYTES_MAX);
+        let is_number = code.as_deref().is_some_and(|code| code.parse::<u16>().is_ok());
         Self {
             message: message.or_else(nested),
-            code: text("code", CODE_BYTES_MAX),
+            reason: detail("reason").or_else(|| status.filter(|_| is_number)),
+            retry_after: detail("retryDelay").as_deref().and_then(retry_after::delay),
+            code,
             kind: ["type", "status", "__type"].iter().find_map(|key| text(key, CODE_BYTES_MAX)),
             param: text("param", CODE_BYTES_MAX),
         }
@@ -196,7 +211,7 @@ impl Said {
 
     /// The class that code or type name outright.
     fn class(&self) -> Option<FailureKind> {
-        [&self.code, &self.kind].into_iter().flatten().find_map(|word| {
+        [&self.code, &self.kind, &self.reason].into_iter().flatten().find_map(|word| {
             Some(match word.to_ascii_lowercase().as_str() {
                 "context_length_exceeded" | "string_above_max_length" => FailureKind::ContextTooLong,
                 "insufficient_quota"
@@ -209,6 +224,10 @@ impl Said {
                 "invalid_api_key"
                 | "authentication_error"
                 | "permission_error"
+                | "api_key_invalid"
+                | "api_key_service_blocked"
+                | "unauthenticated"
+                | "permission_denied"
                 | "accessdeniedexception"
                 | "unrecognizedclientexception"
                 | "invalidsignatureexception"
@@ -219,7 +238,7 @@ impl Said {
                 "model_not_found" | "deploymentnotfound" | "resourcenotfoundexception" => {
                     FailureKind::ModelNotFound
                 }
-                "modeltimeoutexception" => FailureKind::Timeout,
+                "modeltimeoutexception" | "deadline_exceeded" => FailureKind::Timeout,
                 "servicequotaexceededexception" => FailureKind::QuotaExhausted,
                 "modelerrorexception" | "modelstreamerrorexception" | "internalserverexception" => {
                     FailureKind::UpstreamError
@@ -248,6 +267,7 @@ impl Said {
             "context_length",
             "prompt is too long",
             "input is too long",
+            "input token count",
             "too many tokens",
         ]
         .iter()

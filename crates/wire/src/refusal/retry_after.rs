@@ -34,6 +34,11 @@ pub(crate) fn read(headers: &HeaderMap) -> Option<Duration> {
     Some(wait.min(WAIT_MAX))
 }
 
+/// The wait that an answer's body asks for, for example `34.5s`.
+pub(crate) fn delay(text: &str) -> Option<Duration> {
+    compound(text).map(|wait| wait.min(WAIT_MAX))
+}
+
 fn seconds(text: &str, unit: f64) -> Option<Duration> {
     Duration::try_from_secs_f64(text.parse::<f64>().ok()? * unit).ok()
 }
