@@ -1,4 +1,4 @@
-//! Streamed answers of the OpenAI dialects. Each `golden/<dialect>.<case>.sse` is what a provider sends, and the
+//! Streamed answers of the dialects. Each `golden/<dialect>.<case>.sse` is what a provider sends, and the
 //! `.txt` beside it is what the gateway makes of it: the glance at each frame, its events, and what goes to a
 //! client when nobody edits and when a filter does. Set `REFRESH_GOLDEN=1` to write the `.txt` files anew.
 
@@ -139,8 +139,12 @@ fn corpus() -> Vec<(PathBuf, &'static dyn Codec, Vec<u8>)> {
     let streams = files.filter(|path| path.extension().is_some_and(|extension| extension == "sse"));
     let read = |path: PathBuf| {
         let name = path.file_name().unwrap().to_str().unwrap();
-        let is_chat = name.starts_with("chat.");
-        let dialect = if is_chat { Dialect::OpenAiChat } else { Dialect::OpenAiCompletions };
+        let dialect = match name.split('.').next() {
+            Some("chat") => Dialect::OpenAiChat,
+            Some("completions") => Dialect::OpenAiCompletions,
+            Some("google") => Dialect::GoogleGenerate,
+            _ => panic!("{name} does not begin with a dialect"),
+        };
         let stream = std::fs::read(&path).unwrap();
         (path, codec(dialect), stream)
     };
