@@ -47,7 +47,8 @@ fn inserted(lane: Lane, new: &str) -> StreamEvent {
 }
 
 const CALL: &str = r#"{"candidates":[{"content":{"parts":[{"text":"a"},{"functionCall":{"name":"f","args":{"x":"secret"}},"thoughtSignature":"c2ln"}],"role":"model"},"index":0}],"responseId":"r"}"#;
-const END: &str = r#"{"candidates":[{"content":{"parts":[{"text":"z"}]},"finishReason":"STOP"}],"responseId":"r"}"#;
+const END: &str =
+    r#"{"candidates":[{"content":{"parts":[{"text":"z"}]},"finishReason":"STOP"}],"responseId":"r"}"#;
 
 /// What is written for a stream when `edit` has had the events of each frame.
 fn edited(frames: &[&str], mut edit: impl FnMut(usize, &mut Vec<StreamEvent>)) -> Vec<Value> {
@@ -181,25 +182,28 @@ fn interleaved_calls_are_whole_parts_and_the_last_element_has_reason_and_usage()
     };
     let own = Signature { data: "b3du".into(), from: Dialect::GoogleGenerate };
     let other = Signature { data: "other".into(), from: Dialect::AnthropicMessages };
-    let out = told(google(), vec![
-        EventKind::Start,
-        text(Lane::reasoning(0), "hm"),
-        EventKind::Signature { lane: Lane::reasoning(0), signature: other },
-        text(Lane::content(0), ""),
-        text(Lane::content(0), "hi"),
-        EventKind::Usage(Usage { input: 8, ..Usage::default() }),
-        start(one, "c1"),
-        text(one, "{\"a\""),
-        start(two, "c2"),
-        text(two, "{}"),
-        EventKind::LaneEnd { lane: two },
-        text(one, ":1}"),
-        EventKind::Signature { lane: one, signature: own },
-        EventKind::Media { choice: 0, media: Box::new(media) },
-        EventKind::Finish { choice: 0, reason: FinishReason::ToolCalls },
-        EventKind::Usage(usage()),
-        EventKind::End,
-    ]);
+    let out = told(
+        google(),
+        vec![
+            EventKind::Start,
+            text(Lane::reasoning(0), "hm"),
+            EventKind::Signature { lane: Lane::reasoning(0), signature: other },
+            text(Lane::content(0), ""),
+            text(Lane::content(0), "hi"),
+            EventKind::Usage(Usage { input: 8, ..Usage::default() }),
+            start(one, "c1"),
+            text(one, "{\"a\""),
+            start(two, "c2"),
+            text(two, "{}"),
+            EventKind::LaneEnd { lane: two },
+            text(one, ":1}"),
+            EventKind::Signature { lane: one, signature: own },
+            EventKind::Media { choice: 0, media: Box::new(media) },
+            EventKind::Finish { choice: 0, reason: FinishReason::ToolCalls },
+            EventKind::Usage(usage()),
+            EventKind::End,
+        ],
+    );
     let out = elements(out.as_bytes());
     let all: Vec<_> = out.iter().flat_map(|element| parts(element).as_array().unwrap().clone()).collect();
     let expected = json!([
@@ -231,13 +235,16 @@ fn a_call_without_arguments_is_one_with_none_and_one_that_nobody_can_read_is_mal
 #[test]
 fn streamed_equals_unstreamed() {
     let lane = Lane::tool_arguments(0, 0);
-    let out = told(google(), vec![
-        text(Lane::content(0), "hi"),
-        start(lane, "c"),
-        text(lane, "{\"a\":1}"),
-        EventKind::Usage(usage()),
-        EventKind::Finish { choice: 0, reason: FinishReason::Length },
-    ]);
+    let out = told(
+        google(),
+        vec![
+            text(Lane::content(0), "hi"),
+            start(lane, "c"),
+            text(lane, "{\"a\":1}"),
+            EventKind::Usage(usage()),
+            EventKind::Finish { choice: 0, reason: FinishReason::Length },
+        ],
+    );
     let (frames, is_complete) = read(out.as_bytes());
     let last = frames.iter().filter_map(|(frame, _)| frame.usage).next_back();
     let whole = google().chat().unwrap();
@@ -309,7 +316,8 @@ fn nothing_is_written_after_an_error() {
 
 #[test]
 fn clients_read_errors_with_typed_details() {
-    let full = ErrorBody { param: Some("contents".into()), request_id: Some(RequestId::new(1, 2)), ..error() };
+    let full =
+        ErrorBody { param: Some("contents".into()), request_id: Some(RequestId::new(1, 2)), ..error() };
     let body: Value = serde_json::from_slice(&google().render_error(&full)).unwrap();
     let details = body["error"]["details"].as_array().unwrap();
     let kinds: Vec<_> = details.iter().map(|detail| detail["@type"].as_str().unwrap()).collect();
@@ -333,8 +341,16 @@ fn the_providers_errors_are_classed_and_their_wait_is_kept() {
     assert_eq!((limited.kind, limited.retry_after), (RateLimited, Some(Duration::from_millis(34_500))));
     assert_eq!(limited.code.as_deref(), Some("RESOURCE_EXHAUSTED"));
     let cases = [
-        (400, r#"{"code":400,"message":"no","status":"INVALID_ARGUMENT","details":[{"reason":"API_KEY_INVALID"}]}"#, UpstreamAuth),
-        (400, r#"{"code":400,"message":"The input token count (9) exceeds the maximum number of tokens allowed (8)."}"#, ContextTooLong),
+        (
+            400,
+            r#"{"code":400,"message":"no","status":"INVALID_ARGUMENT","details":[{"reason":"API_KEY_INVALID"}]}"#,
+            UpstreamAuth,
+        ),
+        (
+            400,
+            r#"{"code":400,"message":"The input token count (9) exceeds the maximum number of tokens allowed (8)."}"#,
+            ContextTooLong,
+        ),
         (400, r#"{"code":400,"message":"bad","status":"INVALID_ARGUMENT"}"#, Invalid),
         (404, r#"{"code":404,"message":"models/x is not found","status":"NOT_FOUND"}"#, ModelNotFound),
     ];

@@ -144,7 +144,9 @@ fn both_spellings_and_lists_without_brackets_are_read() {
     assert_eq!(chat.reasoning, Some(expected));
     assert_eq!(chat.format, Some(OutputFormat::Json));
     assert_eq!(chat.tool_choice, Some(ToolChoice::None));
-    let ToolKind::Function { parameters: Some(schema), .. } = &chat.tools[0].kind else { panic!("a function") };
+    let ToolKind::Function { parameters: Some(schema), .. } = &chat.tools[0].kind else {
+        panic!("a function")
+    };
     let schema: Value = serde_json::from_str(schema).unwrap();
     assert_eq!(schema["properties"]["a"]["type"], json!(["string", "null"]));
 }
@@ -165,7 +167,10 @@ fn leading_instructions_are_parts_of_their_own_and_later_ones_are_said_by_the_us
     };
     let (out, losses) = written(&chat);
     assert_eq!(out["systemInstruction"], json!({"parts": [{"text": "one"}, {"text": "two"}]}));
-    assert_eq!(out["contents"][2], json!({"role": "user", "parts": [{"text": "now be brief"}, {"text": "go on"}]}));
+    assert_eq!(
+        out["contents"][2],
+        json!({"role": "user", "parts": [{"text": "now be brief"}, {"text": "go on"}]})
+    );
     assert_eq!(losses, [("/contents/0".to_owned(), LossKind::Approximated)]);
 }
 
@@ -173,7 +178,10 @@ fn leading_instructions_are_parts_of_their_own_and_later_ones_are_said_by_the_us
 fn a_result_turn_follows_its_call_turn_with_as_many_parts_in_their_order() {
     let turns = vec![
         user("hi"),
-        said(Speaker::Assistant, vec![call("a", "f", ""), call("b", "g", r#"{"x":1}"#), call("c", "f", "{}")]),
+        said(
+            Speaker::Assistant,
+            vec![call("a", "f", ""), call("b", "g", r#"{"x":1}"#), call("c", "f", "{}")],
+        ),
         said(Speaker::User, vec![result("c", "3")]),
         said(Speaker::User, vec![Part::text("and?"), result("a", "1"), result("b", r#"{"y":2}"#)]),
     ];
@@ -268,7 +276,8 @@ fn parallel_calls_cannot_be_switched_off_and_built_in_tools_do_not_cross() {
         chat.tools.push(Tool { name: "web".into(), kind: ToolKind::BuiltIn, cache: None, origin: 1 });
     });
     assert_eq!(out["tools"], json!([{"functionDeclarations": [{"name": "f"}]}]));
-    let expected = [("/toolConfig/functionCallingConfig", LossKind::Dropped), ("/tools/1", LossKind::Dropped)];
+    let expected =
+        [("/toolConfig/functionCallingConfig", LossKind::Dropped), ("/tools/1", LossKind::Dropped)];
     assert_eq!(losses, expected.map(|(field, kind)| (field.to_owned(), kind)));
 }
 
@@ -321,21 +330,23 @@ fn results_are_objects_and_errors_and_media_have_members_of_their_own() {
         name: None,
         detail: None,
     }));
-    let failed = |content| {
-        Part::new(PartKind::ToolResult { call: "b".into(), name: None, content, is_error: true })
-    };
+    let failed =
+        |content| Part::new(PartKind::ToolResult { call: "b".into(), name: None, content, is_error: true });
     let turns = vec![
         user("hi"),
         said(Speaker::Assistant, vec![call("a", "f", "{}"), call("b", "g", "{}")]),
-        said(Speaker::User, vec![
-            Part::new(PartKind::ToolResult {
-                call: "a".into(),
-                name: None,
-                content: vec![Part::text("[1]"), Part::text("x"), image],
-                is_error: false,
-            }),
-            failed(vec![Part::text(r#"{"why":1}"#)]),
-        ]),
+        said(
+            Speaker::User,
+            vec![
+                Part::new(PartKind::ToolResult {
+                    call: "a".into(),
+                    name: None,
+                    content: vec![Part::text("[1]"), Part::text("x"), image],
+                    is_error: false,
+                }),
+                failed(vec![Part::text(r#"{"why":1}"#)]),
+            ],
+        ),
     ];
     let (out, losses) = write(&Chat { turns, ..Chat::default() }, &unproven()).unwrap();
     let expected = json!([
@@ -412,8 +423,7 @@ fn own_signatures_are_replayed_byte_for_byte_and_others_go_with_their_thoughts()
 
 #[test]
 fn the_first_call_of_an_unsigned_turn_has_the_value_that_skips_the_check() {
-    let turns =
-        vec![user("hi"), said(Speaker::Assistant, vec![call("a", "f", "{}"), call("b", "g", "{}")])];
+    let turns = vec![user("hi"), said(Speaker::Assistant, vec![call("a", "f", "{}"), call("b", "g", "{}")])];
     let (out, losses) = written(&Chat { turns, ..Chat::default() });
     let parts = &out["contents"][1]["parts"];
     assert_eq!(parts[0]["thoughtSignature"], "skip_thought_signature_validator");
@@ -612,7 +622,8 @@ fn every_word_for_the_end_of_an_answer_has_a_meaning_and_every_meaning_a_word() 
 
 #[test]
 fn an_answer_without_candidates_is_a_filtered_empty_one() {
-    let answer = answered(r#"{"promptFeedback":{"blockReason":"SAFETY"},"usageMetadata":{"promptTokenCount":3}}"#);
+    let answer =
+        answered(r#"{"promptFeedback":{"blockReason":"SAFETY"},"usageMetadata":{"promptTokenCount":3}}"#);
     let expected = AnswerChoice { parts: Vec::new(), finish: Some(FinishReason::ContentFilter) };
     assert_eq!(answer.choices, [expected]);
     assert_eq!(answer.usage.unwrap().input, 3);

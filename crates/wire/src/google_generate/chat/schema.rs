@@ -28,7 +28,9 @@ fn write(reader: &mut Reader<'_>, out: &mut Vec<u8>) -> Result<(), JsonError> {
     reader.object(|reader, key| {
         let key = name(&key);
         match key.as_ref() {
-            "type" => kind = reader.string()?.map(|kind| kind.decode().to_ascii_lowercase()),
+            "type" if reader.kind() == Some(Kind::String) => {
+                kind = reader.string()?.map(|kind| kind.decode().to_ascii_lowercase())
+            }
             "nullable" => is_nullable = reader.value()?.as_bool() == Some(true),
             "propertyOrdering" | "example" => {}
             "format" if reader.clone().string()?.is_some_and(|format| format.is("enum")) => {}
