@@ -4,6 +4,8 @@
 //! names the codec that its provider speaks; the pipeline uses the caller's codec for what goes
 //! back. Nothing here knows a vendor; a dialect bears the name of the protocol that it is.
 
+mod table;
+
 use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
@@ -14,6 +16,8 @@ use http::{HeaderMap, StatusCode};
 use crate::chat::{Answer, Chat, Losses, MediaKind, Param, Place};
 use crate::text::Lane;
 use crate::{EditError, Failure, Placement, RequestCounts, Role, StreamEvent, TextPart, Usage};
+
+pub use table::AbilityTable;
 
 /// A public wire protocol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -18,7 +18,9 @@ pub mod openai_chat;
 pub mod openai_completions;
 pub mod openai_embeddings;
 pub mod openai_responses;
+pub mod path;
 mod refusal;
+
 pub mod sse;
 
 use gatewright::dialect::{Codec, Dialect};
