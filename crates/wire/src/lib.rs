@@ -20,7 +20,6 @@ pub mod openai_embeddings;
 pub mod openai_responses;
 pub mod path;
 mod refusal;
-
 pub mod sse;
 
 use gatewright::dialect::{Codec, Dialect};
