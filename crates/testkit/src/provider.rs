@@ -1,4 +1,5 @@
-//! A simulated model provider: a real HTTP/1.1 and HTTP/2 listener on loopback that speaks the OpenAI wire protocol.
+//! A simulated model provider: a real HTTP/1.1 and HTTP/2 listener on loopback that speaks the OpenAI wire
+//! protocol and, under paths of their own, those of others.
 //!
 //! It is told what to do in two ways. The **model name** works from anywhere and through every gateway:
 //! `sim?tokens=200&rate=50&reset_after=20` (see [`Behaviour`] for all keys). In process, a test puts
@@ -16,6 +17,7 @@ mod connection;
 mod embedding;
 mod endpoint;
 mod event;
+mod google;
 mod model;
 mod plan;
 mod prerender;

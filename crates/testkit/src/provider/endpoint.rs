@@ -9,7 +9,7 @@ use super::chat::{self, Envelope};
 use super::refusal::Refused;
 use super::reply::Reply;
 use super::script::Script;
-use super::{completion, embedding, plan};
+use super::{completion, embedding, google, plan};
 
 /// An endpoint that takes a body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -35,6 +35,7 @@ pub(super) enum Route<'a> {
     Post(Endpoint),
     Models,
     Model(&'a str),
+    Google(&'a str, google::Call),
 }
 
 /// What an answer takes from elsewhere than the request.
@@ -51,6 +52,11 @@ pub(super) struct Facts {
 
 /// Finds the endpoint of a request.
 pub(super) fn route<'a>(method: &Method, path: &'a str) -> Result<Route<'a>, Refused> {
+    if let Some((model, call)) = google::route(path) {
+        let call = call.ok_or_else(|| Refused::unknown_url(method.as_str(), path))?;
+        let is_post = *method == Method::POST;
+        return is_post.then_some(Route::Google(model, call)).ok_or_else(|| Refused::wrong_method(method.as_str(), path));
+    }
     let (route, expected) = match path {
         "/v1/chat/completions" => (Route::Post(Endpoint::Chat), Method::POST),
         "/v1/completions" => (Route::Post(Endpoint::Completion), Method::POST),

@@ -13,13 +13,41 @@ use super::script::{Script, Step};
 
 const JSON: &str = "application/json";
 
+/// What faults look like in the events of one face.
+#[derive(Debug)]
+pub(super) struct Forms {
+    /// The data of an error event with this code.
+    pub(super) error_event: fn(Option<&str>) -> serde_json::Value,
+    /// What stands before and behind a text in an event.
+    pub(super) text: (&'static str, &'static str),
+    /// Data that break off.
+    pub(super) malformed: &'static str,
+}
+
+static FORMS: Forms = Forms {
+    error_event: refusal::event_object,
+    text: (r#"{"choices":[{"index":0,"delta":{"content":""#, r#""}}]}"#),
+    malformed: r#"{"choices":[{"index":0,"delta":"#,
+};
+
 /// A streamed answer.
-pub(super) fn stream(mut events: Vec<Event>, behaviour: &Behaviour, rate: f64) -> Script {
+pub(super) fn stream(events: Vec<Event>, behaviour: &Behaviour, rate: f64) -> Script {
+    stream_as(&FORMS, events, behaviour, rate)
+}
+
+/// A streamed answer of a face.
+pub(super) fn stream_as(
+    forms: &'static Forms,
+    mut events: Vec<Event>,
+    behaviour: &Behaviour,
+    rate: f64,
+) -> Script {
     if behaviour.done {
         events.push(Event::done());
     }
     let content_events = events.iter().filter(|event| event.is_content).count();
     let plan = StreamPlan {
+        forms,
         writer: Writer::new(behaviour.pace.coalesce),
         faults: &behaviour.faults,
         struck: vec![false; behaviour.faults.len()],
@@ -78,6 +106,7 @@ fn overwrite_middle(body: &Bytes, with: u8) -> Bytes {
 }
 
 struct StreamPlan<'a> {
+    forms: &'static Forms,
     writer: Writer,
     faults: &'a [Fault],
     /// Which of the faults have struck.
@@ -128,25 +157,23 @@ impl StreamPlan<'_> {
                 Some(vec![Step::send(half), Step::Close])
             }
             FaultKind::ErrorEvent(code) => {
-                let object = refusal::event_object(code.as_deref()).to_string();
+                let object = (self.forms.error_event)(code.as_deref()).to_string();
                 Some(vec![Step::event(&object)])
             }
             FaultKind::BadUtf8 => {
-                self.writer.push(
-                    b"data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"\xc3\x28\xff\"}}]}\n\n",
-                    0,
-                );
+                let (before, behind) = self.forms.text;
+                let event = [b"data: ", before.as_bytes(), b"\xc3\x28\xff", behind.as_bytes(), b"\n\n"].concat();
+                self.writer.push(&event, 0);
                 None
             }
             FaultKind::Malformed => {
-                self.writer.push(b"data: {\"choices\":[{\"index\":0,\"delta\":\n\n", 0);
+                self.writer.push(&frame(self.forms.malformed), 0);
                 None
             }
             FaultKind::HugeLine(bytes) => {
                 let filling = "x".repeat(*bytes);
-                let event =
-                    format!("{{\"choices\":[{{\"index\":0,\"delta\":{{\"content\":\"{filling}\"}}}}]}}");
-                self.writer.push(&frame(&event), 0);
+                let (before, behind) = self.forms.text;
+                self.writer.push(&frame(&format!("{before}{filling}{behind}")), 0);
                 None
             }
         }

@@ -57,6 +57,18 @@ impl Refused {
         Self::request(StatusCode::PAYLOAD_TOO_LARGE, None, "The request body is too large.".to_owned())
     }
 
+    pub(super) fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    pub(super) fn code(&self) -> Option<&str> {
+        self.code.as_deref()
+    }
+
+    pub(super) fn message(&self) -> &str {
+        &self.message
+    }
+
     pub(super) fn script(&self) -> Script {
         Script::whole(self.status, "application/json", Bytes::from(self.object().to_string()))
     }

@@ -21,7 +21,7 @@ use super::prerender::Prerendered;
 use super::record::{Exchange, Outcome, RecordedRequest};
 use super::refusal::{self, Refused};
 use super::script::{Answer, Script};
-use super::{model, plan, wire};
+use super::{google, model, plan, wire};
 
 /// The longest request body.
 pub const REQUEST_BYTES_MAX: usize = 64 * 1024 * 1024;
@@ -108,7 +108,7 @@ impl Provider {
             Ok(Route::Post(endpoint)) => {
                 self.prerendered.answer(endpoint, body, self.settings.events_per_second).await
             }
-            Ok(Route::Models | Route::Model(_)) | Err(_) => None,
+            Ok(Route::Models | Route::Model(_) | Route::Google(..)) | Err(_) => None,
         }
     }
 
@@ -135,7 +135,9 @@ impl Provider {
         model: Option<&str>,
         exchange: &Exchange,
     ) -> Script {
-        self.try_script(head, body, model, exchange).unwrap_or_else(|refused| refused.script())
+        self.try_script(head, body, model, exchange).unwrap_or_else(|refused| {
+            if google::is_path(head.uri.path()) { google::refused(&refused) } else { refused.script() }
+        })
     }
 
     fn try_script(
@@ -150,6 +152,10 @@ impl Provider {
             Route::Post(endpoint) => endpoint,
             Route::Models => return Ok(Script::json(&model::list(self.created))),
             Route::Model(id) => return Ok(Script::json(&model::retrieve(id, self.created))),
+            Route::Google(named, call) => {
+                let asked = (call, head.uri.query());
+                return self.google(asked, &google::model(named), body, model, exchange);
+            }
         };
         let Upload::Whole(body) = body else { return Err(Refused::too_large()) };
         let request = endpoint::parse(endpoint, body)?;
@@ -160,19 +166,47 @@ impl Provider {
         if let Some(script) = self.refuse(model, &behaviour) {
             return Ok(script);
         }
-        let facts = Facts {
-            id: format!("{}-sim{:08}", endpoint.id_prefix(), self.answers.fetch_add(1, Ordering::Relaxed)),
+        let facts = self.facts(endpoint.id_prefix());
+        endpoint::answer(endpoint, &request, &behaviour, &facts)
+    }
+
+    /// Answers a call of the face whose paths name the model.
+    fn google(
+        &self,
+        asked: (google::Call, Option<&str>),
+        named: &str,
+        body: &Upload,
+        model: Option<&str>,
+        exchange: &Exchange,
+    ) -> Result<Script, Refused> {
+        let Upload::Whole(body) = body else { return Err(Refused::too_large()) };
+        exchange.name_model(named);
+        let model = model.unwrap_or(named);
+        let behaviour = Behaviour::from_model(model)?;
+        if let Some(script) = self.refuse(model, &behaviour) {
+            return Ok(behaviour.refusal.as_ref().map_or(script.clone(), |refusal| {
+                Script { before: script.before.clone(), ..google::asked_for(refusal, script) }
+            }));
+        }
+        let facts = self.facts("resp");
+        google::answer(asked, body, named, &behaviour, &facts)
+    }
+
+    fn facts(&self, id_prefix: &str) -> Facts {
+        Facts {
+            id: format!("{id_prefix}-sim{:08}", self.answers.fetch_add(1, Ordering::Relaxed)),
             created: self.created,
             rate: self.settings.events_per_second,
             prompt_tokens: None,
-        };
-        endpoint::answer(endpoint, &request, &behaviour, &facts)
+        }
     }
 
     fn check_key(&self, head: &request::Parts) -> Result<(), Refused> {
         let Some(key) = &self.settings.key else { return Ok(()) };
         let given = head.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
-        match given.and_then(|value| value.strip_prefix("Bearer ")) {
+        let bearer = given.and_then(|value| value.strip_prefix("Bearer "));
+        let own = head.headers.get("x-goog-api-key").and_then(|value| value.to_str().ok());
+        match bearer.or(own) {
             Some(given) if given == key => Ok(()),
             _ => Err(Refused::wrong_key()),
         }

@@ -16,27 +16,27 @@ use super::*;
 const DEADLINE: Duration = Duration::from_secs(10);
 
 /// What a client has when an exchange is over.
-struct Seen {
-    status: StatusCode,
+pub(super) struct Seen {
+    pub(super) status: StatusCode,
     body: Vec<u8>,
     /// Whether the body ended in order.
     complete: bool,
 }
 
 impl Seen {
-    fn json(&self) -> Value {
+    pub(super) fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap()
     }
 
     /// The data of all events that are JSON.
-    fn events(&self) -> Vec<Value> {
+    pub(super) fn events(&self) -> Vec<Value> {
         String::from_utf8_lossy(&self.body)
             .split("\n\n")
             .filter_map(|event| serde_json::from_str(event.strip_prefix("data: ")?).ok())
             .collect()
     }
 
-    fn is_done(&self) -> bool {
+    pub(super) fn is_done(&self) -> bool {
         self.body.ends_with(b"data: [DONE]\n\n")
     }
 
@@ -60,6 +60,23 @@ async fn send(provider: &SimulatedProvider, request: Request<Full<Bytes>>) -> Se
     }
     connection.abort();
     Seen { status: response.status(), body, complete }
+}
+
+/// Posts to a path of any face.
+pub(super) async fn post_anywhere(provider: &SimulatedProvider, path: &str, body: &Value) -> Seen {
+    post_anywhere_with(provider, path, body, ("x-test", "yes")).await
+}
+
+/// The same with a header.
+pub(super) async fn post_anywhere_with(
+    provider: &SimulatedProvider,
+    path: &str,
+    body: &Value,
+    (name, value): (&str, &str),
+) -> Seen {
+    let url = format!("http://{}{path}", provider.address());
+    let request = Request::post(url).header(name, value).body(Full::from(body.to_string())).unwrap();
+    tokio::time::timeout(DEADLINE, send(provider, request)).await.unwrap()
 }
 
 fn post_to(provider: &SimulatedProvider, path: &str, body: &Value) -> Request<Full<Bytes>> {
