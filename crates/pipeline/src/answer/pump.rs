@@ -254,7 +254,9 @@ impl Pump {
             UsageArtefact::NullMember if self.hides_usage => {
                 self.write(|encoder, out| encoder.pass(frame, out));
             }
-            _ if self.is_renaming => self.write(|encoder, out| encoder.pass(frame, out)),
+            _ if self.is_renaming || (!self.course.chain.is_empty() && self.encoder.alters(frame)) => {
+                self.write(|encoder, out| encoder.pass(frame, out));
+            }
             _ => self.out.pass(frame),
         }
     }

@@ -51,6 +51,27 @@ pub(crate) enum Fed {
     Cut(Refusal),
 }
 
+/// Which texts have come to their end.
+#[derive(Clone, Copy)]
+pub(crate) enum Closed {
+    /// One; another may follow in its lane.
+    Lane(Lane),
+    /// Those of a choice.
+    Choice(u32),
+    /// All.
+    All,
+}
+
+impl Closed {
+    fn concerns(self, lane: Lane) -> bool {
+        match self {
+            Self::Lane(closed) => lane == closed,
+            Self::Choice(choice) => lane.choice == choice,
+            Self::All => true,
+        }
+    }
+}
+
 impl Stage {
     /// Opens a filter on an answer. `None` when it does not want to see it.
     pub(crate) fn open(
@@ -190,7 +211,10 @@ impl Stage {
                     };
                 }
                 match event.kind() {
-                    EventKind::Finish { choice, .. } => self.close(Some(*choice), before, (cx, worker)),
+                    EventKind::Finish { choice, .. } => {
+                        self.close(Closed::Choice(*choice), before, (cx, worker))
+                    }
+                    EventKind::LaneEnd { lane } => self.close(Closed::Lane(*lane), before, (cx, worker)),
                     _ => Fed::Keep,
                 }
             }
@@ -255,11 +279,11 @@ impl Stage {
         fed
     }
 
-    /// Ends the text of one choice, or of all: whatever is still held goes through the filter a
-    /// last time and out. Where the filter waits, [`Stage::resume`] goes on with the lane that it waits for.
+    /// Ends texts: whatever is still held of them goes through the filter a last time and out. Where the filter
+    /// waits, [`Stage::resume`] goes on with the lane that it waits for.
     pub(crate) fn close(
         &mut self,
-        choice: Option<u32>,
+        closed: Closed,
         before: &mut Vec<StreamEvent>,
         (cx, worker): (&mut StreamCx<'_>, &Worker),
     ) -> Fed {
@@ -268,8 +292,7 @@ impl Stage {
             return Fed::Keep;
         }
         cx.enter(self.hooked.index);
-        let concerns = |lane: &Lane| choice.is_none_or(|choice| lane.choice == choice);
-        let lanes: Vec<Lane> = stage.open_lanes().filter(concerns).collect();
+        let lanes: Vec<Lane> = stage.open_lanes().filter(|lane| closed.concerns(*lane)).collect();
         for lane in lanes {
             let Mode::Text { stage, .. } = &mut self.mode else { return Fed::Keep };
             if let Err(error) = stage.push(lane, "", true) {
@@ -301,9 +324,14 @@ impl Stage {
                 self.look(*lane, event, before, (cx, worker))
             }
             (Mode::Text { .. }, Ok(StreamFlow::Continue), Some(EventKind::Finish { choice, .. })) => {
-                self.close(Some(*choice), before, (cx, worker))
+                self.close(Closed::Choice(*choice), before, (cx, worker))
             }
-            (Mode::Text { .. }, Ok(StreamFlow::Continue), None) => self.close(None, before, (cx, worker)),
+            (Mode::Text { .. }, Ok(StreamFlow::Continue), Some(EventKind::LaneEnd { lane })) => {
+                self.close(Closed::Lane(*lane), before, (cx, worker))
+            }
+            (Mode::Text { .. }, Ok(StreamFlow::Continue), None) => {
+                self.close(Closed::All, before, (cx, worker))
+            }
             (_, flow, _) => self.conclude(Hook::Resume, flow, (event, before), (cx, worker)),
         }
     }

@@ -32,13 +32,12 @@ impl Extension for OpenAi {
 
 impl ProviderAdapter for OpenAi {
     fn codec(&self, target: &ProviderTarget<'_>) -> Option<&'static dyn Codec> {
-        dialect(target.operation).map(gatewright_wire::codec)
+        dialect(target.operation, target.dialect).map(gatewright_wire::codec)
     }
 
     fn encode(&self, request: &ProviderRequest<'_>) -> Result<UpstreamCall, Failure> {
-        let path = path(request.operation).ok_or_else(|| {
-            Failure::internal("an operation without an endpoint was routed to this provider")
-        })?;
+        let path = path(request.dialect)
+            .ok_or_else(|| Failure::internal("a dialect without an endpoint was chosen for this provider"))?;
         let accept = if request.streams { "text/event-stream" } else { "application/json" };
         let mut headers = HeaderMap::with_capacity(6);
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
@@ -52,20 +51,24 @@ impl ProviderAdapter for OpenAi {
     }
 }
 
-fn dialect(operation: Operation) -> Option<Dialect> {
-    match operation {
-        Operation::Chat => Some(Dialect::OpenAiChat),
-        Operation::Completion => Some(Dialect::OpenAiCompletions),
-        Operation::Embedding => Some(Dialect::OpenAiEmbeddings),
+/// A caller's own dialect where there is an endpoint for it; chats of all others are sent to the older one, which
+/// everything that speaks this API has.
+fn dialect(operation: Operation, caller: Dialect) -> Option<Dialect> {
+    match (operation, caller) {
+        (Operation::Chat, Dialect::OpenAiResponses) => Some(Dialect::OpenAiResponses),
+        (Operation::Chat, _) => Some(Dialect::OpenAiChat),
+        (Operation::Completion, _) => Some(Dialect::OpenAiCompletions),
+        (Operation::Embedding, _) => Some(Dialect::OpenAiEmbeddings),
         _ => None,
     }
 }
 
-fn path(operation: Operation) -> Option<&'static str> {
-    match operation {
-        Operation::Chat => Some("/chat/completions"),
-        Operation::Completion => Some("/completions"),
-        Operation::Embedding => Some("/embeddings"),
+fn path(dialect: Dialect) -> Option<&'static str> {
+    match dialect {
+        Dialect::OpenAiChat => Some("/chat/completions"),
+        Dialect::OpenAiResponses => Some("/responses"),
+        Dialect::OpenAiCompletions => Some("/completions"),
+        Dialect::OpenAiEmbeddings => Some("/embeddings"),
         _ => None,
     }
 }
