@@ -11,28 +11,47 @@ use gatewright::prelude::*;
 use gatewright::{ProviderRequest, ProviderTarget, UpstreamCall};
 
 /// Speaks to providers by the OpenAI API.
-///
-/// There is nothing to set: a provider's own settings say everything.
 #[gatewright::config]
-#[derive(Debug)]
-pub struct Config {}
+#[derive(Debug, Default)]
+#[serde(default)]
+pub struct Config {
+    /// Which of the API's two ways to chat there are.
+    pub chats: Chats,
+}
+
+/// The ways to chat that a provider offers.
+#[gatewright::config]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[serde(rename_all = "snake_case")]
+pub enum Chats {
+    /// Both: callers of the responses API are answered by it, all others by chat completions.
+    #[default]
+    Both,
+    /// Chat completions alone, as most servers that speak this API have it.
+    Completions,
+    /// The responses API, for all callers but those of chat completions.
+    Responses,
+    /// The responses API alone.
+    ResponsesOnly,
+}
 
 /// The adapter.
 #[derive(Debug)]
-pub struct OpenAi;
+pub struct OpenAi(Chats);
 
 impl Extension for OpenAi {
     const NAME: &'static str = "openai";
+    const BASE_URL: Option<&'static str> = Some("https://api.openai.com/v1");
     type Config = Config;
 
-    async fn create(_: Config, _: ExtEnv) -> Result<Self, BuildError> {
-        Ok(Self)
+    async fn create(config: Config, _: ExtEnv) -> Result<Self, BuildError> {
+        Ok(Self(config.chats))
     }
 }
 
 impl ProviderAdapter for OpenAi {
     fn codec(&self, target: &ProviderTarget<'_>) -> Option<&'static dyn Codec> {
-        dialect(target.operation, target.dialect).map(gatewright_wire::codec)
+        dialect(self.0, target.operation, target.dialect).map(gatewright_wire::codec)
     }
 
     fn encode(&self, request: &ProviderRequest<'_>) -> Result<UpstreamCall, Failure> {
@@ -51,14 +70,18 @@ impl ProviderAdapter for OpenAi {
     }
 }
 
-/// A caller's own dialect where there is an endpoint for it; chats of all others are sent to the older one, which
-/// everything that speaks this API has.
-fn dialect(operation: Operation, caller: Dialect) -> Option<Dialect> {
-    match (operation, caller) {
-        (Operation::Chat, Dialect::OpenAiResponses) => Some(Dialect::OpenAiResponses),
-        (Operation::Chat, _) => Some(Dialect::OpenAiChat),
-        (Operation::Completion, _) => Some(Dialect::OpenAiCompletions),
-        (Operation::Embedding, _) => Some(Dialect::OpenAiEmbeddings),
+/// A caller's own dialect where there is an endpoint for it.
+fn dialect(chats: Chats, operation: Operation, caller: Dialect) -> Option<Dialect> {
+    match operation {
+        Operation::Chat => Some(match (chats, caller) {
+            (Chats::Both | Chats::Responses, Dialect::OpenAiResponses) | (Chats::ResponsesOnly, _) => {
+                Dialect::OpenAiResponses
+            }
+            (Chats::Responses, caller) if caller != Dialect::OpenAiChat => Dialect::OpenAiResponses,
+            _ => Dialect::OpenAiChat,
+        }),
+        Operation::Completion => Some(Dialect::OpenAiCompletions),
+        Operation::Embedding => Some(Dialect::OpenAiEmbeddings),
         _ => None,
     }
 }
