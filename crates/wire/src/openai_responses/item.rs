@@ -182,12 +182,12 @@ pub(super) fn message_part(out: &mut Vec<u8>, part: &MessagePart<'_>) {
     object.close();
 }
 
-/// Writes reasoning: what is shown of it, and what the provider wants back.
+/// Writes reasoning: what is shown of it, and what the provider wants back. Without an id it is the provider's own item.
 pub(super) fn reasoning(out: &mut Vec<u8>, id: &str, text: &str, signature: Option<&Signature<'_>>) {
     let mut item = ObjectWriter::open(out);
     let own = signature.filter(|signature| signature.from == Dialect::OpenAiResponses);
     let sealed = own.and_then(|signature| signature.data.split_once(':'));
-    item.str("id", sealed.map_or(id, |(id, _)| id));
+    item.str("id", sealed.map(|(id, _)| id).filter(|_| id.is_empty()).unwrap_or(id));
     item.str("type", "reasoning");
     let mut list = item.list("summary");
     if !text.is_empty() {

@@ -130,7 +130,7 @@ pub(super) fn text_of<'a>(reader: &mut Reader<'a>) -> Result<Option<Cow<'a, str>
 /// A block of reasoning. Blocks of the one kind come from one dialect only; those of the other name theirs.
 fn thought<'a>(block: &Value<'a>) -> Option<PartKind<'a>> {
     let text = |key| block.get(key).and_then(|text| text.as_str());
-    let from = text("format").and_then(|format| dialect(&format));
+    let from = text("format").and_then(|format| Dialect::of_name(&format));
     let signed = |from: Option<Dialect>| {
         let data = text("signature").filter(|data| !data.is_empty())?;
         Some(Signature { data, from: from? })
@@ -151,16 +151,4 @@ fn thought<'a>(block: &Value<'a>) -> Option<PartKind<'a>> {
         },
         _ => return None,
     })
-}
-
-/// The dialect of a provider that made a block of reasoning, by its name.
-fn dialect(name: &str) -> Option<Dialect> {
-    let all = [
-        Dialect::OpenAiChat,
-        Dialect::OpenAiResponses,
-        Dialect::AnthropicMessages,
-        Dialect::GoogleGenerate,
-        Dialect::BedrockConverse,
-    ];
-    all.into_iter().find(|dialect| dialect.as_str() == name)
 }

@@ -103,11 +103,8 @@ pub(in crate::openai_responses::chat) fn reasoning<'a>(item: &Value<'a>) -> Part
 /// given out, bears its name.
 fn signature(sealed: &str) -> Signature<'static> {
     let data = sealed.split_once(':').map_or(sealed, |(_, data)| data);
-    let others =
-        [Dialect::AnthropicMessages, Dialect::GoogleGenerate, Dialect::BedrockConverse, Dialect::OpenAiChat];
     let other = data.split_once(':').and_then(|(name, data)| {
-        let from = others.into_iter().find(|dialect| dialect.as_str() == name)?;
-        Some(Signature { data: data.to_owned().into(), from })
+        Some(Signature { data: data.to_owned().into(), from: Dialect::of_name(name)? })
     });
     other.unwrap_or_else(|| Signature { data: sealed.to_owned().into(), from: Dialect::OpenAiResponses })
 }
