@@ -82,6 +82,8 @@ pub enum Operation {
     Completion,
     /// Vectors for texts.
     Embedding,
+    /// How many tokens the prompt of a chat has. It makes nothing, and costs nothing.
+    CountTokens,
 }
 
 impl Operation {
@@ -92,6 +94,7 @@ impl Operation {
             Self::Chat => "chat",
             Self::Completion => "completion",
             Self::Embedding => "embedding",
+            Self::CountTokens => "count_tokens",
         }
     }
 }

@@ -75,6 +75,11 @@ impl Provider {
     pub(crate) fn abilities(&self, target: &ProviderTarget<'_>) -> Abilities {
         self.hooked.gate.fixed(Hook::Encode, Abilities::default(), || self.adapter.abilities(target))
     }
+
+    /// The lists of a caller that the provider reads; of an adapter that panics at the question none.
+    pub(crate) fn passes(&self) -> &[http::HeaderName] {
+        self.hooked.gate.fixed(Hook::Encode, &[][..], || self.adapter.passes())
+    }
 }
 
 impl std::fmt::Debug for Provider {

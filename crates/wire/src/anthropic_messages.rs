@@ -33,7 +33,9 @@ use crate::document::{Answer, AnswerShape, Request, Shape};
 use crate::json::Kind;
 use crate::refusal;
 
-static SHAPE: Shape = Shape {
+static SHAPE: Shape = SHAPE_OF_CHATS;
+
+const SHAPE_OF_CHATS: Shape = Shape {
     dialect: Dialect::AnthropicMessages,
     operation: Operation::Chat,
     subject: "messages",
@@ -54,16 +56,39 @@ static SHAPE: Shape = Shape {
 static ANSWER: AnswerShape =
     AnswerShape { dialect: Dialect::AnthropicMessages, walk: walk::whole, content: Some("content") };
 
-static MESSAGES: Messages = Messages;
+static COUNT_SHAPE: Shape =
+    Shape { operation: Operation::CountTokens, can_stream: false, caps: &[], ..SHAPE_OF_CHATS };
+
+static COUNT: AnswerShape =
+    AnswerShape { dialect: Dialect::AnthropicMessages, walk: walk::count, content: Some("input_tokens") };
+
+static MESSAGES: Messages = Messages { shape: &SHAPE, answer: &ANSWER };
+
+static COUNTING: Messages = Messages { shape: &COUNT_SHAPE, answer: &COUNT };
 
 /// The codec of Anthropic messages.
 pub fn codec() -> &'static dyn Codec {
     &MESSAGES
 }
 
-/// The dialect.
+/// The codec of counts of the tokens that messages have before they are sent.
+///
+/// Such a request has the members of a message's that count, and the answer is [`counted`].
+pub fn counting() -> &'static dyn Codec {
+    &COUNTING
+}
+
+/// The answer that tells a count.
+pub fn counted(input_tokens: u64) -> Bytes {
+    format!(r#"{{"input_tokens":{input_tokens}}}"#).into()
+}
+
+/// An endpoint of the dialect.
 #[derive(Debug)]
-struct Messages;
+struct Messages {
+    shape: &'static Shape,
+    answer: &'static AnswerShape,
+}
 
 impl Codec for Messages {
     fn dialect(&self) -> Dialect {
@@ -71,15 +96,15 @@ impl Codec for Messages {
     }
 
     fn operation(&self) -> Operation {
-        Operation::Chat
+        self.shape.operation
     }
 
     fn decode_request_at(&self, body: Bytes, address: &Address) -> Result<Box<dyn RequestDocument>, Failure> {
-        Request::decode(body, &SHAPE, address)
+        Request::decode(body, self.shape, address)
     }
 
     fn decode_answer(&self, body: Bytes) -> Result<Box<dyn AnswerDocument>, Failure> {
-        Answer::decode(body, &ANSWER)
+        Answer::decode(body, self.answer)
     }
 
     fn stream_decoder(&self) -> Box<dyn StreamDecoder> {
@@ -99,7 +124,7 @@ impl Codec for Messages {
     }
 
     fn chat(&self) -> Option<&dyn ChatCodec> {
-        Some(self)
+        (self.operation() == Operation::Chat).then_some(self)
     }
 }
 

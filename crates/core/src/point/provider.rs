@@ -89,6 +89,12 @@ pub trait ProviderAdapter: Send + Sync + 'static {
         Abilities::default()
     }
 
+    /// Headers of a caller that the provider reads where both speak one dialect: lists, which are joined with what
+    /// the adapter and the provider's settings say.
+    fn passes(&self) -> &[HeaderName] {
+        &[]
+    }
+
     /// Writes the call for a request in the dialect that [`ProviderAdapter::codec`] chose.
     ///
     /// # Errors

@@ -4,12 +4,16 @@ use std::sync::Arc;
 
 use gatewright::dialect::Codec;
 use gatewright::{Failure, FailureKind, ProviderRequest, ProviderTarget, Side, TransformPhase, UpstreamCall};
+use http::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::course::Course;
 use crate::failure::Refusal;
 use crate::hook::Hook;
 use crate::phase::{transform, translate};
 use crate::state::{Picked, Reserved};
+
+/// So many items of a caller's list are passed on.
+const LIST_ITEMS_MAX: usize = 64;
 
 /// A call, and the codec that reads its answer.
 #[derive(Debug)]
@@ -72,7 +76,28 @@ pub(crate) async fn encode(
     for (name, value) in picked.provider.headers.iter().chain(&course.cx().upstream_headers) {
         call.headers.insert(name.clone(), value.clone());
     }
+    if codec.dialect() == course.codec.dialect() {
+        let passes = picked.provider.passes();
+        passes.iter().for_each(|name| join(name, course.cx().client_headers(), &mut call.headers));
+    }
     Ok(Encoded { call, codec })
+}
+
+/// Adds the items of a caller's lists to those that the call has already, each once.
+fn join(name: &HeaderName, from: &HeaderMap, to: &mut HeaderMap) {
+    if !from.contains_key(name) {
+        return;
+    }
+    let lists = to.get_all(name).iter().chain(from.get_all(name)).filter_map(|list| list.to_str().ok());
+    let mut items: Vec<&str> = Vec::new();
+    for item in lists.flat_map(|list| list.split(',')).map(str::trim) {
+        if !item.is_empty() && !items.contains(&item) && items.len() < LIST_ITEMS_MAX {
+            items.push(item);
+        }
+    }
+    if let Ok(joined) = HeaderValue::try_from(items.join(",")) {
+        to.insert(name.clone(), joined);
+    }
 }
 
 fn not_offered(picked: &Picked, operation: &str) -> Failure {

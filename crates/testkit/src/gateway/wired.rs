@@ -154,6 +154,10 @@ impl ProviderAdapter for Wired<dyn ProviderAdapter> {
         self.inner.abilities(target)
     }
 
+    fn passes(&self) -> &[HeaderName] {
+        self.inner.passes()
+    }
+
     fn encode(&self, request: &ProviderRequest<'_>) -> Result<UpstreamCall, Failure> {
         self.post.trip(Hook::Encode);
         let call = self.inner.encode(request)?;

@@ -1,5 +1,6 @@
 //! The walk over the parts of a whole answer.
 
+use gatewright::Usage;
 use gatewright::text::Lane;
 
 use super::{name, usage};
@@ -52,6 +53,24 @@ pub(super) fn whole<'a>(text: &'a [u8], visit: &mut dyn FnMut(Part<'a>)) -> Resu
     let start = text.iter().position(|&byte| byte == b'{').unwrap_or(0);
     outline.object = Span::new(start, end);
     Ok(outline)
+}
+
+/// Walks over a count. It is an answer that has consumed nothing.
+///
+/// # Errors
+/// As [`whole`].
+pub(super) fn count<'a>(text: &'a [u8], visit: &mut dyn FnMut(Part<'a>)) -> Result<Outline, JsonError> {
+    let mut count = None;
+    let outline = whole(text, &mut |part| {
+        if let Part::Error { .. } = part {
+            visit(part);
+        }
+    })?;
+    for member in Value::of_checked(text).members().filter(|member| member.key.is("input_tokens")) {
+        count = member.value.as_u64().or(count);
+        visit(Part::Usage { value: member.value, usage: Some(Usage::default()) });
+    }
+    Ok(Outline { choices: count.map(|_| true), ..outline })
 }
 
 fn block<'a>(block: &Value<'a>, calls: &mut u32, visit: &mut dyn FnMut(Part<'a>)) {
