@@ -55,7 +55,9 @@ pub(super) fn route<'a>(method: &Method, path: &'a str) -> Result<Route<'a>, Ref
     if let Some((model, call)) = google::route(path) {
         let call = call.ok_or_else(|| Refused::unknown_url(method.as_str(), path))?;
         let is_post = *method == Method::POST;
-        return is_post.then_some(Route::Google(model, call)).ok_or_else(|| Refused::wrong_method(method.as_str(), path));
+        return is_post
+            .then_some(Route::Google(model, call))
+            .ok_or_else(|| Refused::wrong_method(method.as_str(), path));
     }
     let (route, expected) = match path {
         "/v1/chat/completions" => (Route::Post(Endpoint::Chat), Method::POST),

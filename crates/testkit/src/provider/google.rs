@@ -32,7 +32,9 @@ const SIGNATURE: &str = "c2ltdWxhdGVkLXByb29m";
 const UNSIGNED: &str = "skip_thought_signature_validator";
 
 static FORMS: Forms = Forms {
-    error_event: |code| error_object(StatusCode::INTERNAL_SERVER_ERROR, code, "An internal error has occurred."),
+    error_event: |code| {
+        error_object(StatusCode::INTERNAL_SERVER_ERROR, code, "An internal error has occurred.")
+    },
     text: (r#"{"candidates":[{"index":0,"content":{"parts":[{"text":""#, r#""}]}}]}"#),
     malformed: r#"{"candidates":[{"index":0,"content":"#,
 };

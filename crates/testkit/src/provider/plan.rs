@@ -162,7 +162,8 @@ impl StreamPlan<'_> {
             }
             FaultKind::BadUtf8 => {
                 let (before, behind) = self.forms.text;
-                let event = [b"data: ", before.as_bytes(), b"\xc3\x28\xff", behind.as_bytes(), b"\n\n"].concat();
+                let event =
+                    [b"data: ", before.as_bytes(), b"\xc3\x28\xff", behind.as_bytes(), b"\n\n"].concat();
                 self.writer.push(&event, 0);
                 None
             }

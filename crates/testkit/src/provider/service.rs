@@ -184,8 +184,9 @@ impl Provider {
         let model = model.unwrap_or(named);
         let behaviour = Behaviour::from_model(model)?;
         if let Some(script) = self.refuse(model, &behaviour) {
-            return Ok(behaviour.refusal.as_ref().map_or(script.clone(), |refusal| {
-                Script { before: script.before.clone(), ..google::asked_for(refusal, script) }
+            return Ok(behaviour.refusal.as_ref().map_or(script.clone(), |refusal| Script {
+                before: script.before.clone(),
+                ..google::asked_for(refusal, script)
             }));
         }
         let facts = self.facts("resp");

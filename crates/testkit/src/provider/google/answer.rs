@@ -23,13 +23,13 @@ pub(super) fn whole(reply: &Reply, envelope: &Envelope<'_>, behaviour: &Behaviou
         .enumerate()
         .map(|(index, choice)| {
             let parts: Vec<Value> = match &choice.content {
-                Content::Text(text) => thought(choice.reasoning.as_deref())
-                    .into_iter()
-                    .chain([json!({"text": text})])
-                    .collect(),
-                Content::Calls(calls) => {
-                    thought(choice.reasoning.as_deref()).into_iter().chain(called(index, choice, calls)).collect()
+                Content::Text(text) => {
+                    thought(choice.reasoning.as_deref()).into_iter().chain([json!({"text": text})]).collect()
                 }
+                Content::Calls(calls) => thought(choice.reasoning.as_deref())
+                    .into_iter()
+                    .chain(called(index, choice, calls))
+                    .collect(),
             };
             candidate(index, &parts, Some(choice.finish))
         })

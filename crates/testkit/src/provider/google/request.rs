@@ -10,7 +10,10 @@ pub(super) fn read(body: &Value) -> Result<Value, Refused> {
     let body = &spelled(body);
     let contents = list(&body["contents"]);
     if contents.is_empty() {
-        return Err(Refused::parameter("contents", "* GenerateContentRequest.contents: contents is not specified"));
+        return Err(Refused::parameter(
+            "contents",
+            "* GenerateContentRequest.contents: contents is not specified",
+        ));
     }
     let mut messages = Vec::new();
     let system = texts(&body["systemInstruction"]);
@@ -94,13 +97,19 @@ fn read_content(content: &Value, messages: &mut Vec<Value>) -> Result<(), Refuse
         return Err(Refused::parameter("contents", "Please use a valid role: user, model."));
     }
     if parts.is_empty() {
-        return Err(Refused::parameter("contents", "* GenerateContentRequest.contents.parts: contents.parts must not be empty."));
+        return Err(Refused::parameter(
+            "contents",
+            "* GenerateContentRequest.contents.parts: contents.parts must not be empty.",
+        ));
     }
     let (mut said, mut calls) = (Vec::new(), Vec::new());
     for part in &parts {
         if let Some(response) = part.get("functionResponse") {
             if !response["response"].is_object() {
-                return Err(Refused::parameter("contents", "function_response.response: it must be a Struct"));
+                return Err(Refused::parameter(
+                    "contents",
+                    "function_response.response: it must be a Struct",
+                ));
             }
             messages.push(json!({"role": "tool", "content": response["response"].to_string()}));
         } else if let Some(call) = part.get("functionCall") {
@@ -136,7 +145,8 @@ fn proof(part: &Value) -> Result<(), Refused> {
 fn pairs(contents: &[Value]) -> Result<(), Refused> {
     let names = |content: Option<&Value>, member: &str| -> Vec<Value> {
         let parts = content.map(|content| list(&content["parts"])).unwrap_or_default();
-        let mut names: Vec<_> = parts.iter().filter_map(|part| part.get(member)).map(|it| it["name"].clone()).collect();
+        let mut names: Vec<_> =
+            parts.iter().filter_map(|part| part.get(member)).map(|it| it["name"].clone()).collect();
         names.sort_by_key(Value::to_string);
         names
     };

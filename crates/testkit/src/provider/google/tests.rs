@@ -41,7 +41,10 @@ async fn google_streams_are_events_or_one_array_and_have_no_terminator() {
     let text = |elements: &[Value]| -> String {
         elements.iter().filter_map(|it| it["candidates"][0]["content"]["parts"][0]["text"].as_str()).collect()
     };
-    assert_eq!((text(&elements), text(array.as_array().unwrap())), ("one two".to_owned(), "one two".to_owned()));
+    assert_eq!(
+        (text(&elements), text(array.as_array().unwrap())),
+        ("one two".to_owned(), "one two".to_owned())
+    );
     let last = elements.last().unwrap();
     assert_eq!((&last["candidates"][0]["finishReason"], events.is_done()), (&json!("STOP"), false));
     assert_eq!(last["usageMetadata"]["candidatesTokenCount"], 2);
@@ -55,7 +58,8 @@ async fn google_calls_are_whole_and_must_be_answered_in_the_next_turn() {
     let call = &called[0]["candidates"][0]["content"]["parts"][0]["functionCall"];
     assert_eq!((&call["name"], &call["args"]), (&json!("weather"), &json!({"city": "some city"})));
     let turn = |results: usize| {
-        let calls: Vec<_> = (0..2).map(|_| json!({"functionCall": {"name": "weather", "args": {}}})).collect();
+        let calls: Vec<_> =
+            (0..2).map(|_| json!({"functionCall": {"name": "weather", "args": {}}})).collect();
         let result = json!({"functionResponse": {"name": "weather", "response": {"output": "sun"}}});
         asked(&json!([
             {"role": "user", "parts": [{"text": "hi"}]},
@@ -66,7 +70,10 @@ async fn google_calls_are_whole_and_must_be_answered_in_the_next_turn() {
     let path = "/v1beta/models/sim:generateContent";
     assert_eq!(post_anywhere(&provider, path, &turn(2)).await.status, 200);
     let refused = post_anywhere(&provider, path, &turn(1)).await;
-    assert_eq!((refused.status.as_u16(), &refused.json()["error"]["status"]), (400, &json!("INVALID_ARGUMENT")));
+    assert_eq!(
+        (refused.status.as_u16(), &refused.json()["error"]["status"]),
+        (400, &json!("INVALID_ARGUMENT"))
+    );
 }
 
 #[tokio::test]
@@ -75,11 +82,15 @@ async fn google_refusals_have_its_envelope_and_its_key_header() {
     let provider = SimulatedProvider::start_with(settings).await.unwrap();
     let path = "/v1beta/models/sim%3Fstatus%3D429%26retry_after%3D7:generateContent";
     let refused = post_anywhere(&provider, path, &hello()).await;
-    assert_eq!((refused.status.as_u16(), &refused.json()["error"]["status"]), (401, &json!("UNAUTHENTICATED")));
+    assert_eq!(
+        (refused.status.as_u16(), &refused.json()["error"]["status"]),
+        (401, &json!("UNAUTHENTICATED"))
+    );
     let refused = post_anywhere_with(&provider, path, &hello(), ("x-goog-api-key", "k")).await.json();
     assert_eq!(refused["error"]["status"], "RESOURCE_EXHAUSTED");
     assert_eq!(refused["error"]["details"][0]["retryDelay"], "7s");
-    let unknown = post_anywhere_with(&provider, "/v1beta/models/sim:fly", &hello(), ("x-goog-api-key", "k")).await;
+    let unknown =
+        post_anywhere_with(&provider, "/v1beta/models/sim:fly", &hello(), ("x-goog-api-key", "k")).await;
     assert_eq!((unknown.status.as_u16(), &unknown.json()["error"]["code"]), (404, &json!(404)));
 }
 
