@@ -58,7 +58,7 @@ pub use point::limiter::{
     Admission, Estimate, LimitHint, LimitPhase, LimitUnit, Limiter, Progress, Reservation, TopUp,
 };
 pub use point::picker::{Candidate, TargetPicker, Try, TryResult};
-pub use point::provider::{ProviderAdapter, ProviderRequest, ProviderTarget, UpstreamCall};
+pub use point::provider::{ProviderAdapter, ProviderRequest, ProviderTarget, UnsignedCall, UpstreamCall};
 pub use point::sink::UsageSink;
 pub use point::transform::{RequestTransform, TransformPhase};
 pub use principal::{Principal, matches_pattern};

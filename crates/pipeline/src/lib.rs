@@ -45,7 +45,7 @@ pub use hooked::{Fault, Hooked, OnFailures, panic_text};
 pub use ledger::{Ledger, NoLedger, Receipt};
 pub use models::{ModelAnswer, ModelView, models};
 pub use observer::{HookResult, InstanceObserver, Observer, OutOfService, Silent};
-pub use phase::credential::{Credentials, key_header};
+pub use phase::credential::{Credentials, Proof};
 pub use rehearsal::{Decision, Ending, ReadyCall, Rehearsal, Script, Step};
 pub use snapshot::{Chains, Provider, Snapshot};
 pub use watchdog::Watchdog;

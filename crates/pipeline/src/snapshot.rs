@@ -9,11 +9,11 @@ use std::sync::Arc;
 use gatewright::dialect::{Abilities, Codec};
 use gatewright::{InstanceId, ProviderAdapter, ProviderName, ProviderTarget, RouteName};
 use gatewright_policy::Plan;
-use gatewright_upstream::{Credential, Deadlines, Destination};
+use gatewright_upstream::{Deadlines, Destination};
 
 use crate::hook::Hook;
 use crate::hooked::Hooked;
-use crate::phase::credential::Credentials;
+use crate::phase::credential::{Credentials, Proof};
 
 /// A plan and its live parts.
 #[derive(Debug, Default)]
@@ -57,8 +57,8 @@ pub struct Provider {
     pub credentials: Option<Credentials>,
     /// Where it is.
     pub destination: Arc<Destination>,
-    /// What it is shown, bound to its origin.
-    pub credential: Option<Credential>,
+    /// What it is shown.
+    pub credential: Option<Proof>,
     /// How long each part of a call may take.
     pub deadlines: Deadlines,
     /// Headers that the operator adds to every call.

@@ -1,6 +1,8 @@
 //! How a provider is spoken to. An adapter is a pure codec: the host keeps sockets, pools, TLS,
 //! deadlines and the credential.
 
+use std::time::SystemTime;
+
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 
@@ -44,6 +46,23 @@ pub struct UpstreamCall {
     pub headers: HeaderMap,
     /// The body.
     pub body: Bytes,
+}
+
+/// A call that is complete but for what authenticates it, as a signature covers it.
+#[derive(Clone, Copy, Debug)]
+pub struct UnsignedCall<'a> {
+    /// The method.
+    pub method: &'a Method,
+    /// What the `Host` header will say.
+    pub authority: &'a str,
+    /// Path and query as they will be sent, the path of the provider's base URL included.
+    pub path: &'a str,
+    /// The headers so far. The host adds `Host`, `Content-Length` and what a connection needs.
+    pub headers: &'a HeaderMap,
+    /// The body.
+    pub body: &'a Bytes,
+    /// When it is sent.
+    pub time: SystemTime,
 }
 
 /// Speaks a provider's protocol.
@@ -113,6 +132,24 @@ pub trait ProviderAdapter: Send + Sync + 'static {
             .map_err(|_| BuildError::new("the API key has characters that no header can carry"))?;
         value.set_sensitive(true);
         Ok((http::header::AUTHORIZATION, value))
+    }
+
+    /// Whether each call is signed with this secret. The host then asks [`ProviderAdapter::sign`] for every call, and
+    /// [`ProviderAdapter::credential`] for none.
+    fn signs(&self, secret: &Secret) -> bool {
+        let _ = secret;
+        false
+    }
+
+    /// The headers that authenticate one call. The host adds them last, and only to calls that go to the provider's
+    /// own origin. By default there is one, which says the same for every call.
+    ///
+    /// # Errors
+    ///
+    /// When the secret is of no use for a signature.
+    fn sign(&self, secret: &Secret, call: &UnsignedCall<'_>) -> Result<HeaderMap, BuildError> {
+        let _ = call;
+        self.credential(secret).map(|header| HeaderMap::from_iter([header]))
     }
 
     /// Classes an error answer.

@@ -15,7 +15,8 @@ use gatewright::record::UsageRecord;
 use gatewright::registry::{Instance, Life};
 use gatewright::service::task::Task;
 use gatewright::{
-    AuditRecord, Candidate, CredentialQuery, Found, ProviderRequest, ProviderTarget, Try, UpstreamCall,
+    AuditRecord, Candidate, CredentialQuery, Found, ProviderRequest, ProviderTarget, Try, UnsignedCall,
+    UpstreamCall,
 };
 use gatewright_pipeline::Hook;
 
@@ -167,6 +168,14 @@ impl ProviderAdapter for Wired<dyn ProviderAdapter> {
 
     fn credential(&self, secret: &Secret) -> Result<(HeaderName, HeaderValue), BuildError> {
         self.inner.credential(secret)
+    }
+
+    fn signs(&self, secret: &Secret) -> bool {
+        self.inner.signs(secret)
+    }
+
+    fn sign(&self, secret: &Secret, call: &UnsignedCall<'_>) -> Result<HeaderMap, BuildError> {
+        self.inner.sign(secret, call)
     }
 
     fn classify(
