@@ -94,8 +94,7 @@ async fn gateway_of_the_suites(provider: &SimulatedProvider) -> Gateway {
         }
         builder = builder.set(&format!("/providers/{name}"), plan);
         for (kind, model) in kinds {
-            builder =
-                builder.model(&format!("{kind}@{name}"), &json!([{"provider": name, "model": model}]));
+            builder = builder.model(&format!("{kind}@{name}"), &json!([{"provider": name, "model": model}]));
         }
     }
     builder.start().await
