@@ -1,5 +1,6 @@
 //! The data API as a listener serves it: axum routes, the endpoints below answer.
 
+use std::collections::BTreeSet;
 use std::convert::Infallible;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -24,8 +25,7 @@ impl Application {
     /// The API over a worker's services.
     #[must_use]
     pub fn new(worker: Arc<Worker>) -> Self {
-        let mut routes: Vec<_> = CALLS.iter().map(|call| call.route).collect();
-        routes.dedup();
+        let routes: BTreeSet<_> = CALLS.iter().map(|call| call.route).collect();
         let calls =
             routes.into_iter().fold(Router::new(), |router, route| router.route(route, post(call::serve)));
         let router = calls

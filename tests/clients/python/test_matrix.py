@@ -32,7 +32,7 @@ def speaker(request):
     return request.param()
 
 
-@pytest.fixture(params=PROVIDERS)
+@pytest.fixture(params=PROVIDERS, ids=lambda provider: f"at_{provider}")
 def provider(request):
     return request.param
 

@@ -20,63 +20,46 @@ pub struct CallPath {
     pub dialect: Dialect,
     /// The path as the router takes it.
     pub(crate) route: &'static str,
-    /// What stands around the model's name; none where the body names it.
-    around: Option<(&'static str, &'static str)>,
-    /// Whether the path says that the answer is a stream.
-    streams: bool,
 }
 
+const GENERATE: Dialect = Dialect::GoogleGenerate;
+/// Stands for the model's name in a path.
+const MODEL: &str = "{model}";
+
 /// All of them.
-pub static CALLS: [CallPath; 9] = [
+pub static CALLS: [CallPath; 11] = [
     plain("/v1/chat/completions", Dialect::OpenAiChat),
     plain("/v1/completions", Dialect::OpenAiCompletions),
     plain("/v1/embeddings", Dialect::OpenAiEmbeddings),
     plain("/v1/responses", Dialect::OpenAiResponses),
     plain("/v1/messages", Dialect::AnthropicMessages),
-    CallPath {
-        path: "/v1beta/models/{model}:generateContent",
-        dialect: Dialect::GoogleGenerate,
-        route: "/v1beta/models/{*call}",
-        around: Some(("/v1beta/models/", ":generateContent")),
-        streams: false,
-    },
-    CallPath {
-        path: "/v1beta/models/{model}:streamGenerateContent",
-        dialect: Dialect::GoogleGenerate,
-        route: "/v1beta/models/{*call}",
-        around: Some(("/v1beta/models/", ":streamGenerateContent")),
-        streams: true,
-    },
-    CallPath {
-        path: "/model/{model}/converse",
-        dialect: Dialect::BedrockConverse,
-        route: "/model/{model}/converse",
-        around: Some(("/model/", "/converse")),
-        streams: false,
-    },
-    CallPath {
-        path: "/model/{model}/converse-stream",
-        dialect: Dialect::BedrockConverse,
-        route: "/model/{model}/converse-stream",
-        around: Some(("/model/", "/converse-stream")),
-        streams: true,
-    },
+    named("/v1beta/models/{model}:generateContent", "/v1beta/models/{*model}", GENERATE),
+    named("/v1beta/models/{model}:streamGenerateContent", "/v1beta/models/{*model}", GENERATE),
+    named("/v1/models/{model}:generateContent", "/v1/models/{*model}", GENERATE),
+    named("/v1/models/{model}:streamGenerateContent", "/v1/models/{*model}", GENERATE),
+    named("/model/{model}/converse", "/model/{model}/converse", Dialect::BedrockConverse),
+    named("/model/{model}/converse-stream", "/model/{model}/converse-stream", Dialect::BedrockConverse),
 ];
 
 const fn plain(path: &'static str, dialect: Dialect) -> CallPath {
-    CallPath { path, dialect, route: path, around: None, streams: false }
+    named(path, path, dialect)
+}
+
+const fn named(path: &'static str, route: &'static str, dialect: Dialect) -> CallPath {
+    CallPath { path, dialect, route }
 }
 
 impl CallPath {
     /// What a path says of a request; none where it is another path.
     #[must_use]
     pub fn read(&self, path: &str) -> Option<Address> {
-        let Some((before, behind)) = self.around else {
+        let Some((before, behind)) = self.path.split_once(MODEL) else {
             return (path == self.path).then(Address::default);
         };
         let model = path.strip_prefix(before)?.strip_suffix(behind)?;
         let model: Cow<'_, str> = percent_decode_str(model).decode_utf8().ok()?;
-        (!model.is_empty()).then(|| Address { model: Some(model.into()), streams: Some(self.streams) })
+        let streams = behind.to_ascii_lowercase().contains("stream");
+        (!model.is_empty()).then(|| Address { model: Some(model.into()), streams: Some(streams) })
     }
 }
 
