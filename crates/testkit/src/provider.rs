@@ -26,6 +26,7 @@ mod query;
 mod record;
 mod refusal;
 mod reply;
+mod responses;
 mod schema;
 mod script;
 mod server;

@@ -9,7 +9,7 @@ use super::chat::{self, Envelope};
 use super::refusal::Refused;
 use super::reply::Reply;
 use super::script::Script;
-use super::{completion, embedding, google, plan};
+use super::{completion, embedding, google, plan, responses};
 
 /// An endpoint that takes a body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -17,6 +17,7 @@ pub(super) enum Endpoint {
     Chat,
     Completion,
     Embedding,
+    Responses,
 }
 
 impl Endpoint {
@@ -25,6 +26,7 @@ impl Endpoint {
             Self::Chat => "chatcmpl",
             Self::Completion => "cmpl",
             Self::Embedding => "embd",
+            Self::Responses => "resp",
         }
     }
 }
@@ -63,6 +65,7 @@ pub(super) fn route<'a>(method: &Method, path: &'a str) -> Result<Route<'a>, Ref
         "/v1/chat/completions" => (Route::Post(Endpoint::Chat), Method::POST),
         "/v1/completions" => (Route::Post(Endpoint::Completion), Method::POST),
         "/v1/embeddings" => (Route::Post(Endpoint::Embedding), Method::POST),
+        "/v1/responses" => (Route::Post(Endpoint::Responses), Method::POST),
         "/v1/models" => (Route::Models, Method::GET),
         _ => match path.strip_prefix("/v1/models/") {
             Some(id) => (Route::Model(id), Method::GET),
@@ -101,6 +104,7 @@ pub(super) fn answer(
     let reply = match endpoint {
         Endpoint::Chat => Reply::to_chat(request, behaviour),
         Endpoint::Completion => Reply::to_completion(request, behaviour),
+        Endpoint::Responses => return responses::answer(request, behaviour, facts),
         Endpoint::Embedding => {
             let (object, prompt_tokens) = embedding::answer(request)?;
             let mut script = plan::whole(&Bytes::from(object.to_string()), 0, behaviour, rate);
@@ -112,13 +116,17 @@ pub(super) fn answer(
     let mut script = if streamed {
         let events = match endpoint {
             Endpoint::Completion => completion::events(&reply, &envelope, behaviour),
-            Endpoint::Chat | Endpoint::Embedding => chat::events(&reply, &envelope, behaviour),
+            Endpoint::Chat | Endpoint::Embedding | Endpoint::Responses => {
+                chat::events(&reply, &envelope, behaviour)
+            }
         };
         plan::stream(events, behaviour, rate)
     } else {
         let object = match endpoint {
             Endpoint::Completion => completion::whole(&reply, &envelope, request, behaviour),
-            Endpoint::Chat | Endpoint::Embedding => chat::whole(&reply, &envelope, behaviour),
+            Endpoint::Chat | Endpoint::Embedding | Endpoint::Responses => {
+                chat::whole(&reply, &envelope, behaviour)
+            }
         };
         plan::whole(&Bytes::from(object.to_string()), reply.completion_tokens(), behaviour, rate)
     };

@@ -36,6 +36,16 @@ impl Seen {
             .collect()
     }
 
+    /// All events that have a name, with their data.
+    pub(super) fn named_events(&self) -> Vec<(String, Value)> {
+        let body = String::from_utf8_lossy(&self.body);
+        let named = |event: &str| {
+            let (name, data) = event.strip_prefix("event: ")?.split_once("\ndata: ")?;
+            Some((name.to_owned(), serde_json::from_str(data).ok()?))
+        };
+        body.split("\n\n").filter_map(named).collect()
+    }
+
     pub(super) fn is_done(&self) -> bool {
         self.body.ends_with(b"data: [DONE]\n\n")
     }

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use gatewright::dialect::Envelope as Wanted;
-use gatewright::text::LaneKind;
+use gatewright::text::{Lane, LaneKind};
 use gatewright::{EventKind, FinishReason, RequestId, Usage};
 
 use super::chat::{call_id, with_calls};
@@ -21,8 +21,17 @@ pub(super) struct Retelling {
 
 #[derive(Debug, Default)]
 struct Choice {
-    has_calls: bool,
+    /// The places of calls by the indices of their lanes: clients want them without a gap, and not every dialect
+    /// counts its calls alone.
+    calls: BTreeMap<u32, u32>,
     is_finished: bool,
+}
+
+impl Choice {
+    fn call(&mut self, index: u32) -> u32 {
+        let next = u32::try_from(self.calls.len()).unwrap_or(u32::MAX);
+        *self.calls.entry(index).or_insert(next)
+    }
 }
 
 /// Where chunks go, and the name under which they say the model.
@@ -49,19 +58,24 @@ impl Retelling {
             EventKind::Start => {
                 self.choice(0, sink);
             }
-            EventKind::TextDelta { lane, text } if !text.is_empty() => {
-                self.choice(lane.choice, sink);
-                sink.write(event);
-            }
-            EventKind::ToolCallStart { lane, id, name } => {
-                self.choice(lane.choice, sink).has_calls = true;
-                let LaneKind::ToolArguments { index } = lane.kind else { return };
-                if id.is_empty() {
-                    let id = call_id(&self.id, lane.choice, index);
-                    sink.write(&EventKind::ToolCallStart { lane: *lane, id, name: name.clone() });
-                } else {
+            EventKind::TextDelta { lane, text } if !text.is_empty() => match lane.kind {
+                LaneKind::ToolArguments { index } => {
+                    let place = self.choice(lane.choice, sink).call(index);
+                    let lane = Lane::tool_arguments(lane.choice, place);
+                    sink.write(&EventKind::TextDelta { lane, text: text.clone() });
+                }
+                _ => {
+                    self.choice(lane.choice, sink);
                     sink.write(event);
                 }
+            },
+            EventKind::ToolCallStart { lane, id, name } => {
+                let LaneKind::ToolArguments { index } = lane.kind else { return };
+                let place = self.choice(lane.choice, sink).call(index);
+                let made = || call_id(&self.id, lane.choice, place);
+                let id = if id.is_empty() { made() } else { id.clone() };
+                let lane = Lane::tool_arguments(lane.choice, place);
+                sink.write(&EventKind::ToolCallStart { lane, id, name: name.clone() });
             }
             EventKind::Finish { choice, reason } => self.finish(*choice, reason.clone(), sink),
             EventKind::Usage(usage) => self.usage = Some(*usage),
@@ -91,7 +105,10 @@ impl Retelling {
             FinishReason::Other(_) => FinishReason::Stop,
             reason => reason,
         };
-        sink.write(&EventKind::Finish { choice: index, reason: with_calls(reason, choice.has_calls) });
+        sink.write(&EventKind::Finish {
+            choice: index,
+            reason: with_calls(reason, !choice.calls.is_empty()),
+        });
     }
 
     /// A choice, opened if it was not.
