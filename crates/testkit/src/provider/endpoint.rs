@@ -9,7 +9,7 @@ use super::chat::{self, Envelope};
 use super::refusal::Refused;
 use super::reply::Reply;
 use super::script::Script;
-use super::{completion, embedding, google, plan};
+use super::{completion, embedding, google, messages, plan};
 
 /// An endpoint that takes a body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -17,6 +17,8 @@ pub(super) enum Endpoint {
     Chat,
     Completion,
     Embedding,
+    Messages,
+    CountTokens,
 }
 
 impl Endpoint {
@@ -25,6 +27,7 @@ impl Endpoint {
             Self::Chat => "chatcmpl",
             Self::Completion => "cmpl",
             Self::Embedding => "embd",
+            Self::Messages | Self::CountTokens => "msg",
         }
     }
 }
@@ -63,6 +66,8 @@ pub(super) fn route<'a>(method: &Method, path: &'a str) -> Result<Route<'a>, Ref
         "/v1/chat/completions" => (Route::Post(Endpoint::Chat), Method::POST),
         "/v1/completions" => (Route::Post(Endpoint::Completion), Method::POST),
         "/v1/embeddings" => (Route::Post(Endpoint::Embedding), Method::POST),
+        "/v1/messages" => (Route::Post(Endpoint::Messages), Method::POST),
+        "/v1/messages/count_tokens" => (Route::Post(Endpoint::CountTokens), Method::POST),
         "/v1/models" => (Route::Models, Method::GET),
         _ => match path.strip_prefix("/v1/models/") {
             Some(id) => (Route::Model(id), Method::GET),
@@ -101,6 +106,8 @@ pub(super) fn answer(
     let reply = match endpoint {
         Endpoint::Chat => Reply::to_chat(request, behaviour),
         Endpoint::Completion => Reply::to_completion(request, behaviour),
+        Endpoint::Messages => return messages::answer(request, behaviour, facts),
+        Endpoint::CountTokens => return messages::count(request),
         Endpoint::Embedding => {
             let (object, prompt_tokens) = embedding::answer(request)?;
             let mut script = plan::whole(&Bytes::from(object.to_string()), 0, behaviour, rate);
@@ -112,13 +119,13 @@ pub(super) fn answer(
     let mut script = if streamed {
         let events = match endpoint {
             Endpoint::Completion => completion::events(&reply, &envelope, behaviour),
-            Endpoint::Chat | Endpoint::Embedding => chat::events(&reply, &envelope, behaviour),
+            _ => chat::events(&reply, &envelope, behaviour),
         };
         plan::stream(events, behaviour, rate)
     } else {
         let object = match endpoint {
             Endpoint::Completion => completion::whole(&reply, &envelope, request, behaviour),
-            Endpoint::Chat | Endpoint::Embedding => chat::whole(&reply, &envelope, behaviour),
+            _ => chat::whole(&reply, &envelope, behaviour),
         };
         plan::whole(&Bytes::from(object.to_string()), reply.completion_tokens(), behaviour, rate)
     };

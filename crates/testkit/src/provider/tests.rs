@@ -36,6 +36,16 @@ impl Seen {
             .collect()
     }
 
+    /// All events that have a name, with their data.
+    pub(super) fn named_events(&self) -> Vec<(String, Value)> {
+        let body = String::from_utf8_lossy(&self.body);
+        let named = |event: &str| {
+            let (name, data) = event.strip_prefix("event: ")?.split_once("\ndata: ")?;
+            Some((name.to_owned(), serde_json::from_str(data).ok()?))
+        };
+        body.split("\n\n").filter_map(named).collect()
+    }
+
     pub(super) fn is_done(&self) -> bool {
         self.body.ends_with(b"data: [DONE]\n\n")
     }
@@ -76,6 +86,20 @@ pub(super) async fn post_anywhere_with(
 ) -> Seen {
     let url = format!("http://{}{path}", provider.address());
     let request = Request::post(url).header(name, value).body(Full::from(body.to_string())).unwrap();
+    tokio::time::timeout(DEADLINE, send(provider, request)).await.unwrap()
+}
+
+/// The same with headers.
+pub(super) async fn post_with_headers(
+    provider: &SimulatedProvider,
+    path: &str,
+    body: &Value,
+    headers: &[(&str, &str)],
+) -> Seen {
+    let url = format!("http://{}{path}", provider.address());
+    let request =
+        headers.iter().fold(Request::post(url), |request, (name, value)| request.header(*name, *value));
+    let request = request.body(Full::from(body.to_string())).unwrap();
     tokio::time::timeout(DEADLINE, send(provider, request)).await.unwrap()
 }
 

@@ -142,9 +142,9 @@ impl Encoder {
             _ => {}
         }
         if event.kind == EventType::BlockStart {
-            let index = (source + self.writer.own).saturating_sub(self.dropped);
+            let index = source.saturating_add(self.writer.own).saturating_sub(self.dropped);
             self.index = Some((source, index));
-            self.writer.next = self.writer.next.max(index + 1);
+            self.writer.next = self.writer.next.max(index.saturating_add(1));
             self.writer.open = Some(Open::of_frame(index, block.lane()));
         }
         let index = self.index.filter(|(known, _)| *known == source).map(|(_, index)| index);

@@ -122,7 +122,10 @@ mod tests {
             let dialect = Dialect::AnthropicMessages;
             let request = ProviderRequest { model: "m", operation, dialect, streams: true, body: &body };
             let call = adapter().encode(&request).unwrap();
-            assert_eq!((call.path.as_ref(), &call.headers["anthropic-version"]), (path, &"2023-06-01".parse().unwrap()));
+            assert_eq!(
+                (call.path.as_ref(), &call.headers["anthropic-version"]),
+                (path, &"2023-06-01".parse().unwrap())
+            );
         }
     }
 
