@@ -1,8 +1,8 @@
 //! Requests as documents: what is read, what an edit changes and what it leaves.
 
 use bytes::Bytes;
-use gatewright::dialect::RequestDocument;
-use gatewright::{LlmRequest, Operation, Placement, Role, TextKind};
+use gatewright::dialect::{Operation, RequestDocument};
+use gatewright::{LlmRequest, Placement, Role, TextKind};
 use gatewright_wire::anthropic_messages;
 
 use crate::support::{json, messages};

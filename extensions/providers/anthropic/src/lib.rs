@@ -21,7 +21,7 @@ const VERSION: (HeaderName, HeaderValue) =
     (HeaderName::from_static("anthropic-version"), HeaderValue::from_static("2023-06-01"));
 
 /// The lists of features that are asked for before they are part of the protocol.
-const BETA: [HeaderName; 1] = [HeaderName::from_static("anthropic-beta")];
+static BETA: [HeaderName; 1] = [HeaderName::from_static("anthropic-beta")];
 
 /// Speaks to providers by the Anthropic API.
 ///
