@@ -18,6 +18,7 @@ mod embedding;
 mod endpoint;
 mod event;
 mod google;
+mod messages;
 mod model;
 mod plan;
 mod prerender;

@@ -142,6 +142,9 @@ fn class(status: StatusCode, said: &Said) -> FailureKind {
     if said.is_context_too_long() && matches!(status.as_u16(), 400 | 413 | 422) {
         return FailureKind::ContextTooLong;
     }
+    if status == StatusCode::BAD_REQUEST && said.is_out_of_money() {
+        return FailureKind::QuotaExhausted;
+    }
     match status.as_u16() {
         401 | 403 | 407 => FailureKind::UpstreamAuth,
         402 => FailureKind::QuotaExhausted,
@@ -160,7 +163,7 @@ fn class(status: StatusCode, said: &Said) -> FailureKind {
 
 /// The rate-limit figures among the headers of an answer.
 fn limits(headers: &HeaderMap) -> Option<Box<HeaderMap>> {
-    let is_limit = |name: &HeaderName| name.as_str().starts_with("x-ratelimit-");
+    let is_limit = |name: &HeaderName| name.as_str().contains("ratelimit-");
     let found = headers.iter().filter(|(name, _)| is_limit(name)).take(HEADERS_MAX);
     let found: HeaderMap = found.map(|(name, value)| (name.clone(), value.clone())).collect();
     (!found.is_empty()).then(|| Box::new(found))
@@ -238,8 +241,9 @@ impl Said {
                 "model_not_found" | "deploymentnotfound" | "resourcenotfoundexception" => {
                     FailureKind::ModelNotFound
                 }
-                "modeltimeoutexception" | "deadline_exceeded" => FailureKind::Timeout,
-                "servicequotaexceededexception" => FailureKind::QuotaExhausted,
+                "modeltimeoutexception" | "deadline_exceeded" | "timeout_error" => FailureKind::Timeout,
+                "servicequotaexceededexception" | "billing_error" => FailureKind::QuotaExhausted,
+                "request_too_large" => FailureKind::TooLarge,
                 "modelerrorexception" | "modelstreamerrorexception" | "internalserverexception" => {
                     FailureKind::UpstreamError
                 }
@@ -272,6 +276,11 @@ impl Said {
         ]
         .iter()
         .any(|words| self.mentions(words))
+    }
+
+    /// Some vendors say by the text alone that money or a limit set on it ran out.
+    fn is_out_of_money(&self) -> bool {
+        ["credit balance is too low", "specified api usage limit"].iter().any(|words| self.mentions(words))
     }
 
     fn mentions(&self, words: &str) -> bool {

@@ -4,6 +4,8 @@
 
 #[path = "anthropic/answers.rs"]
 mod answers;
+#[path = "anthropic/properties.rs"]
+mod properties;
 #[path = "anthropic/requests.rs"]
 mod requests;
 #[path = "anthropic/streams.rs"]

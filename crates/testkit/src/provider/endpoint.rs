@@ -9,7 +9,7 @@ use super::chat::{self, Envelope};
 use super::refusal::Refused;
 use super::reply::Reply;
 use super::script::Script;
-use super::{completion, embedding, google, plan, responses};
+use super::{completion, embedding, google, messages, plan, responses};
 
 /// An endpoint that takes a body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -18,6 +18,8 @@ pub(super) enum Endpoint {
     Completion,
     Embedding,
     Responses,
+    Messages,
+    CountTokens,
 }
 
 impl Endpoint {
@@ -27,6 +29,7 @@ impl Endpoint {
             Self::Completion => "cmpl",
             Self::Embedding => "embd",
             Self::Responses => "resp",
+            Self::Messages | Self::CountTokens => "msg",
         }
     }
 }
@@ -66,6 +69,8 @@ pub(super) fn route<'a>(method: &Method, path: &'a str) -> Result<Route<'a>, Ref
         "/v1/completions" => (Route::Post(Endpoint::Completion), Method::POST),
         "/v1/embeddings" => (Route::Post(Endpoint::Embedding), Method::POST),
         "/v1/responses" => (Route::Post(Endpoint::Responses), Method::POST),
+        "/v1/messages" => (Route::Post(Endpoint::Messages), Method::POST),
+        "/v1/messages/count_tokens" => (Route::Post(Endpoint::CountTokens), Method::POST),
         "/v1/models" => (Route::Models, Method::GET),
         _ => match path.strip_prefix("/v1/models/") {
             Some(id) => (Route::Model(id), Method::GET),
@@ -105,6 +110,8 @@ pub(super) fn answer(
         Endpoint::Chat => Reply::to_chat(request, behaviour),
         Endpoint::Completion => Reply::to_completion(request, behaviour),
         Endpoint::Responses => return responses::answer(request, behaviour, facts),
+        Endpoint::Messages => return messages::answer(request, behaviour, facts),
+        Endpoint::CountTokens => return messages::count(request),
         Endpoint::Embedding => {
             let (object, prompt_tokens) = embedding::answer(request)?;
             let mut script = plan::whole(&Bytes::from(object.to_string()), 0, behaviour, rate);
@@ -116,17 +123,13 @@ pub(super) fn answer(
     let mut script = if streamed {
         let events = match endpoint {
             Endpoint::Completion => completion::events(&reply, &envelope, behaviour),
-            Endpoint::Chat | Endpoint::Embedding | Endpoint::Responses => {
-                chat::events(&reply, &envelope, behaviour)
-            }
+            _ => chat::events(&reply, &envelope, behaviour),
         };
         plan::stream(events, behaviour, rate)
     } else {
         let object = match endpoint {
             Endpoint::Completion => completion::whole(&reply, &envelope, request, behaviour),
-            Endpoint::Chat | Endpoint::Embedding | Endpoint::Responses => {
-                chat::whole(&reply, &envelope, behaviour)
-            }
+            _ => chat::whole(&reply, &envelope, behaviour),
         };
         plan::whole(&Bytes::from(object.to_string()), reply.completion_tokens(), behaviour, rate)
     };

@@ -87,7 +87,7 @@ impl Meter {
             "prompt_tokens": self.prompt_tokens,
             "completion_tokens": i64::try_from(completion).unwrap_or(i64::MAX),
             "total_tokens": i64::try_from(prompt + completion).unwrap_or(i64::MAX),
-            "prompt_tokens_details": {"cached_tokens": 0, "audio_tokens": 0},
+            "prompt_tokens_details": {"cached_tokens": self.report.cached.min(self.prompt_tokens), "audio_tokens": 0},
             "completion_tokens_details": {
                 "reasoning_tokens": self.reasoning_tokens,
                 "audio_tokens": 0,

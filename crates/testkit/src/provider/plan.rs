@@ -157,8 +157,10 @@ impl StreamPlan<'_> {
                 Some(vec![Step::send(half), Step::Close])
             }
             FaultKind::ErrorEvent(code) => {
-                let object = (self.forms.error_event)(code.as_deref()).to_string();
-                Some(vec![Step::event(&object)])
+                let object = (self.forms.error_event)(code.as_deref());
+                // Where events have names, the data say them too.
+                let name = object["type"].as_str().map(|name| format!("event: {name}\n")).unwrap_or_default();
+                Some(vec![Step::send(format!("{name}data: {object}\n\n"))])
             }
             FaultKind::BadUtf8 => {
                 let (before, behind) = self.forms.text;

@@ -21,7 +21,7 @@ use super::prerender::Prerendered;
 use super::record::{Exchange, Outcome, RecordedRequest};
 use super::refusal::{self, Refused};
 use super::script::{Answer, Script};
-use super::{google, model, plan, wire};
+use super::{google, messages, model, plan, wire};
 
 /// The longest request body.
 pub const REQUEST_BYTES_MAX: usize = 64 * 1024 * 1024;
@@ -135,8 +135,10 @@ impl Provider {
         model: Option<&str>,
         exchange: &Exchange,
     ) -> Script {
-        self.try_script(head, body, model, exchange).unwrap_or_else(|refused| {
-            if google::is_path(head.uri.path()) { google::refused(&refused) } else { refused.script() }
+        self.try_script(head, body, model, exchange).unwrap_or_else(|refused| match head.uri.path() {
+            path if google::is_path(path) => google::refused(&refused),
+            path if messages::is_path(path) => messages::refused(&refused),
+            _ => refused.script(),
         })
     }
 
@@ -163,8 +165,15 @@ impl Provider {
         exchange.name_model(named);
         let model = model.unwrap_or(named);
         let behaviour = Behaviour::from_model(model)?;
+        let is_messages = messages::is_path(head.uri.path());
+        if is_messages {
+            messages::check_head(&head.headers)?;
+        }
         if let Some(script) = self.refuse(model, &behaviour) {
-            return Ok(script);
+            return Ok(match &behaviour.refusal {
+                Some(refusal) if is_messages => messages::asked_for(refusal, script),
+                _ => script,
+            });
         }
         let facts = self.facts(endpoint.id_prefix());
         endpoint::answer(endpoint, &request, &behaviour, &facts)
@@ -206,7 +215,8 @@ impl Provider {
         let Some(key) = &self.settings.key else { return Ok(()) };
         let given = head.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
         let bearer = given.and_then(|value| value.strip_prefix("Bearer "));
-        let own = head.headers.get("x-goog-api-key").and_then(|value| value.to_str().ok());
+        let own =
+            ["x-goog-api-key", "x-api-key"].iter().find_map(|name| head.headers.get(*name)?.to_str().ok());
         match bearer.or(own) {
             Some(given) if given == key => Ok(()),
             _ => Err(Refused::wrong_key()),

@@ -89,6 +89,20 @@ pub(super) async fn post_anywhere_with(
     tokio::time::timeout(DEADLINE, send(provider, request)).await.unwrap()
 }
 
+/// The same with headers.
+pub(super) async fn post_with_headers(
+    provider: &SimulatedProvider,
+    path: &str,
+    body: &Value,
+    headers: &[(&str, &str)],
+) -> Seen {
+    let url = format!("http://{}{path}", provider.address());
+    let request =
+        headers.iter().fold(Request::post(url), |request, (name, value)| request.header(*name, *value));
+    let request = request.body(Full::from(body.to_string())).unwrap();
+    tokio::time::timeout(DEADLINE, send(provider, request)).await.unwrap()
+}
+
 fn post_to(provider: &SimulatedProvider, path: &str, body: &Value) -> Request<Full<Bytes>> {
     let url = format!("{}{path}", provider.base_url());
     Request::post(url).header("x-test", "yes").body(Full::from(body.to_string())).unwrap()

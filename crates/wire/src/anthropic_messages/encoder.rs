@@ -21,6 +21,7 @@ use crate::sse;
 #[derive(Debug)]
 pub(super) struct Encoder {
     model: Option<String>,
+    is_translating: bool,
     writer: Writer,
     blocks: Blocks,
     /// The end of the block of text that is open, when it has come.
@@ -38,6 +39,7 @@ impl Encoder {
     pub(super) fn new(settings: StreamSettings) -> Self {
         Self {
             model: settings.model,
+            is_translating: settings.envelope.is_some(),
             writer: Writer::new(settings.envelope),
             blocks: Blocks::default(),
             stop: None,
@@ -62,11 +64,9 @@ impl Encoder {
             _ if self.is_closed => {}
             EventKind::End => self.write_end(out),
             EventKind::Error(failure) => self.write_error(&error_body(failure), out),
-            // The payload of an event of another dialect, where everything is written anew.
-            EventKind::Raw { data } if self.writer.own == 0 && self.writer.has_begun => {
-                sse::write_data(out, data);
-            }
-            EventKind::Raw { .. } => {}
+            // Where everything is written anew, it is the payload of another dialect.
+            EventKind::Raw { .. } if self.is_translating => {}
+            EventKind::Raw { data } => sse::write_data(out, data),
             EventKind::TextDelta { lane, text } if self.is_open_frame(Some(*lane)) => {
                 if let Some(open) = &self.writer.open {
                     write_text(open.index, *lane, text, out);
@@ -139,12 +139,12 @@ impl Encoder {
                 }
                 return;
             }
-            _ => {}
+            _ => self.let_stop(out),
         }
         if event.kind == EventType::BlockStart {
-            let index = (source + self.writer.own).saturating_sub(self.dropped);
+            let index = source.saturating_add(self.writer.own).saturating_sub(self.dropped);
             self.index = Some((source, index));
-            self.writer.next = self.writer.next.max(index + 1);
+            self.writer.next = self.writer.next.max(index.saturating_add(1));
             self.writer.open = Some(Open::of_frame(index, block.lane()));
         }
         let index = self.index.filter(|(known, _)| *known == source).map(|(_, index)| index);

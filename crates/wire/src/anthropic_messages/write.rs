@@ -117,7 +117,8 @@ impl<'c> Writing<'_, 'c, '_> {
                 self.losses.report(&place, LossKind::Dropped)?;
                 continue;
             };
-            if text.is_empty() {
+            // The API refuses blocks of white space alone.
+            if text.trim().is_empty() {
                 self.losses.report(&place, LossKind::Dropped)?;
                 continue;
             }

@@ -355,7 +355,7 @@ impl Writer {
     fn open(&mut self, lane: Option<Lane>, block: &[u8], out: &mut Vec<u8>) {
         self.close(out);
         let index = self.next;
-        self.next += 1;
+        self.next = self.next.saturating_add(1);
         self.own += 1;
         let head = format!(r#"{{"type":"content_block_start","index":{index},"content_block":"#);
         let data = [head.as_bytes(), block, b"}"].concat();

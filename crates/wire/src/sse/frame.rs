@@ -42,6 +42,7 @@ fn surroundings<'a>(raw: &'a Bytes, data: &Bytes) -> Option<(&'a [u8], &'a [u8])
 
 /// Appends the line that names the type of a frame, if there is one.
 fn write_type(raw: &[u8], out: &mut Vec<u8>) {
+    let raw = raw.strip_prefix(b"\xef\xbb\xbf").unwrap_or(raw);
     let lines = raw.split(|byte| matches!(byte, b'\n' | b'\r'));
     if let Some(line) = lines.rev().find(|line| line.starts_with(b"event:")) {
         out.extend_from_slice(line);

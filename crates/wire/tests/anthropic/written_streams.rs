@@ -31,7 +31,7 @@ fn finish(reason: FinishReason) -> EventKind {
 
 /// The stream's shape in words, after a check of the order that every stream has.
 #[track_caller]
-fn shape(stream: &str) -> Vec<String> {
+pub(crate) fn shape(stream: &str) -> Vec<String> {
     let payloads = payloads(stream);
     let kinds: Vec<&str> = payloads.iter().map(|payload| payload["type"].as_str().unwrap()).collect();
     assert_eq!(kinds.first(), Some(&"message_start"));

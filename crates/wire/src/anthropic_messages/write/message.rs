@@ -116,7 +116,9 @@ impl<'w> Writing<'w, '_, '_> {
     fn said(&mut self, part: &Part<'_>) -> Result<bool> {
         let place = Place::Part(part.origin);
         match &part.kind {
-            PartKind::Text(text) | PartKind::Refusal(text) if !text.is_empty() => self.text_block(text),
+            PartKind::Text(text) | PartKind::Refusal(text) if !text.trim().is_empty() => {
+                self.text_block(text)
+            }
             PartKind::Media(media) => {
                 if !self.media(media, &place)? {
                     return Ok(false);
@@ -230,7 +232,7 @@ impl<'w> Writing<'w, '_, '_> {
 
     fn assistant_text(&mut self, text: &str, is_final: bool, place: &Place<'_>) -> Result<bool> {
         let trimmed = if is_final { text.trim_end() } else { text };
-        if trimmed.is_empty() {
+        if trimmed.trim().is_empty() {
             self.losses.report(place, LossKind::Dropped)?;
             return Ok(false);
         }
