@@ -11,7 +11,7 @@ use std::fmt;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 
 use crate::chat::{Answer, Chat, Losses, MediaKind, Param, Place};
 use crate::text::Lane;
@@ -139,6 +139,12 @@ pub trait Codec: Send + Sync + fmt::Debug {
 
     /// Writes an error body for a client.
     fn render_error(&self, error: &ErrorBody<'_>) -> Bytes;
+
+    /// A header that says of what class an error is, in dialects whose clients look for it there.
+    fn error_header(&self, error: &ErrorBody<'_>) -> Option<(HeaderName, HeaderValue)> {
+        let _ = error;
+        None
+    }
 
     /// Reads a provider's error answer, whatever its body is: the dialect's own shape, another
     /// JSON, HTML, nothing. Addresses, account ids and keys in the provider's text are left out.

@@ -34,7 +34,7 @@ use gatewright::dialect::{
     Address, AnswerDocument, ChatCodec, Codec, Dialect, ErrorBody, Operation, RequestDocument, StreamDecoder,
     StreamEncoder, StreamSettings,
 };
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 
 use crate::document::{Answer, AnswerShape, Request, Shape};
 use crate::json::Kind;
@@ -99,6 +99,10 @@ impl Codec for Converse {
 
     fn render_error(&self, error: &ErrorBody<'_>) -> Bytes {
         error::render(error)
+    }
+
+    fn error_header(&self, error: &ErrorBody<'_>) -> Option<(HeaderName, HeaderValue)> {
+        error::header(error)
     }
 
     fn parse_error(&self, status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Failure {

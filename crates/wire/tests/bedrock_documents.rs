@@ -248,7 +248,8 @@ fn errors_for_clients_have_the_dialects_class_and_message() {
         retry_after: None,
     };
     let rendered = converse().render_error(&error(ErrorClass::InvalidRequest));
-    let expected = r#"{"__type":"ValidationException","message":"change it","code":"x","param":"messages"}"#;
+    let expected =
+        r#"{"__type":"ValidationException","message":"change it","reason":"x","param":"messages"}"#;
     assert_eq!(rendered, expected);
     let rendered = converse().render_error(&error(ErrorClass::RateLimit));
     assert!(rendered.starts_with(br#"{"__type":"ThrottlingException""#));

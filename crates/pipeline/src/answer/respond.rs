@@ -81,6 +81,7 @@ fn stream(
 
 /// Answers with a refusal in the caller's dialect, or with what an extension answered.
 pub(crate) async fn refuse(mut course: Box<Course>, refusal: &Refusal) -> Response<AnswerBody> {
+    let mut class = None;
     let (status, content_type, body, retry_after) = match refusal {
         Refusal::Answered(response) => {
             let (content_type, body) = rendered(&course, response);
@@ -88,6 +89,7 @@ pub(crate) async fn refuse(mut course: Box<Course>, refusal: &Refusal) -> Respon
         }
         Refusal::Denied(_) | Refusal::Failed(_) => {
             let error = refusal.body(course.id).unwrap_or_else(|| unreachable_error(&course));
+            class = course.codec.error_header(&error);
             (error.status, JSON, course.codec.render_error(&error), error.retry_after)
         }
     };
@@ -101,6 +103,7 @@ pub(crate) async fn refuse(mut course: Box<Course>, refusal: &Refusal) -> Respon
     let mut response = Response::new(AnswerBody::whole(body));
     *response.status_mut() = status;
     add_refusal_headers(refusal, response.headers_mut());
+    response.headers_mut().extend(class);
     set_headers(&mut course, response.headers_mut(), content_type);
     if let Some(after) = retry_after {
         let seconds = after.as_secs() + u64::from(after.subsec_nanos() > 0);

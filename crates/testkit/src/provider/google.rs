@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 
 use super::behaviour::{Behaviour, Refusal};
 use super::endpoint::Facts;
+use super::event;
 use super::plan::{self, Forms};
 use super::refusal::Refused;
 use super::reply::Reply;
@@ -37,6 +38,9 @@ static FORMS: Forms = Forms {
     },
     text: (r#"{"candidates":[{"index":0,"content":{"parts":[{"text":""#, r#""}]}}]}"#),
     malformed: r#"{"candidates":[{"index":0,"content":"#,
+    frame: event::frame,
+    error_frame: event::frame,
+    content_type: plan::EVENT_STREAM,
 };
 
 /// A call of this face.

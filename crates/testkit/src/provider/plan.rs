@@ -22,12 +22,24 @@ pub(super) struct Forms {
     pub(super) text: (&'static str, &'static str),
     /// Data that break off.
     pub(super) malformed: &'static str,
+    /// An event with data that may be no text.
+    pub(super) frame: fn(&[u8]) -> Bytes,
+    /// The same for the data of an error event.
+    pub(super) error_frame: fn(&[u8]) -> Bytes,
+    /// The media type of the stream.
+    pub(super) content_type: &'static str,
 }
+
+/// The media type of server-sent events.
+pub(super) const EVENT_STREAM: &str = "text/event-stream; charset=utf-8";
 
 static FORMS: Forms = Forms {
     error_event: refusal::event_object,
     text: (r#"{"choices":[{"index":0,"delta":{"content":""#, r#""}}]}"#),
     malformed: r#"{"choices":[{"index":0,"delta":"#,
+    frame,
+    error_frame: frame,
+    content_type: EVENT_STREAM,
 };
 
 /// A streamed answer.
@@ -56,7 +68,7 @@ pub(super) fn stream_as(
     };
     let steps = plan.steps(&events, behaviour.pace.first_event, interval(rate));
     let mut script = Script::new(StatusCode::OK, steps)
-        .with_header(CONTENT_TYPE, HeaderValue::from_static("text/event-stream; charset=utf-8"))
+        .with_header(CONTENT_TYPE, HeaderValue::from_static(forms.content_type))
         .with_header(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     script.before = delay(behaviour.pace.delay);
     script
@@ -157,26 +169,24 @@ impl StreamPlan<'_> {
                 Some(vec![Step::send(half), Step::Close])
             }
             FaultKind::ErrorEvent(code) => {
-                let object = (self.forms.error_event)(code.as_deref());
-                // Where events have names, the data say them too.
-                let name = object["type"].as_str().map(|name| format!("event: {name}\n")).unwrap_or_default();
-                Some(vec![Step::send(format!("{name}data: {object}\n\n"))])
+                let object = (self.forms.error_event)(code.as_deref()).to_string();
+                Some(vec![Step::send((self.forms.error_frame)(object.as_bytes()))])
             }
             FaultKind::BadUtf8 => {
                 let (before, behind) = self.forms.text;
-                let event =
-                    [b"data: ", before.as_bytes(), b"\xc3\x28\xff", behind.as_bytes(), b"\n\n"].concat();
-                self.writer.push(&event, 0);
+                let data = [before.as_bytes(), b"\xc3\x28\xff", behind.as_bytes()].concat();
+                self.writer.push(&(self.forms.frame)(&data), 0);
                 None
             }
             FaultKind::Malformed => {
-                self.writer.push(&frame(self.forms.malformed), 0);
+                self.writer.push(&(self.forms.frame)(self.forms.malformed.as_bytes()), 0);
                 None
             }
             FaultKind::HugeLine(bytes) => {
                 let filling = "x".repeat(*bytes);
                 let (before, behind) = self.forms.text;
-                self.writer.push(&frame(&format!("{before}{filling}{behind}")), 0);
+                let data = format!("{before}{filling}{behind}");
+                self.writer.push(&(self.forms.frame)(data.as_bytes()), 0);
                 None
             }
         }

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use gatewright::Failure;
 use gatewright::dialect::{ErrorBody, ErrorClass};
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 
 use super::event::Kind;
 use super::out::{self, Object};
@@ -12,13 +12,19 @@ use crate::refusal;
 /// Where an error answer names its class.
 const ERROR_TYPE: &str = "x-amzn-errortype";
 
-/// An error body. The class stands in it too, because the gateway's headers are not the dialect's.
+/// An error body. The class stands in it too, for clients that look nowhere else.
 pub(super) fn render(error: &ErrorBody<'_>) -> Bytes {
     let name = name(error.class);
     Bytes::from(out::made(|object| {
         object.text("__type", &capitalised(name));
         members(error, object);
     }))
+}
+
+/// The header in which clients look for the class.
+pub(super) fn header(error: &ErrorBody<'_>) -> Option<(HeaderName, HeaderValue)> {
+    let class = HeaderValue::try_from(capitalised(name(error.class))).ok()?;
+    Some((HeaderName::from_static(ERROR_TYPE), class))
 }
 
 /// The payload of an exception inside a stream, and its name.
@@ -37,7 +43,8 @@ pub(super) fn exception(error: &ErrorBody<'_>) -> (&'static str, Vec<u8>) {
 fn members(error: &ErrorBody<'_>, object: &mut Object<'_>) {
     object.text("message", &error.message);
     if let Some(code) = &error.code {
-        object.text("code", code);
+        // Clients of the dialect take `code` for the class, so it has another name here.
+        object.text("reason", code);
     }
     if let Some(param) = &error.param {
         object.text("param", param);
