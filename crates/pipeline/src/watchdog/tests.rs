@@ -51,6 +51,34 @@ fn a_hook_that_does_not_return_takes_its_instance_out_until_it_does() {
 }
 
 #[test]
+fn a_thread_that_ends_between_two_looks_has_returned() {
+    let watchdog = Watchdog::default();
+    let gate = gate(&watchdog);
+    let (entered, wait_entered) = sync_channel(0);
+    let (leave, wait_leave) = sync_channel::<()>(0);
+    let worker = std::thread::spawn({
+        let (watchdog, gate) = (watchdog.clone(), Arc::clone(&gate));
+        move || {
+            watchdog.join("worker");
+            inside(&gate, Hook::Event, || {
+                entered.send(()).unwrap();
+                wait_leave.recv().unwrap();
+            });
+        }
+    });
+    wait_entered.recv().unwrap();
+    let (start, mut sightings) = (Instant::now(), Sightings::default());
+    watchdog.look(start, &mut sightings);
+    watchdog.look(start + Duration::from_millis(500), &mut sightings);
+    assert_eq!(gate.out_of_service(), Some(crate::OutOfService::Stalled));
+
+    leave.send(()).unwrap();
+    worker.join().unwrap();
+    watchdog.look(start + Duration::from_millis(600), &mut sightings);
+    assert_eq!(gate.out_of_service(), None);
+}
+
+#[test]
 fn many_short_calls_are_no_long_one() {
     let watchdog = Watchdog::default();
     let gate = gate(&watchdog);
