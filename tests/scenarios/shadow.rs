@@ -202,6 +202,29 @@ async fn an_edit_of_a_transform_that_fails_and_is_skipped_is_taken_back() {
 }
 
 #[tokio::test]
+async fn an_edit_of_a_filter_that_fails_and_is_skipped_is_taken_back() {
+    for isolate in [false, true] {
+        let provider = SimulatedProvider::start().await;
+        let meddler = json!({
+            "id": "meddler", "use": "meddler", "with": {"plan": "whole", "fails": true},
+            "on_error": "skip", "isolate": isolate,
+        });
+        let gateway = watched(&provider)
+            .set(
+                "/extensions",
+                json!([{"id": "door", "use": "open-door"}, {"id": "witness", "use": "witness"}, meddler]),
+            )
+            .set("/routes/0/response", json!(["meddler"]))
+            .start()
+            .await;
+        let events = events_of(&["one ", "two"]);
+        provider.push(Answer::events(events.iter().map(String::as_str)));
+        let stream = gateway.chat(&streamed_chat("x")).send().await.to_end().await;
+        assert_eq!(stream.text(0), "one two", "isolated: {isolate}");
+    }
+}
+
+#[tokio::test]
 async fn filters_work_in_the_order_of_the_route_whether_the_answer_is_streamed_or_not() {
     let provider = SimulatedProvider::start().await;
     let meddler = |id: &str, plan: &str| json!({"id": id, "use": "meddler", "with": {"plan": plan}});
