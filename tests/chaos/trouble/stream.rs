@@ -100,7 +100,7 @@ impl ResponseFilter for Trouble {
     }
 }
 
-/// One answer. The trouble comes with its third piece of text, once.
+/// One answer. The trouble comes with its third piece of text, once; a no is repeated from there on.
 struct Watch {
     settings: Arc<Settings>,
     pieces: u32,
@@ -110,7 +110,7 @@ struct Watch {
 impl Watch {
     fn flow(&mut self, hook: Hook) -> HookResult<StreamFlow> {
         self.pieces += 1;
-        if self.pieces != 3 {
+        if self.pieces < 3 || self.pieces > 3 && self.settings.act != Act::Deny {
             return Ok(StreamFlow::Continue);
         }
         let settings = Arc::clone(&self.settings);

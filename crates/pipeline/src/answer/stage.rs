@@ -327,12 +327,16 @@ impl Stage {
         }
     }
 
-    /// The filter ends the answer; one that only watches is counted and goes on.
+    /// The filter ends the answer; one that only watches is counted, once, and the answer goes on without it.
     pub(crate) fn cut(&mut self, denial: Box<Denial>, cx: &RequestCx, worker: &Worker) -> Fed {
         self.tally.result = HookResult::Denied;
         let subject = Subject::of_context(cx, worker);
         subject.denied(AuditAction::Cut, (&self.hooked, self.hook()), &denial.code);
-        if self.hooked.is_shadow { Fed::Keep } else { Fed::Cut(Refusal::Denied(denial)) }
+        if self.hooked.is_shadow {
+            self.is_off = true;
+            return Fed::Keep;
+        }
+        Fed::Cut(Refusal::Denied(denial))
     }
 
     /// A fault ends the answer, or the stage, as the instance's policy says. A stage that ends
