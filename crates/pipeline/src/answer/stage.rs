@@ -295,16 +295,15 @@ impl Stage {
         cx.enter(self.hooked.index);
         let Some(filter) = &mut self.filter else { return Fed::Keep };
         let flow = answer.and_then(|answer| self.hooked.run(Hook::Resume, || filter.resume(answer, cx)));
-        // Held text is shown again: the filter now knows what it waited for.
-        match (&self.mode, flow, event.as_ref().map(|event| event.kind())) {
-            (Mode::Text { .. }, Ok(StreamFlow::Continue), Some(EventKind::TextDelta { lane, .. })) => {
-                self.look(*lane, event, before, (cx, worker))
-            }
-            (Mode::Text { .. }, Ok(StreamFlow::Continue), Some(EventKind::Finish { choice, .. })) => {
-                self.close(Some(*choice), before, (cx, worker))
-            }
-            (Mode::Text { .. }, Ok(StreamFlow::Continue), None) => self.close(None, before, (cx, worker)),
-            (_, flow, _) => self.conclude(Hook::Resume, flow, (event, before), (cx, worker)),
+        let is_going_on = matches!(flow, Ok(StreamFlow::Continue | StreamFlow::Drop));
+        if !is_going_on || !matches!(self.mode, Mode::Text { .. }) {
+            return self.conclude(Hook::Resume, flow, (event, before), (cx, worker));
+        }
+        // Held text is shown again: the filter now knows what it waited for, and its window says what goes out.
+        match event.as_ref().map(|event| event.kind()) {
+            Some(EventKind::TextDelta { lane, .. }) => self.look(*lane, event, before, (cx, worker)),
+            Some(EventKind::Finish { choice, .. }) => self.close(Some(*choice), before, (cx, worker)),
+            _ => self.close(None, before, (cx, worker)),
         }
     }
 
