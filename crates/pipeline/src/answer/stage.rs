@@ -81,7 +81,10 @@ impl Stage {
         hooked.gate.observer().called(Hook::Open, came_of_it, 1, took);
         let opened = match result {
             Ok(opened) => {
-                hooked.gate.passed();
+                // The work of one that opened is still to come, and passes at the end of the answer or not at all.
+                if opened.is_none() {
+                    hooked.gate.passed();
+                }
                 opened.map(|(mode, filter)| Self::new(hooked, mode, filter))
             }
             Err(fault) => match hooked.judge(Hook::Open, &fault, &Subject::of_context(cx, worker)) {
