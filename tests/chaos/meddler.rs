@@ -18,7 +18,7 @@ pub(crate) struct Settings {
     /// Whether it asks the model.
     #[serde(default)]
     asks: bool,
-    /// Whether it fails after it changed the request.
+    /// Whether it fails after it changed a request or a whole answer.
     #[serde(default)]
     fails: bool,
 }
@@ -135,6 +135,9 @@ impl ResponseFilter for Meddler {
         self.meddle("response", cx);
         if !self.0.reads && !matches!(self.0.plan, Plan::Replace) {
             response.edit_texts(&mut |_, text| Some(format!("{text} meddled")))?;
+        }
+        if self.0.fails {
+            return Err(ExtError::new("too late"));
         }
         Ok(Flow::Continue)
     }

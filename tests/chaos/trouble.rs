@@ -128,6 +128,8 @@ pub(crate) enum Act {
     Deny,
     /// Ask for time, then go on.
     Pause,
+    /// Ask for time, then say that what it was for does not go out.
+    Withhold,
     /// Nothing but a line in the log.
     Speak,
 }

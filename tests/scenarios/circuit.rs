@@ -8,9 +8,13 @@ use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
 use crate::chaos::watched;
-use crate::support::{chat, error_of};
+use crate::support::{chat, error_of, streamed_chat};
 
 async fn troubled(provider: &SimulatedProvider, change: Value) -> Gateway {
+    troubled_in("request", provider, change).await
+}
+
+async fn troubled_in(chain: &str, provider: &SimulatedProvider, change: Value) -> Gateway {
     let mut trouble = json!({
         "id": "trouble", "use": "trouble", "with": {"at": "request", "act": "fail", "marked": true},
         "circuit": {"failures": 4, "within": "60s", "pause": "1s"},
@@ -21,7 +25,7 @@ async fn troubled(provider: &SimulatedProvider, change: Value) -> Gateway {
             "/extensions",
             json!([{"id": "door", "use": "open-door"}, {"id": "witness", "use": "witness"}, trouble]),
         )
-        .set("/routes/0/request", json!(["trouble"]))
+        .set(&format!("/routes/0/{chain}"), json!(["trouble"]))
         .start()
         .await
 }
@@ -102,6 +106,33 @@ async fn repeated_failures_take_an_instance_out_of_service_and_one_that_passes_b
     gateway.wait_for_generation(4).await;
     assert!(!is_out(&gateway).await, "the new instance never failed");
     assert_eq!(ask(&gateway, "request").await, 200);
+}
+
+#[tokio::test]
+async fn a_filter_that_fails_amid_answers_is_tried_with_one_answer_and_stays_out_if_that_fails() {
+    let provider = SimulatedProvider::start().await;
+    let change = json!({"with": {"at": "event", "act": "fail", "marked": true}});
+    let gateway = troubled_in("response", &provider, change).await;
+    let stream = async |mark| {
+        let request = gateway.chat(&streamed_chat("x")).header("x-trouble", mark);
+        request.send().await.to_end().await.is_done()
+    };
+    let failed = || gateway.log().matches("Making trouble").count();
+    for _ in 0..4 {
+        assert!(!is_out(&gateway).await);
+        assert!(!stream("event").await);
+    }
+    assert!(is_out(&gateway).await);
+    eventually("the answer after the pause", async || {
+        assert!(!stream("event").await);
+        (failed() == 5).then_some(())
+    })
+    .await;
+    assert!(is_out(&gateway).await, "that it opened says nothing");
+    assert!(!stream("event").await);
+    assert_eq!(failed(), 5, "no second one");
+    eventually("an answer that passes", async || stream("none").await.then_some(())).await;
+    assert!(!is_out(&gateway).await);
 }
 
 #[tokio::test]

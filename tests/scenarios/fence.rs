@@ -241,6 +241,23 @@ async fn an_extension_that_asks_for_time_gets_it_and_the_answer_is_whole() {
 }
 
 #[tokio::test]
+async fn text_that_a_filter_waited_for_at_the_end_goes_out_whatever_it_says_of_the_event() {
+    let provider = SimulatedProvider::start().await;
+    let gateway = troubled(&provider, "text", "withhold", None).await;
+    // It asks for time at the third look: at a piece of text, at the finish, or at the end of a stream without one.
+    let streams = [(vec!["one ", "two"], true), (vec!["one two"], true), (vec!["one two"], false)];
+    for (pieces, has_finish) in streams {
+        let events = events_of(&pieces);
+        let kept = events.iter().filter(|event| has_finish || !event.contains("\"stop\""));
+        provider.push(Answer::events(kept.map(String::as_str)));
+        let stream = gateway.chat(&streamed_chat("x")).send().await.to_end().await;
+        assert_eq!(stream.text(0), "one two", "{pieces:?}, with a finish: {has_finish}");
+        let body = String::from_utf8_lossy(&stream.body).into_owned();
+        assert_eq!(body.contains("\"finish_reason\":\"stop\""), has_finish, "{body}");
+    }
+}
+
+#[tokio::test]
 async fn an_extension_that_only_watches_denies_and_fails_nothing() {
     for (at, act) in [
         ("authenticate", "deny"),

@@ -125,7 +125,17 @@ impl Watchdog {
             }
         }
         let living: Vec<usize> = cells.iter().map(|cell| Arc::as_ptr(cell).addr()).collect();
-        sightings.0.retain(|key, _| living.contains(key));
+        sightings.0.retain(|key, (sighting, gate)| {
+            let is_living = living.contains(key);
+            // A thread that has ended came back from whatever it was stuck in.
+            if !is_living
+                && sighting.is_reported
+                && let Some(gate) = gate.upgrade()
+            {
+                gate.returned();
+            }
+            is_living
+        });
     }
 
     /// A thread is still inside the hook that it was in before.

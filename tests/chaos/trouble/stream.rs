@@ -100,7 +100,7 @@ impl ResponseFilter for Trouble {
     }
 }
 
-/// One answer. The trouble comes with its third piece of text, once.
+/// One answer. The trouble comes with its third piece of text, once; a no is repeated from there on.
 struct Watch {
     settings: Arc<Settings>,
     pieces: u32,
@@ -110,7 +110,7 @@ struct Watch {
 impl Watch {
     fn flow(&mut self, hook: Hook) -> HookResult<StreamFlow> {
         self.pieces += 1;
-        if self.pieces != 3 {
+        if self.pieces < 3 || self.pieces > 3 && self.settings.act != Act::Deny {
             return Ok(StreamFlow::Continue);
         }
         let settings = Arc::clone(&self.settings);
@@ -120,7 +120,7 @@ impl Watch {
         }
         Ok(match settings.act(hook)? {
             Some(Act::Deny) => StreamFlow::Cut(denial()),
-            Some(Act::Pause) => StreamFlow::Await(Box::pin(async {
+            Some(Act::Pause | Act::Withhold) => StreamFlow::Await(Box::pin(async {
                 let nothing: Box<dyn Any + Send> = Box::new(());
                 tokio::task::yield_now().await;
                 Ok(nothing)
@@ -168,7 +168,7 @@ impl StreamFilter for Watch {
 
     fn resume(&mut self, _: Box<dyn Any + Send>, _: &mut StreamCx<'_>) -> HookResult<StreamFlow> {
         self.settings.act(Hook::Resume)?;
-        Ok(StreamFlow::Continue)
+        Ok(if self.settings.act == Act::Withhold { StreamFlow::Drop } else { StreamFlow::Continue })
     }
 
     fn on_end(&mut self, _: &Outcome, _: &mut StreamCx<'_>) {

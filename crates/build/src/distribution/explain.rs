@@ -176,6 +176,19 @@ mod tests {
         assert_eq!(resolver(said, &dist(), &parts()), expected);
     }
 
+    /// What cargo says of a second core, which `acme-pii` brings as this kind of dependency.
+    fn two_cores(second: &str, dependency: &str) -> String {
+        format!(
+            "error: failed to select a version for `gatewright-core`.\n    \
+             ... required by package `gatewright-ext-mask v0.1.0 (/home/me/gw/extensions/mask)`\n\
+             versions that meet the requirements `^0.1.0` are: 0.1.0\n\n\
+             package `gatewright-core` links to the native library `gatewright-core`, but it conflicts with a \
+             previous package which links to `gatewright-core` as well:\n\
+             package `gatewright-core {second}`\n    \
+             ... which satisfies {dependency} of package `acme-pii v0.1.0 (/home/me/x)`\n"
+        )
+    }
+
     #[test]
     fn another_core_version_names_the_extension_both_versions_and_both_lines() {
         check(
@@ -206,13 +219,7 @@ mod tests {
     #[test]
     fn a_second_copy_by_path_names_the_place_and_the_remedy() {
         check(
-            "error: failed to select a version for `gatewright-core`.\n    \
-             ... required by package `gatewright-ext-mask v0.1.0 (/home/me/gw/extensions/mask)`\n\
-             versions that meet the requirements `^0.1.0` are: 0.1.0\n\n\
-             package `gatewright-core` links to the native library `gatewright-core`, but it conflicts with a \
-             previous package which links to `gatewright-core` as well:\n\
-             package `gatewright-core v0.1.0 (/home/me/gw2/crates/core)`\n    \
-             ... which satisfies path dependency `gatewright-core` of package `acme-pii v0.1.0 (/home/me/x)`\n",
+            &two_cores("v0.1.0 (/home/me/gw2/crates/core)", "path dependency `gatewright-core`"),
             "gatewright.toml:14, extensions.pii: extension `pii` brings a second copy of gatewright-core, from \
              /home/me/gw2/crates/core; with two copies its registration would not be seen. In the extension's \
              Cargo.toml write `gatewright-core = \"0.1\"`, without path or git: the build puts the core of \
@@ -223,13 +230,7 @@ mod tests {
     #[test]
     fn a_published_core_of_another_version_is_a_mismatch() {
         check(
-            "error: failed to select a version for `gatewright-core`.\n    \
-             ... required by package `gatewright-ext-mask v0.1.0 (/home/me/gw/extensions/mask)`\n\
-             versions that meet the requirements `^0.1.0` are: 0.1.0\n\n\
-             package `gatewright-core` links to the native library `gatewright-core`, but it conflicts with a \
-             previous package which links to `gatewright-core` as well:\n\
-             package `gatewright-core v0.5.2`\n    \
-             ... which satisfies dependency `gatewright-core = \"^0.5\"` of package `acme-pii v0.1.0 (/home/me/x)`\n",
+            &two_cores("v0.5.2", "dependency `gatewright-core = \"^0.5\"`"),
             "gatewright.toml:14, extensions.pii: extension `pii` needs gatewright-core 0.5.2, this distribution is \
              built on 0.1.0; take a release of the extension for 0.1.0, or move `core` (gatewright.toml:6, core) to \
              a core that fits",

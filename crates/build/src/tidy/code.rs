@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn no_path_of_a_source_goes_into_the_binary() {
+    fn pitfall_15_no_path_of_a_source_goes_into_the_binary() {
         check_code("server", "const A: &str = file!();", Some("says nothing to whom it reaches"));
         check_code("server", "#[cfg(test)]\nmod tests { const A: &str = file!(); }", None);
         check_code("server", "// file!() is not used, nor is profile!()", None);

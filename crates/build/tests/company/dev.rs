@@ -11,21 +11,20 @@ use std::time::{Duration, Instant};
 
 use crate::is_full;
 use crate::place::Company;
+use crate::tutorial::LIBRARY;
 
 /// From a saved line to a gateway that runs with it.
 const EDIT_MAX: Duration = Duration::from_secs(15);
 
-const LIBRARY: &str = "extensions/acme-example/src/lib.rs";
-
 /// A running `cargo xtask dev`.
-struct Dev {
+pub(crate) struct Dev {
     child: Child,
     said: BufReader<ChildStdout>,
-    address: String,
+    pub(crate) address: String,
 }
 
 impl Dev {
-    fn start(company: &Company) -> Self {
+    pub(crate) fn start(company: &Company) -> Self {
         let mut command = company.cargo_command();
         let log = File::create(company.root.join("dev.log")).unwrap();
         command
@@ -46,7 +45,7 @@ impl Dev {
 
     /// Reads what it says up to a line with this text.
     #[track_caller]
-    fn until(&mut self, text: &str) -> String {
+    pub(crate) fn until(&mut self, text: &str) -> String {
         loop {
             let mut line = String::new();
             assert!(self.said.read_line(&mut line).unwrap() > 0, "it ended before it said `{text}`");
@@ -93,7 +92,7 @@ fn ask(address: &str, model: &str, streams: bool) -> Result<String, String> {
 }
 
 /// The text of an answer, whole or in events.
-fn contents(answer: &str) -> String {
+pub(crate) fn contents(answer: &str) -> String {
     let pieces = answer.split("\"content\":\"").skip(1);
     pieces.map(|rest| rest.split('"').next().unwrap()).collect()
 }

@@ -1,11 +1,13 @@
 //! A company's repository as a person makes it: written by `new`, compiled for real, and run under `dev`.
 //!
 //! One target folder serves all of it and stays between runs. The long forms run in the full tier.
-#![expect(clippy::unwrap_used, reason = "what a test expects and does not get ends that test")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "what a test expects and does not get ends that test")]
 
 mod dev;
+mod home;
 mod new;
 mod place;
+mod tutorial;
 
 /// Whether the long forms run.
 fn is_full() -> bool {

@@ -15,7 +15,7 @@ fn clone() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap()
 }
 
-fn below_target() -> PathBuf {
+pub(crate) fn below_target() -> PathBuf {
     Path::new(env!("CARGO_TARGET_TMPDIR")).join("a company")
 }
 
@@ -43,13 +43,20 @@ impl Company {
         self.command(&self.root)
     }
 
+    pub(crate) fn read(&self, file: &str) -> String {
+        fs::read_to_string(self.root.join(file)).unwrap()
+    }
+
+    pub(crate) fn write(&self, file: &str, text: &str) {
+        fs::write(self.root.join(file), text).unwrap();
+    }
+
     /// Replaces a text that stands in a file once.
     #[track_caller]
     pub(crate) fn edit(&self, file: &str, old: &str, new: &str) {
-        let path = self.root.join(file);
-        let text = fs::read_to_string(&path).unwrap();
+        let text = self.read(file);
         assert_eq!(text.matches(old).count(), 1, "`{old}` in {file}");
-        fs::write(path, text.replace(old, new)).unwrap();
+        self.write(file, &text.replace(old, new));
     }
 
     /// Without what the run of the tests set for itself.
@@ -67,7 +74,7 @@ impl Company {
 }
 
 #[track_caller]
-fn succeeds(command: &mut Command) -> String {
+pub(crate) fn succeeds(command: &mut Command) -> String {
     let Output { status, stdout, stderr } = command.output().unwrap();
     let (said, errors) = (String::from_utf8_lossy(&stdout), String::from_utf8_lossy(&stderr));
     assert!(status.success(), "{command:?} ended with {status}:\n{said}\n{errors}");

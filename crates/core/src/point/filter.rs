@@ -148,7 +148,8 @@ pub trait StreamFilter: Send {
 pub enum StreamFlow {
     /// The event, or the released part of the text, goes out.
     Continue,
-    /// The event does not go out. Text that was released stays released.
+    /// The event does not go out. Text that was released stays released. Under a text plan the window says what goes
+    /// out, and this is the same as [`StreamFlow::Continue`].
     Drop,
     /// The answer ends here with an error in the caller's dialect; the provider is cancelled.
     Cut(Box<Denial>),

@@ -306,6 +306,7 @@ impl Chain {
         let (response, lent) = left.unzip();
         let is_whole = cx.give_back(&stage.hooked, lent);
         let context = cx.as_mut()?;
+        let has_passed = matches!(result, Ok(Flow::Continue));
         let cut = match result {
             Ok(Flow::Deny(denial)) => stage.cut(denial, context, worker),
             Ok(Flow::Respond(_)) => stage.fail(Hook::Response, &responded(), context, worker),
@@ -318,7 +319,9 @@ impl Chain {
         if !is_whole {
             return Some(Turn::Cut(lost(&stage.hooked, Hook::Response).into()));
         }
-        let response = response.filter(|response| response.is_edited() && !stage.hooked.is_shadow);
+        // What a filter changed before it failed is left out as it is.
+        let counts = has_passed && !stage.hooked.is_shadow;
+        let response = response.filter(|response| response.is_edited() && counts);
         if let Some(response) = response {
             let mut texts = collected.texts;
             response.for_each_text(&mut |lane, text| {

@@ -102,7 +102,10 @@ impl Stage {
         hooked.gate.observer().called(Hook::Open, came_of_it, 1, took);
         let opened = match result {
             Ok(opened) => {
-                hooked.gate.passed();
+                // The work of one that opened is still to come, and passes at the end of the answer or not at all.
+                if opened.is_none() {
+                    hooked.gate.passed();
+                }
                 opened.map(|(mode, filter)| Self::new(hooked, mode, filter))
             }
             Err(fault) => match hooked.judge(Hook::Open, &fault, &Subject::of_context(cx, worker)) {
@@ -318,21 +321,18 @@ impl Stage {
         cx.enter(self.hooked.index);
         let Some(filter) = &mut self.filter else { return Fed::Keep };
         let flow = answer.and_then(|answer| self.hooked.run(Hook::Resume, || filter.resume(answer, cx)));
-        // Held text is shown again: the filter now knows what it waited for.
-        match (&self.mode, flow, event.as_ref().map(|event| event.kind())) {
-            (Mode::Text { .. }, Ok(StreamFlow::Continue), Some(EventKind::TextDelta { lane, .. })) => {
-                self.look(*lane, event, before, (cx, worker))
-            }
-            (Mode::Text { .. }, Ok(StreamFlow::Continue), Some(EventKind::Finish { choice, .. })) => {
+        let is_going_on = matches!(flow, Ok(StreamFlow::Continue | StreamFlow::Drop));
+        if !is_going_on || !matches!(self.mode, Mode::Text { .. }) {
+            return self.conclude(Hook::Resume, flow, (event, before), (cx, worker));
+        }
+        // Held text is shown again: the filter now knows what it waited for, and its window says what goes out.
+        match event.as_ref().map(|event| event.kind()) {
+            Some(EventKind::TextDelta { lane, .. }) => self.look(*lane, event, before, (cx, worker)),
+            Some(EventKind::Finish { choice, .. }) => {
                 self.close(Closed::Choice(*choice), before, (cx, worker))
             }
-            (Mode::Text { .. }, Ok(StreamFlow::Continue), Some(EventKind::LaneEnd { lane })) => {
-                self.close(Closed::Lane(*lane), before, (cx, worker))
-            }
-            (Mode::Text { .. }, Ok(StreamFlow::Continue), None) => {
-                self.close(Closed::All, before, (cx, worker))
-            }
-            (_, flow, _) => self.conclude(Hook::Resume, flow, (event, before), (cx, worker)),
+            Some(EventKind::LaneEnd { lane }) => self.close(Closed::Lane(*lane), before, (cx, worker)),
+            _ => self.close(Closed::All, before, (cx, worker)),
         }
     }
 
@@ -355,12 +355,16 @@ impl Stage {
         }
     }
 
-    /// The filter ends the answer; one that only watches is counted and goes on.
+    /// The filter ends the answer; one that only watches is counted, once, and the answer goes on without it.
     pub(crate) fn cut(&mut self, denial: Box<Denial>, cx: &RequestCx, worker: &Worker) -> Fed {
         self.tally.result = HookResult::Denied;
         let subject = Subject::of_context(cx, worker);
         subject.denied(AuditAction::Cut, (&self.hooked, self.hook()), &denial.code);
-        if self.hooked.is_shadow { Fed::Keep } else { Fed::Cut(Refusal::Denied(denial)) }
+        if self.hooked.is_shadow {
+            self.is_off = true;
+            return Fed::Keep;
+        }
+        Fed::Cut(Refusal::Denied(denial))
     }
 
     /// A fault ends the answer, or the stage, as the instance's policy says. A stage that ends

@@ -1,9 +1,10 @@
 //! What registration promises, on the real core: what registered is found with every profile and linker of this machine,
 //! and what should not be there is told by the binary and by the build.
 //!
-//! The gateway around the core is a few lines, so that a profile compiles in seconds. The folder is kept between runs.
+//! The gateway around the core is a few lines, so that a profile compiles in seconds. The folder is kept between runs,
+//! and one test at a time works in it.
 
-use std::fs;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -84,12 +85,20 @@ gatewright::register!(One => RequestTransform);
 }
 
 /// Gatewright's real core with a small gateway, and a company with two extensions.
-struct Real(PathBuf);
+struct Real {
+    folder: PathBuf,
+    /// Held for as long as this test works in the folder.
+    _lock: File,
+}
 
 impl Real {
     fn new(name: &str) -> Self {
         let repository = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap();
-        let world = Self(repository.join("target").join("test-worlds").join(name));
+        let folder = repository.join("target").join("test-worlds").join(name);
+        fs::create_dir_all(&folder).unwrap();
+        let lock = File::create(folder.join("lock")).unwrap();
+        lock.lock().unwrap();
+        let world = Self { folder, _lock: lock };
         for package in ["core", "macros", "wire"] {
             let from = repository.join("crates").join(package);
             for file in info::files(&from).unwrap() {
@@ -121,11 +130,11 @@ impl Real {
     }
 
     fn write(&self, path: &str, text: &str) {
-        generate::write(&self.0.join(path), text).unwrap();
+        generate::write(&self.folder.join(path), text).unwrap();
     }
 
     fn read(&self, path: &str) -> String {
-        fs::read_to_string(self.0.join(path)).unwrap()
+        fs::read_to_string(self.folder.join(path)).unwrap()
     }
 
     /// Writes the manifest, with `more` at its end.
@@ -138,7 +147,7 @@ impl Real {
     }
 
     fn dist(&self) -> Distribution {
-        Distribution::load(&self.0.join("acme")).unwrap()
+        Distribution::load(&self.folder.join("acme")).unwrap()
     }
 
     /// Builds with an edit of one file, and returns what the build says against it.
@@ -151,15 +160,35 @@ impl Real {
         format!("{:#}", refusal.unwrap_err())
     }
 
-    /// What the binary of a profile answers, built with more arguments for cargo and flags for the linker.
+    /// What the binary of a profile answers, built with more arguments for cargo and flags for the compiler.
     fn answer(&self, arguments: &[&str], flags: &str) -> String {
         let dist = self.dist();
         let prepared = prepare::prepare(&dist, &daily()).unwrap();
         let mut build = prepared.cargo.command("build", &dist.folder());
-        build.arg("--target-dir").arg(dist.target()).args(arguments).env("RUSTFLAGS", flags);
+        build.arg("--target-dir").arg(dist.target()).args(arguments);
+        build.env("RUSTFLAGS", flags);
         let binary = super::super::compile::run(&mut build, "acme").unwrap();
         command::read(&mut Command::new(binary)).unwrap()
     }
+
+    /// What the binary answers once it alone was linked again, with these flags.
+    fn answer_linked(&self, built: &Path, flags: &str) -> String {
+        let dist = self.dist();
+        let prepared = prepare::prepare(&dist, &daily()).unwrap();
+        let mut link = prepared.cargo.command("rustc", &dist.folder());
+        link.arg("--target-dir").arg(dist.target()).args(["--bin", "acme", "--"]).args(flags.split(' '));
+        command::read(&mut link).unwrap();
+        command::read(&mut Command::new(built)).unwrap()
+    }
+}
+
+/// Flags that choose each linker of this machine, but for lld, which the compiler brings and takes by itself.
+fn linkers() -> Vec<String> {
+    let is_installed = |linker: &&str| {
+        [format!("ld.{linker}"), (*linker).to_owned()].iter().any(|name| command::on_path(name).is_some())
+    };
+    let linkers = ["bfd", "gold", "mold"].into_iter().filter(is_installed);
+    linkers.map(|linker| format!("-Clinker-features=-lld -Clink-arg=-fuse-ld={linker}")).collect()
 }
 
 /// What the two extensions register, in order.
@@ -167,17 +196,20 @@ const ANSWER: &str = "[{\"name\":\"acme.one\",\"package\":\"one\",\"version\":\"
                       {\"name\":\"acme.two\",\"package\":\"two\",\"version\":\"0.1.0\",\"points\":[\"request\"]}]\n";
 
 #[test]
-fn pitfalls_01_02_05_what_registers_is_there_and_what_should_not_be_is_refused() {
+fn pitfall_01_a_package_that_registers_nothing_is_told_with_its_line() {
     let world = Real::new("registration");
     let built = world.dist().build(&daily()).unwrap();
     assert_eq!(command::read(&mut Command::new(built.binary)).unwrap(), ANSWER);
-
     let said = world.refusal_with("acme/two/src/lib.rs", "//! Registers nothing.\n");
     assert_said(
         &said,
         &["`two`", "listed in gatewright.toml:10, extensions.two", "add `gatewright::register!(…)`"],
     );
+}
 
+#[test]
+fn pitfall_05_two_of_a_name_a_point_too_many_and_a_package_too_many_are_told_with_their_lines() {
+    let world = Real::new("registration");
     let said = world.refusal_with("acme/two/src/lib.rs", &registering("acme.one", ""));
     assert_said(
         &said,
@@ -217,7 +249,23 @@ fn pitfalls_01_02_05_what_registers_is_there_and_what_should_not_be_is_refused()
 }
 
 #[test]
-fn full_pitfall_02_every_profile_and_linker_of_this_machine_has_the_same_set() {
+fn pitfall_02_extensions_are_there_however_they_are_optimised_and_whatever_links_them() {
+    let world = Real::new("registration");
+    // Each compiles the two extensions and the binary again, and leaves the core alone.
+    for setting in ["opt-level=\"z\"", "codegen-units=1", "codegen-units=256"] {
+        let settings =
+            ["acme", "one", "two"].map(|package| format!("profile.dev.package.{package}.{setting}"));
+        let arguments: Vec<&str> = settings.iter().flat_map(|setting| ["--config", setting]).collect();
+        assert_eq!(world.answer(&arguments, ""), ANSWER, "{setting}");
+    }
+    let built = world.dist().build(&daily()).unwrap().binary;
+    for flags in linkers().iter().map(String::as_str).chain(["-Cstrip=symbols"]) {
+        assert_eq!(world.answer_linked(&built, flags), ANSWER, "{flags}");
+    }
+}
+
+#[test]
+fn pitfall_02_every_profile_and_linker_of_this_machine_has_the_same_set() {
     if !is_full() {
         return;
     }
@@ -240,14 +288,9 @@ fn full_pitfall_02_every_profile_and_linker_of_this_machine_has_the_same_set() {
         let arguments: Vec<&str> = profile.iter().map(String::as_str).collect();
         assert_eq!(world.answer(&arguments, ""), ANSWER, "{arguments:?}");
     }
-    // The compiler brings lld; the others count where they are installed.
-    let installed =
-        |linker: &&str| command::on_path(&format!("ld.{linker}")).or_else(|| command::on_path(linker));
-    let linkers = ["bfd", "gold", "mold"].into_iter().filter(|linker| installed(linker).is_some());
-    for linker in linkers {
-        let flags = format!("-Clinker-features=-lld -Clink-arg=-fuse-ld={linker}");
+    for flags in linkers() {
         for profile in ["dev", "release"] {
-            assert_eq!(world.answer(&["--profile", profile], &flags), ANSWER, "{linker}, {profile}");
+            assert_eq!(world.answer(&["--profile", profile], &flags), ANSWER, "{flags}, {profile}");
         }
     }
 }

@@ -43,7 +43,7 @@ fn company(name: &str) -> Distribution {
 }
 
 #[test]
-fn full_pitfall_15_the_whole_gateway_is_the_same_from_two_folders() {
+fn pitfall_15_the_whole_gateway_is_the_same_from_two_folders() {
     if !is_full() {
         return;
     }
@@ -56,7 +56,7 @@ fn full_pitfall_15_the_whole_gateway_is_the_same_from_two_folders() {
 }
 
 #[test]
-fn full_the_whole_gateway_builds_for_daily_work_and_holds_what_it_lists() {
+fn the_whole_gateway_builds_for_daily_work_and_holds_what_it_lists() {
     if !is_full() {
         return;
     }

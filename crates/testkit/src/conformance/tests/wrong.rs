@@ -37,14 +37,14 @@ impl ResponseFilter for Unregistered {
 }
 
 crate::conformance! {
-    mod pitfall_7: Right => Authenticator, RequestTransform, ResponseFilter, Limiter, CredentialProvider,
+    mod pitfall_07: Right => Authenticator, RequestTransform, ResponseFilter, Limiter, CredentialProvider,
         TargetPicker, TokenEstimator, UsageSink, AuditSink;
     json!({"word": "example"})
 }
 
 #[test]
 #[should_panic(expected = "`test.unregistered` is not registered")]
-fn pitfall_7_a_suite_of_an_extension_that_is_not_linked_in_fails_and_does_not_pass_with_nothing_to_test() {
+fn pitfall_07_a_suite_of_an_extension_that_is_not_linked_in_fails_and_does_not_pass_with_nothing_to_test() {
     registration(&suite::<Unregistered>(&filters()));
 }
 
