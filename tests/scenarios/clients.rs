@@ -106,7 +106,7 @@ const PROVIDERS: [(&str, &str, &str, Option<&str>); 5] = [
     ("responses", "openai", "/v1", Some(r#"{"chats": "responses_only"}"#)),
     ("anthropic", "anthropic", "", None),
     ("gemini", "gemini", "/v1beta", None),
-    ("bedrock", "bedrock", "", None),
+    ("bedrock", "bedrock", "", Some(r#"{"region": "eu-central-1"}"#)),
 ];
 
 /// Runs a suite and checks what only the other ends of its requests can know.
