@@ -20,7 +20,10 @@ fn read(body: &str) -> Chat<'_> {
     chat_codec().read_request(body.as_bytes()).unwrap()
 }
 
-fn write(chat: &Chat<'_>, abilities: &Abilities) -> Result<(Value, Vec<(String, LossKind)>), Failure> {
+/// A request and what its writing lost.
+type Written = (Value, Vec<(String, LossKind)>);
+
+fn write(chat: &Chat<'_>, abilities: &Abilities) -> Result<Written, Failure> {
     let codec = chat_codec();
     let name = |place: &Place<'_>| codec.pointer(place);
     let mut losses = Losses::new(false, &name);
@@ -29,7 +32,7 @@ fn write(chat: &Chat<'_>, abilities: &Abilities) -> Result<(Value, Vec<(String, 
     Ok((serde_json::from_slice(&body).unwrap(), losses.collect()))
 }
 
-fn written(chat: &Chat<'_>) -> (Value, Vec<(String, LossKind)>) {
+fn written(chat: &Chat<'_>) -> Written {
     write(chat, &Abilities::default()).unwrap()
 }
 
