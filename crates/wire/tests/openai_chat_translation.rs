@@ -20,7 +20,10 @@ fn read(body: &str) -> Chat<'_> {
     chat_codec().read_request(body.as_bytes()).unwrap()
 }
 
-fn write(chat: &Chat<'_>, abilities: &Abilities) -> Result<(Value, Vec<(String, LossKind)>), Failure> {
+/// A request and what its writing lost.
+type Written = (Value, Vec<(String, LossKind)>);
+
+fn write(chat: &Chat<'_>, abilities: &Abilities) -> Result<Written, Failure> {
     let codec = chat_codec();
     let name = |place: &Place<'_>| codec.pointer(place);
     let mut losses = Losses::new(false, &name);
@@ -29,7 +32,7 @@ fn write(chat: &Chat<'_>, abilities: &Abilities) -> Result<(Value, Vec<(String, 
     Ok((serde_json::from_slice(&body).unwrap(), losses.collect()))
 }
 
-fn written(chat: &Chat<'_>) -> (Value, Vec<(String, LossKind)>) {
+fn written(chat: &Chat<'_>) -> Written {
     write(chat, &Abilities::default()).unwrap()
 }
 
@@ -339,4 +342,25 @@ fn a_choice_that_nobody_ended_is_ended_with_the_stream() {
     let chunks = told(&[EventKind::Start, text(Lane::content(1), "b")], true);
     let ends: Vec<_> = chunks.iter().filter(|chunk| chunk["choices"][0]["finish_reason"] == "stop").collect();
     assert_eq!(ends.len(), 2);
+}
+
+#[test]
+fn a_call_without_arguments_has_an_empty_object() {
+    let call = |index| EventKind::ToolCallStart {
+        lane: Lane::tool_arguments(0, index),
+        id: "c".to_owned(),
+        name: "f".to_owned(),
+    };
+    let kinds = [
+        call(0),
+        call(1),
+        text(Lane::tool_arguments(0, 0), "[]"),
+        EventKind::Finish { choice: 0, reason: FinishReason::ToolCalls },
+    ];
+    let arguments: Vec<_> = told(&kinds, true)
+        .iter()
+        .filter_map(|chunk| chunk["choices"][0]["delta"].get("tool_calls").cloned())
+        .map(|calls| (calls[0]["index"].clone(), calls[0]["function"]["arguments"].clone()))
+        .collect();
+    assert_eq!(arguments[2..], [(json!(0), json!("[]")), (json!(1), json!("{}"))]);
 }

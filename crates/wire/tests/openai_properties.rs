@@ -1,7 +1,5 @@
 //! What holds for any chat and any bytes in OpenAI chat completions and OpenAI responses.
 
-#![expect(clippy::unwrap_used, reason = "a test ends where it fails, helpers included")]
-
 use bytes::Bytes;
 use gatewright::chat::{
     Chat, Effort, Losses, Media, MediaKind, MediaSource, Origin, OutputFormat, Part, PartKind, Place,

@@ -83,7 +83,7 @@ fn filtered(read: &Read, mut edit: impl FnMut(&mut Vec<StreamEvent>)) -> Vec<u8>
         match frame.kind {
             FrameKind::Data if !is_untouched => encoder.write(Some(frame), &left, &mut out),
             FrameKind::Data | FrameKind::KeepAlive if !encoder.alters(frame) => {
-                out.extend_from_slice(&frame.raw)
+                out.extend_from_slice(&frame.raw);
             }
             _ => encoder.pass(frame, &mut out),
         }
@@ -153,8 +153,11 @@ fn streams_are_read_and_written_as_the_golden_files_say() {
     }
 }
 
+/// A frame and the texts of its events.
+type Essence<'f> = (FrameKind, &'f [u8], Vec<(Option<Lane>, &'f str)>);
+
 /// What must not depend on how a stream is cut.
-fn essence(read: &Read) -> Vec<(FrameKind, &[u8], Vec<(Option<Lane>, &str)>)> {
+fn essence(read: &Read) -> Vec<Essence<'_>> {
     let frames = read.frames.iter().filter(|(frame, _)| frame.kind != FrameKind::KeepAlive);
     let said = |event: &'_ StreamEvent| event.text().map(|(lane, _)| lane);
     frames

@@ -21,16 +21,22 @@ pub(super) struct Retelling {
 
 #[derive(Debug, Default)]
 struct Choice {
-    /// The places of calls by the indices of their lanes: clients want them without a gap, and not every dialect
-    /// counts its calls alone.
-    calls: BTreeMap<u32, u32>,
+    /// Calls by the indices of their lanes.
+    calls: BTreeMap<u32, Called>,
     is_finished: bool,
 }
 
+#[derive(Debug, Clone, Copy)]
+struct Called {
+    /// Its place among the calls: clients want them without a gap, and not every dialect counts its calls alone.
+    place: u32,
+    has_arguments: bool,
+}
+
 impl Choice {
-    fn call(&mut self, index: u32) -> u32 {
-        let next = u32::try_from(self.calls.len()).unwrap_or(u32::MAX);
-        *self.calls.entry(index).or_insert(next)
+    fn call(&mut self, index: u32) -> &mut Called {
+        let place = u32::try_from(self.calls.len()).unwrap_or(u32::MAX);
+        self.calls.entry(index).or_insert(Called { place, has_arguments: false })
     }
 }
 
@@ -60,8 +66,9 @@ impl Retelling {
             }
             EventKind::TextDelta { lane, text } if !text.is_empty() => match lane.kind {
                 LaneKind::ToolArguments { index } => {
-                    let place = self.choice(lane.choice, sink).call(index);
-                    let lane = Lane::tool_arguments(lane.choice, place);
+                    let call = self.choice(lane.choice, sink).call(index);
+                    call.has_arguments = true;
+                    let lane = Lane::tool_arguments(lane.choice, call.place);
                     sink.write(&EventKind::TextDelta { lane, text: text.clone() });
                 }
                 _ => {
@@ -71,7 +78,7 @@ impl Retelling {
             },
             EventKind::ToolCallStart { lane, id, name } => {
                 let LaneKind::ToolArguments { index } = lane.kind else { return };
-                let place = self.choice(lane.choice, sink).call(index);
+                let Called { place, .. } = *self.choice(lane.choice, sink).call(index);
                 let made = || call_id(&self.id, lane.choice, place);
                 let id = if id.is_empty() { made() } else { id.clone() };
                 let lane = Lane::tool_arguments(lane.choice, place);
@@ -100,6 +107,11 @@ impl Retelling {
             return;
         }
         choice.is_finished = true;
+        // Clients read the arguments of every call as an object, also of one that takes none.
+        for call in choice.calls.values().filter(|call| !call.has_arguments) {
+            let lane = Lane::tool_arguments(index, call.place);
+            sink.write(&EventKind::TextDelta { lane, text: "{}".into() });
+        }
         let reason = match reason {
             // Another dialect's word is none of ours.
             FinishReason::Other(_) => FinishReason::Stop,

@@ -111,7 +111,7 @@ impl Teller {
             }
             EventKind::Usage(usage) => self.usage = Some(*usage),
             EventKind::Finish { choice: 0, reason } => {
-                self.finish = self.finish.take().or(Some(reason.clone()))
+                self.finish = self.finish.take().or(Some(reason.clone()));
             }
             _ => {}
         }

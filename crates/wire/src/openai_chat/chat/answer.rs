@@ -44,7 +44,7 @@ fn choice<'a>(reader: &mut Reader<'a>, position: usize) -> Result<(u64, AnswerCh
             b"index" => index = reader.value()?.as_u64().unwrap_or(index),
             b"message" => choice.parts = Message::read(reader, position, &mut Vec::new())?.answer(),
             b"finish_reason" => {
-                choice.finish = reader.string()?.map(|word: JsonStr<'_>| finish_reason(&word.decode()))
+                choice.finish = reader.string()?.map(|word: JsonStr<'_>| finish_reason(&word.decode()));
             }
             _ => {}
         }

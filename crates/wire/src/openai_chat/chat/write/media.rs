@@ -48,10 +48,10 @@ pub(super) fn write(media: &Media<'_>, out: &mut Vec<u8>) {
             let mut image = part.object("image_url");
             match source {
                 MediaSource::Base64(data) => {
-                    data_url(image.key("url"), media.mime.as_deref(), "image/png", data)
+                    data_url(image.key("url"), media.mime.as_deref(), "image/png", data);
                 }
                 MediaSource::Url(url) | MediaSource::File(url) | MediaSource::Text(url) => {
-                    image.str("url", url)
+                    image.str("url", url);
                 }
             }
             if let Some(detail) = &media.detail {

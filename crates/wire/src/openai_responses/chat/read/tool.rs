@@ -56,7 +56,10 @@ pub(super) fn choice<'a>(value: &Value<'a>, chat: &mut Chat<'a>) -> Result<(), F
             ToolChoice::Among { names, required: text("mode").as_deref() == Some("required") }
         }
         // A tool that the provider runs.
-        (None, Some(_)) => return Ok(chat.unknown.push("/tool_choice".into())),
+        (None, Some(_)) => {
+            chat.unknown.push("/tool_choice".into());
+            return Ok(());
+        }
         _ => return Err(invalid("/tool_choice", "`none`, `auto`, `required` or a tool by its name")),
     };
     chat.tool_choice = Some(choice);
