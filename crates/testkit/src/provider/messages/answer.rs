@@ -108,7 +108,7 @@ fn blocks(reply: &Reply) -> Vec<Block<'_>> {
         Content::Text(text) if text.is_empty() => {}
         Content::Text(text) => blocks.push(Block::Text(text)),
         Content::Calls(calls) => {
-            blocks.extend(calls.iter().enumerate().map(|(at, call)| Block::Call(at, call)))
+            blocks.extend(calls.iter().enumerate().map(|(at, call)| Block::Call(at, call)));
         }
     }
     blocks
