@@ -211,6 +211,13 @@ pub trait ChatCodec: Send + Sync + fmt::Debug {
     /// Writes a whole answer.
     fn write_answer(&self, answer: &Answer<'_>, envelope: &Envelope) -> Bytes;
 
+    /// Parts of a request that a provider of this dialect did not make, though they bear its form, and would refuse:
+    /// their RFC 6901 pointers, the last first. A caller has them from an answer that was translated.
+    fn foreign(&self, request: &dyn RequestDocument) -> Vec<String> {
+        let _ = request;
+        Vec::new()
+    }
+
     /// The RFC 6901 pointer of a place in a request of this dialect.
     fn pointer(&self, place: &Place<'_>) -> String;
 }

@@ -150,6 +150,10 @@ impl ChatCodec for Messages {
         answer::write(answer, envelope)
     }
 
+    fn foreign(&self, request: &dyn RequestDocument) -> Vec<String> {
+        seal::foreign(&request.to_body())
+    }
+
     fn pointer(&self, place: &Place<'_>) -> String {
         read::pointer(place)
     }

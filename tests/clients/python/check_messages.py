@@ -12,9 +12,10 @@ import os
 import re
 import subprocess
 import sys
+import urllib.error
+import urllib.request
 
 import anthropic
-import httpx
 from anthropic.types import Message, MessageTokensCount, RawMessageStreamEvent
 from anthropic.types.shared import ErrorResponse
 from pydantic import TypeAdapter
@@ -42,6 +43,17 @@ MODELS = [
 def body(model, **members):
     asked = {"model": model, "max_tokens": 64, "messages": [{"role": "user", "content": "hi"}], "tools": TOOLS}
     return {**asked, **members}
+
+
+def post(url, path, said):
+    """Status and text of an answer."""
+    headers = {**HEADERS, "content-type": "application/json"}
+    request = urllib.request.Request(url + path, json.dumps(said).encode(), headers)
+    try:
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as refused:
+        return refused.code, refused.read().decode()
 
 
 def unknown(model, said):
@@ -75,31 +87,31 @@ def events(text):
 
 def check(url):
     checked = 0
-    with httpx.Client(base_url=url, headers=HEADERS, timeout=30) as http:
-        for model in MODELS:
-            whole = http.post("/v1/messages", json=body(model)).raise_for_status().json()
-            message = same(TypeAdapter(Message), whole)
-            streamed = http.post("/v1/messages", json=body(model, stream=True)).raise_for_status()
-            for said in events(streamed.text):
-                if said["type"] != "ping":
-                    same(EVENT, said)
-                checked += 1
-            # The library puts the stream together as it would for anybody.
-            client = anthropic.Anthropic(base_url=url, api_key="any", max_retries=0)
-            with client.messages.stream(**body(model)) as stream:
-                final = stream.get_final_message()
-            assert [block.type for block in final.content] == [block.type for block in message.content], model
-            assert final.stop_reason == message.stop_reason, model
-            assert final.usage.output_tokens == message.usage.output_tokens, model
-            assert final.usage.cache_read_input_tokens == message.usage.cache_read_input_tokens, model
-            checked += 2
-        counted = http.post("/v1/messages/count_tokens", json=body("sim"))
-        same(TypeAdapter(MessageTokensCount), counted.raise_for_status().json())
-        for status in [400, 401, 402, 403, 404, 429, 500, 503, 529]:
-            refused = http.post("/v1/messages", json=body(f"sim?status={status}"))
-            assert refused.status_code == status
-            same(TypeAdapter(ErrorResponse), refused.json())
+    for model in MODELS:
+        status, whole = post(url, "/v1/messages", body(model))
+        assert status == 200, whole
+        message = same(TypeAdapter(Message), json.loads(whole))
+        _, streamed = post(url, "/v1/messages", body(model, stream=True))
+        for said in events(streamed):
+            if said["type"] != "ping":
+                same(EVENT, said)
             checked += 1
+        # The library puts the stream together as it would for anybody.
+        client = anthropic.Anthropic(base_url=url, api_key="any", max_retries=0)
+        with client.messages.stream(**body(model)) as stream:
+            final = stream.get_final_message()
+        assert [block.type for block in final.content] == [block.type for block in message.content], model
+        assert final.stop_reason == message.stop_reason, model
+        assert final.usage.output_tokens == message.usage.output_tokens, model
+        assert final.usage.cache_read_input_tokens == message.usage.cache_read_input_tokens, model
+        checked += 2
+    _, counted = post(url, "/v1/messages/count_tokens", body("sim"))
+    same(TypeAdapter(MessageTokensCount), json.loads(counted))
+    for wanted in [400, 401, 402, 403, 404, 429, 500, 503, 529]:
+        status, refused = post(url, "/v1/messages", body(f"sim?status={wanted}"))
+        assert status == wanted
+        same(TypeAdapter(ErrorResponse), json.loads(refused))
+        checked += 1
     return checked
 
 

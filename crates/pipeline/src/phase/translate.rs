@@ -55,6 +55,11 @@ fn conform(
             losses.report(&place, LossKind::Dropped)?;
         }
     }
+    for pointer in chat.foreign(request.document()) {
+        if request.remove_field(&pointer).unwrap_or(false) {
+            losses.report(&Place::Pointer(pointer.into()), LossKind::Dropped)?;
+        }
+    }
     Ok(losses.into_found())
 }
 

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use bytes::Bytes;
 use gatewright::chat::{Answer, AnswerChoice, Part, PartKind};
 use gatewright::dialect::Envelope;
-use gatewright::{Failure, FailureKind, FinishReason, Side, Usage};
+use gatewright::{Failure, FailureKind, FinishReason, Side};
 
 use super::stop::{self, Seen};
 use super::{name, seal, usage, writer};
@@ -89,7 +89,7 @@ pub(super) fn write(answer: &Answer<'_>, envelope: &Envelope) -> Bytes {
         None => out.extend_from_slice(b"null"),
     }
     out.extend_from_slice(br#","usage":"#);
-    usage::write(&answer.usage.unwrap_or(Usage::default()), &mut out);
+    usage::write(&answer.usage.unwrap_or_default(), &mut out);
     out.push(b'}');
     out.into()
 }

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use gatewright::chat::Signature;
 use gatewright::dialect::{Dialect, Frame, FrameKind, StreamDecoder, UsageArtefact};
 use gatewright::text::Lane;
-use gatewright::{EventKind, EventText, Failure, FailureKind, Side, StreamEvent};
+use gatewright::{EventKind, EventText, Failure, FailureKind, FinishReason, Side, StreamEvent};
 
 use super::event::{Block, Blocks, Event, EventType, Piece};
 use super::usage::Figures;
@@ -123,8 +123,14 @@ impl Decoder {
             if let Piece::Text { lane, .. } = piece {
                 self.has_open_text |= lane == Lane::content(0);
             }
-            if let Some(kind) = event_kind(&piece, frame) {
-                give(kind);
+            match event_kind(&piece, frame) {
+                Some(EventKind::Finish { choice, reason: FinishReason::ToolCalls })
+                    if self.progress.blocks.has_form_only() =>
+                {
+                    give(EventKind::Finish { choice, reason: FinishReason::Stop });
+                }
+                Some(kind) => give(kind),
+                None => {}
             }
         }
         Ok(())

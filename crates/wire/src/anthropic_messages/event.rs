@@ -67,6 +67,8 @@ pub(super) enum Block {
 pub(super) struct Blocks {
     list: Vec<(u64, Block)>,
     calls: u32,
+    /// The model gives its answer in a form that we have asked for by a tool.
+    has_form: bool,
 }
 
 impl Block {
@@ -86,7 +88,9 @@ impl Blocks {
         let (EventType::BlockStart, Some(body)) = (event.kind, &event.body) else { return };
         let [kind, tool] = body.pick(["type", "name"]).map(|value| value.and_then(|value| value.json_str()));
         let is = |word| kind.is_some_and(|kind| kind.is(word));
-        let block = if is("text") || (is("tool_use") && tool.is_some_and(|tool| tool.is(name::FORM))) {
+        let is_form = is("tool_use") && tool.is_some_and(|tool| tool.is(name::FORM));
+        self.has_form |= is_form;
+        let block = if is("text") || is_form {
             Block::Text
         } else if is("thinking") {
             Block::Thinking
@@ -97,6 +101,11 @@ impl Blocks {
             Block::Other
         };
         self.list.push((event.index(), block));
+    }
+
+    /// Whether the only call was our way to ask for a form, which is nobody else's business.
+    pub(super) const fn has_form_only(&self) -> bool {
+        self.has_form && self.calls == 0
     }
 
     /// What the block of an event is. Blocks come one after the other, so that it is mostly the last.

@@ -8,6 +8,9 @@ use std::borrow::Cow;
 
 use gatewright::chat::Signature;
 use gatewright::dialect::Dialect;
+use memchr::memmem;
+
+use crate::json::Value;
 
 /// What begins a foreign one.
 const PREFIX: &str = "gw.";
@@ -39,4 +42,39 @@ pub(super) fn read(text: Cow<'_, str>) -> (Signature<'_>, bool) {
         Some((signature, own.is_some()))
     });
     foreign.unwrap_or((Signature { data: text, from: Dialect::AnthropicMessages }, false))
+}
+
+/// The reasoning in a conversation that no provider of this dialect takes for its own, as pointers, the last first; a
+/// message of which nothing else would be left goes as a whole.
+pub(super) fn foreign(body: &[u8]) -> Vec<String> {
+    // A look at the types of all blocks is not for free, and most conversations have no reasoning.
+    if memmem::find(body, b"thinking\"").is_none() {
+        return Vec::new();
+    }
+    let messages = Value::of_checked(body).get("messages");
+    let mut pointers = Vec::new();
+    for (index, message) in messages.iter().flat_map(Value::elements).enumerate() {
+        let Some(content) = message.get("content") else { continue };
+        let blocks: Vec<bool> = content.elements().map(|block| is_foreign(&block)).collect();
+        if blocks.iter().all(|is_foreign| *is_foreign) && !blocks.is_empty() {
+            pointers.push(format!("/messages/{index}"));
+            continue;
+        }
+        let foreign = blocks.iter().enumerate().filter(|(_, is_foreign)| **is_foreign);
+        pointers.extend(foreign.map(|(place, _)| format!("/messages/{index}/content/{place}")));
+    }
+    pointers.reverse();
+    pointers
+}
+
+/// Whether a block is reasoning without a seal of this dialect.
+fn is_foreign(block: &Value<'_>) -> bool {
+    let [kind, signature, data] =
+        block.pick(["type", "signature", "data"]).map(|value| value.and_then(|value| value.as_str()));
+    let seal = match kind.as_deref() {
+        Some("thinking") => signature.unwrap_or_default(),
+        Some("redacted_thinking") => data.unwrap_or_default(),
+        _ => return false,
+    };
+    seal.is_empty() || read(seal).0.from != Dialect::AnthropicMessages
 }

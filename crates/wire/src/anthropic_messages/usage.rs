@@ -6,7 +6,7 @@
 
 use gatewright::Usage;
 
-use crate::json::{Kind, Value};
+use crate::json::{Kind, ObjectWriter, Value};
 
 /// The figures that have come so far. A number that is no whole one from 0 makes the report unbelievable as a whole;
 /// anything else of that kind is as good as absent.
@@ -87,20 +87,30 @@ impl Figures {
 
 /// Appends a usage object.
 pub(super) fn write(usage: &Usage, out: &mut Vec<u8>) {
+    write_object(usage, true, out);
+}
+
+/// Appends the usage object at the end of a stream. It tells for how long a prompt was written to a cache only where
+/// that is not the usual time, because the API tells it at the beginning.
+pub(super) fn write_last(usage: &Usage, out: &mut Vec<u8>) {
+    write_object(usage, usage.cache_write_1h > 0, out);
+}
+
+fn write_object(usage: &Usage, with_split: bool, out: &mut Vec<u8>) {
     let written = usage.cache_write.saturating_add(usage.cache_write_1h);
-    let text = format!(
-        concat!(
-            r#"{{"input_tokens":{},"cache_creation_input_tokens":{},"cache_read_input_tokens":{},"#,
-            r#""cache_creation":{{"ephemeral_5m_input_tokens":{},"ephemeral_1h_input_tokens":{}}},"#,
-            r#""output_tokens":{},"output_tokens_details":{{"thinking_tokens":{}}}}}"#,
-        ),
-        usage.input,
-        written,
-        usage.cache_read,
-        usage.cache_write,
-        usage.cache_write_1h,
-        usage.output,
-        usage.reasoning,
-    );
-    out.extend_from_slice(text.as_bytes());
+    let mut object = ObjectWriter::open(out);
+    object.number("input_tokens", usage.input);
+    object.number("cache_creation_input_tokens", written);
+    object.number("cache_read_input_tokens", usage.cache_read);
+    if with_split {
+        let mut split = object.object("cache_creation");
+        split.number("ephemeral_5m_input_tokens", usage.cache_write);
+        split.number("ephemeral_1h_input_tokens", usage.cache_write_1h);
+        split.close();
+    }
+    object.number("output_tokens", usage.output);
+    let mut details = object.object("output_tokens_details");
+    details.number("thinking_tokens", usage.reasoning);
+    details.close();
+    object.close();
 }

@@ -197,7 +197,7 @@ impl Writer {
             None => data.extend_from_slice(b"null"),
         }
         data.extend_from_slice(br#"},"usage":"#);
-        usage::write(&self.usage, &mut data);
+        usage::write_last(&self.usage, &mut data);
         data.push(b'}');
         sse::write_event(out, "message_delta", &data);
     }

@@ -389,6 +389,22 @@ fn an_answer_of_an_extension_is_a_whole_stream() {
 }
 
 #[test]
+fn a_form_that_came_about_by_a_tool_reads_as_text_with_a_natural_end() {
+    let stream = concat!(
+        "data: {\"type\":\"content_block_start\",\"index\":0,\"content_block\":{\"type\":\"tool_use\",\"id\":\"t\",\"name\":\"gw-answer-form\",\"input\":{}}}\n\n",
+        "data: {\"type\":\"content_block_delta\",\"index\":0,\"delta\":{\"type\":\"input_json_delta\",\"partial_json\":\"{\\\"a\\\":1}\"}}\n\n",
+        "data: {\"type\":\"content_block_stop\",\"index\":0}\n\n",
+        "data: {\"type\":\"message_delta\",\"delta\":{\"stop_reason\":\"tool_use\"}}\n\n",
+    );
+    let events: Vec<_> = read(stream.as_bytes())
+        .into_iter()
+        .flat_map(|(_, events)| events)
+        .map(|event| event_text(event.kind()))
+        .collect();
+    assert_eq!(events, ["Content \"{\\\"a\\\":1}\"", "Content ends", "Finish { choice: 0, reason: Stop }"]);
+}
+
+#[test]
 fn an_error_closes_the_stream_and_nothing_follows() {
     let frames = golden("text");
     let mut encoder = messages().stream_encoder(StreamSettings::default());

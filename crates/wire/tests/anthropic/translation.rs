@@ -7,7 +7,7 @@ use gatewright::chat::{
 use gatewright::dialect::{Abilities, Dialect, ReasoningForm};
 use serde_json::{Value, json};
 
-use crate::support::{chat_codec, refused, rewritten, write};
+use crate::support::{chat_codec, messages, refused, rewritten, write};
 
 const EPHEMERAL: &str = "ephemeral";
 
@@ -480,6 +480,25 @@ fn a_seal_of_another_dialect_travels_through_a_client_and_back() {
     let chat = chat_codec().read_request(body.as_bytes()).unwrap();
     let kinds = |parts: &[Part<'_>]| parts.iter().map(|part| format!("{:?}", part.kind)).collect::<Vec<_>>();
     assert_eq!(kinds(&chat.turns[1].parts), kinds(&parts));
+}
+
+#[test]
+fn reasoning_that_no_provider_of_the_dialect_has_signed_is_named_so_that_it_can_be_left_out() {
+    let thinking = |signature: &str| json!({"type": "thinking", "thinking": "a", "signature": signature});
+    let text = json!({"type": "text", "text": "b"});
+    let body = with(json!({"messages": [
+        user("hi"),
+        {"role": "assistant", "content": [thinking(""), text, thinking("gw.google_generate.x"), thinking("EqQB")]},
+        user("so"),
+        {"role": "assistant", "content": [{"type": "redacted_thinking", "data": "gw.bedrock_converse.y"}]},
+        user("and"),
+    ]}));
+    let found = |body: &Value| {
+        let request = messages().decode_request(body.to_string().into()).unwrap();
+        chat_codec().foreign(&*request)
+    };
+    assert_eq!(found(&body), ["/messages/3", "/messages/1/content/2", "/messages/1/content/0"]);
+    assert!(found(&with(json!({}))).is_empty());
 }
 
 // === 5.5 ===

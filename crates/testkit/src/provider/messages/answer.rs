@@ -49,6 +49,10 @@ pub(super) fn events(reply: &Reply, envelope: &Envelope<'_>, behaviour: &Behavio
     let mut ended = json!({"type": "message_delta", "delta": delta});
     if has_usage {
         ended["usage"] = total;
+        // What does not change any more is not said again.
+        for key in ["cache_creation", "service_tier"] {
+            ended["usage"].as_object_mut().map(|usage| usage.remove(key));
+        }
     }
     events.push(framing(&ended));
     events.push(framing(&json!({"type": "message_stop"})));
@@ -104,7 +108,7 @@ fn blocks(reply: &Reply) -> Vec<Block<'_>> {
         Content::Text(text) if text.is_empty() => {}
         Content::Text(text) => blocks.push(Block::Text(text)),
         Content::Calls(calls) => {
-            blocks.extend(calls.iter().enumerate().map(|(at, call)| Block::Call(at, call)))
+            blocks.extend(calls.iter().enumerate().map(|(at, call)| Block::Call(at, call)));
         }
     }
     blocks

@@ -1,12 +1,11 @@
 //! The conversation: rounds of one speaker each, results of tools before anything else that the user says.
 
-use std::borrow::Cow;
-
-use gatewright::chat::{LossKind, Origin, Part, PartKind, Place, Speaker};
+use gatewright::chat::{LossKind, Part, PartKind, Place, Speaker};
 
 use super::thinking::is_own_reasoning;
 use super::{Result, Writing};
 use crate::anthropic_messages::name;
+use crate::call::{self, Call};
 use crate::json::{Kind, Value, quote_into};
 
 /// What one speaker says until another does.
@@ -16,16 +15,8 @@ pub(super) struct Round<'w> {
     pub(super) parts: Vec<&'w Part<'w>>,
 }
 
-/// A call of the round before.
-struct Call<'w> {
-    /// The id as the caller has it; empty if there is none.
-    id: &'w str,
-    name: &'w str,
-    /// The id that is written.
-    written: Cow<'w, str>,
-    origin: Origin,
-    is_answered: bool,
-}
+/// The calls and results of the conversation in their order, each with the id that is written for it.
+type Pairs<'w> = std::vec::IntoIter<Call<'w>>;
 
 impl<'w> Writing<'w, '_, '_> {
     /// The rounds. Instructions between them go elsewhere.
@@ -48,10 +39,10 @@ impl<'w> Writing<'w, '_, '_> {
             let calls = round.parts.iter().any(|part| matches!(part.kind, PartKind::ToolCall { .. }));
             round.speaker == Speaker::Assistant && !calls
         };
-        if !self.abilities.continues_answers && rounds.last().is_some_and(is_begun) {
-            if let Some(begun) = rounds.pop() {
-                self.losses.report(&origin(&begun), LossKind::Dropped)?;
-            }
+        if !self.abilities.continues_answers
+            && let Some(begun) = rounds.pop_if(|round| is_begun(round))
+        {
+            self.losses.report(&origin(&begun), LossKind::Dropped)?;
         }
         Ok(rounds)
     }
@@ -59,8 +50,7 @@ impl<'w> Writing<'w, '_, '_> {
     pub(super) fn messages(&mut self, rounds: &[Round<'w>]) -> Result {
         self.out.extend_from_slice(br#","messages":["#);
         let mut has_any = false;
-        let mut calls: Vec<Call<'w>> = Vec::new();
-        let mut count = 0;
+        let mut pairs = call::paired(self.chat, self.losses)?.into_iter();
         for (index, round) in rounds.iter().enumerate() {
             let start = self.out.len();
             if has_any {
@@ -73,9 +63,9 @@ impl<'w> Writing<'w, '_, '_> {
             self.out.extend_from_slice(head);
             let empty = self.out.len();
             if round.speaker == Speaker::Assistant {
-                calls = self.assistant(round, index + 1 == rounds.len(), &mut count)?;
+                self.assistant(round, index + 1 == rounds.len(), &mut pairs)?;
             } else {
-                self.user(round, &mut calls)?;
+                self.user(round, &mut pairs)?;
             }
             if self.out.len() == empty {
                 self.out.truncate(start);
@@ -93,16 +83,12 @@ impl<'w> Writing<'w, '_, '_> {
         Err(self.losses.refuse(&place, "the conversation has no message with a content"))
     }
 
-    fn user(&mut self, round: &Round<'w>, calls: &mut [Call<'w>]) -> Result {
+    fn user(&mut self, round: &Round<'w>, pairs: &mut Pairs<'w>) -> Result {
         let is_result = |part: &Part<'_>| matches!(part.kind, PartKind::ToolResult { .. });
         let mut list = List::at(self.out.len());
         for part in round.parts.iter().filter(|part| is_result(part)) {
             list.next(&mut self.out);
-            self.result(part, calls)?;
-        }
-        if let Some(open) = calls.iter().find(|call| !call.is_answered) {
-            let why = "every tool call must be answered by a result in the turn that follows it";
-            return Err(self.losses.refuse(&Place::Part(open.origin), why));
+            self.result(part, pairs)?;
         }
         for part in round.parts.iter().filter(|part| !is_result(part)) {
             list.next(&mut self.out);
@@ -117,7 +103,7 @@ impl<'w> Writing<'w, '_, '_> {
         let place = Place::Part(part.origin);
         match &part.kind {
             PartKind::Text(text) | PartKind::Refusal(text) if !text.trim().is_empty() => {
-                self.text_block(text)
+                self.text_block(text);
             }
             PartKind::Media(media) => {
                 if !self.media(media, &place)? {
@@ -137,24 +123,13 @@ impl<'w> Writing<'w, '_, '_> {
         Ok(true)
     }
 
-    fn result(&mut self, part: &'w Part<'w>, calls: &mut [Call<'w>]) -> Result {
-        let PartKind::ToolResult { call, name, content, is_error } = &part.kind else { return Ok(()) };
+    fn result(&mut self, part: &Part<'_>, pairs: &mut Pairs<'w>) -> Result {
+        let (PartKind::ToolResult { content, is_error, .. }, Some(call)) = (&part.kind, pairs.next()) else {
+            return Ok(());
+        };
         let place = Place::Part(part.origin);
-        let open = |known: &&mut Call<'w>| !known.is_answered;
-        let found = if call.is_empty() {
-            let mut of_name = calls.iter_mut().filter(open);
-            let named = of_name.find(|known| name.as_deref().is_none_or(|name| name == known.name));
-            named
-        } else {
-            calls.iter_mut().filter(open).find(|known| known.id == call.as_ref())
-        };
-        let Some(found) = found else {
-            let why = "a tool result must follow the turn with its call, once";
-            return Err(self.losses.refuse(&place, why));
-        };
-        found.is_answered = true;
         self.out.extend_from_slice(br#"{"type":"tool_result","tool_use_id":"#);
-        quote_into(&mut self.out, &found.written);
+        quote_into(&mut self.out, &name::id(&call.id));
         self.result_content(content)?;
         if *is_error {
             self.out.extend_from_slice(br#","is_error":true"#);
@@ -187,8 +162,7 @@ impl<'w> Writing<'w, '_, '_> {
         Ok(())
     }
 
-    fn assistant(&mut self, round: &Round<'w>, is_last: bool, count: &mut u32) -> Result<Vec<Call<'w>>> {
-        let mut calls = Vec::new();
+    fn assistant(&mut self, round: &Round<'w>, is_last: bool, pairs: &mut Pairs<'w>) -> Result {
         let mut list = List::at(self.out.len());
         for (index, part) in round.parts.iter().enumerate() {
             let place = Place::Part(part.origin);
@@ -199,16 +173,9 @@ impl<'w> Writing<'w, '_, '_> {
                     self.assistant_text(text, is_final, &place)?
                 }
                 PartKind::Reasoning { .. } | PartKind::SealedReasoning(_) => self.reasoning(part)?,
-                PartKind::ToolCall { id, name, arguments, .. } => {
-                    let call = Call {
-                        id,
-                        name,
-                        written: call_id(id, count),
-                        origin: part.origin,
-                        is_answered: false,
-                    };
-                    self.call(&call, arguments)?;
-                    calls.push(call);
+                PartKind::ToolCall { arguments, .. } => {
+                    let Some(call) = pairs.next() else { continue };
+                    self.call(&call, arguments, &place)?;
                     true
                 }
                 PartKind::ToolResult { .. } => {
@@ -227,7 +194,7 @@ impl<'w> Writing<'w, '_, '_> {
             }
             list.conclude(is_written, &mut self.out);
         }
-        Ok(calls)
+        Ok(())
     }
 
     fn assistant_text(&mut self, text: &str, is_final: bool, place: &Place<'_>) -> Result<bool> {
@@ -264,35 +231,25 @@ impl<'w> Writing<'w, '_, '_> {
         Ok(true)
     }
 
-    fn call(&mut self, call: &Call<'_>, arguments: &str) -> Result {
-        let place = Place::Part(call.origin);
+    fn call(&mut self, call: &Call<'_>, arguments: &str, place: &Place<'_>) -> Result {
         let arguments = if arguments.trim().is_empty() { "{}" } else { arguments };
         let is_object = Value::parse(arguments.as_bytes()).is_ok_and(|value| value.kind() == Kind::Object);
         if !is_object {
-            return Err(self.losses.refuse(&place, "the arguments of a tool call must be a JSON object"));
+            return Err(self.losses.refuse(place, "the arguments of a tool call must be a JSON object"));
         }
         let Some(name) = name::tool(call.name) else {
             return Err(self
                 .losses
-                .refuse(&place, "the name of the tool is empty or too long for the model's provider"));
+                .refuse(place, "the name of the tool is empty or too long for the model's provider"));
         };
         self.out.extend_from_slice(br#"{"type":"tool_use","id":"#);
-        quote_into(&mut self.out, &call.written);
+        quote_into(&mut self.out, &name::id(&call.id));
         self.out.extend_from_slice(br#","name":"#);
         quote_into(&mut self.out, &name);
         self.out.extend_from_slice(br#","input":"#);
         self.out.extend_from_slice(arguments.as_bytes());
         Ok(())
     }
-}
-
-/// The id of a call; one that has none is told by its place among those without one.
-fn call_id<'w>(id: &'w str, count: &mut u32) -> Cow<'w, str> {
-    if !id.is_empty() {
-        return name::id(id);
-    }
-    *count += 1;
-    Cow::Owned(format!("gw-call-{count}"))
 }
 
 /// Commas between the elements of a list that is being written.

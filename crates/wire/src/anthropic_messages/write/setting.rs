@@ -96,7 +96,7 @@ impl Writing<'_, '_, '_> {
         match value.and_then(|value| value.as_str()).as_deref() {
             Some("auto") => self.member("service_tier", r#""auto""#),
             Some("default" | "standard" | "standard_only") => {
-                self.member("service_tier", r#""standard_only""#)
+                self.member("service_tier", r#""standard_only""#);
             }
             _ => self.losses.report(&Place::Param(Param::ServiceTier), LossKind::Dropped)?,
         }
