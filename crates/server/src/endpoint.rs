@@ -26,6 +26,7 @@ pub(crate) async fn serve(
     address: Address,
     request: Inbound,
 ) -> Response {
+    let codec = gatewright_wire::codec_at(dialect, request.uri().query());
     let received = Received { address, ..receive(request) };
-    exchange::serve(worker, gatewright_wire::codec(dialect), received).await.map(Body::new)
+    exchange::serve(worker, codec, received).await.map(Body::new)
 }

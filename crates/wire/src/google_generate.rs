@@ -11,6 +11,7 @@
 mod chat;
 mod chunk;
 mod decoder;
+mod embed;
 mod encoder;
 mod error;
 mod finish;
@@ -31,7 +32,7 @@ use crate::document::{Answer, AnswerShape, Request, Shape};
 use crate::json::Kind;
 use crate::refusal;
 
-static SHAPE: Shape = Shape {
+const SHAPE_OF_CHATS: Shape = Shape {
     dialect: Dialect::GoogleGenerate,
     operation: Operation::Chat,
     subject: "contents",
@@ -51,12 +52,38 @@ static SHAPE: Shape = Shape {
     counts: text::counts,
 };
 
+static CHAT: Shape = SHAPE_OF_CHATS;
+
+static COUNTED: Shape =
+    Shape { operation: Operation::CountTokens, needs_subject: false, can_stream: false, ..SHAPE_OF_CHATS };
+
+static EMBEDDED: Shape = Shape {
+    operation: Operation::Embedding,
+    subject: "content",
+    subject_form: "a content with parts",
+    accepts_subject: |value| value.kind() == Kind::Object,
+    // Several stand under `requests`, each in an object of its own.
+    needs_subject: false,
+    settings: None,
+    caps: &[],
+    choices: &[],
+    can_stream: false,
+    texts: embed::texts,
+    insert: embed::insert,
+    counts: embed::counts,
+    ..SHAPE_OF_CHATS
+};
+
 static ANSWER: AnswerShape =
     AnswerShape { dialect: Dialect::GoogleGenerate, walk: walk::whole, content: None };
 
-static EVENTS: Google = Google { framing: Framing::Events };
+static EVENTS: Google = Google { shape: &CHAT, framing: Framing::Events };
 
-static ARRAY: Google = Google { framing: Framing::Array };
+static ARRAY: Google = Google { shape: &CHAT, framing: Framing::Array };
+
+static COUNTING: Google = Google { shape: &COUNTED, framing: Framing::Events };
+
+static EMBEDDING: Google = Google { shape: &EMBEDDED, framing: Framing::Events };
 
 /// The codec of `generateContent`; it streams as server-sent events.
 pub fn codec() -> &'static dyn Codec {
@@ -68,6 +95,26 @@ pub fn codec() -> &'static dyn Codec {
 /// Frames of a provider cannot be passed on to them as they came; see [`Codec::reframes`].
 pub fn array_codec() -> &'static dyn Codec {
     &ARRAY
+}
+
+/// The codec of `countTokens`: the prompt of a chat, and how many tokens it has.
+pub fn counting() -> &'static dyn Codec {
+    &COUNTING
+}
+
+/// The codec of `embedContent` and `batchEmbedContents`: contents, and a vector for each.
+pub fn embedding() -> &'static dyn Codec {
+    &EMBEDDING
+}
+
+/// The codec that the query of a request's address asks for.
+pub(crate) fn codec_at(query: Option<&str>) -> &'static dyn Codec {
+    let pairs = query.unwrap_or_default().split('&');
+    if pairs.into_iter().any(|pair| matches!(pair, "alt=sse" | "%24alt=sse" | "$alt=sse")) {
+        codec()
+    } else {
+        array_codec()
+    }
 }
 
 /// How the answers of a stream are put one after the other.
@@ -82,6 +129,7 @@ enum Framing {
 /// The dialect, in one of the framings of its streams.
 #[derive(Debug)]
 struct Google {
+    shape: &'static Shape,
     framing: Framing,
 }
 
@@ -91,11 +139,11 @@ impl Codec for Google {
     }
 
     fn operation(&self) -> Operation {
-        Operation::Chat
+        self.shape.operation
     }
 
     fn decode_request_at(&self, body: Bytes, address: &Address) -> Result<Box<dyn RequestDocument>, Failure> {
-        Request::decode(body, &SHAPE, address)
+        Request::decode(body, self.shape, address)
     }
 
     fn decode_answer(&self, body: Bytes) -> Result<Box<dyn AnswerDocument>, Failure> {
@@ -130,6 +178,6 @@ impl Codec for Google {
     }
 
     fn chat(&self) -> Option<&dyn ChatCodec> {
-        Some(&chat::Google)
+        (self.shape.operation == Operation::Chat).then_some(&chat::Google)
     }
 }

@@ -28,6 +28,14 @@ use gatewright::dialect::{Codec, Dialect};
 
 pub use openai_chat::models;
 
+/// The codec of a dialect as a request wants it whose address has this query.
+pub fn codec_at(dialect: Dialect, query: Option<&str>) -> &'static dyn Codec {
+    match dialect {
+        Dialect::GoogleGenerate => google_generate::codec_at(query),
+        _ => codec(dialect),
+    }
+}
+
 /// The codec of a dialect.
 pub fn codec(dialect: Dialect) -> &'static dyn Codec {
     match dialect {

@@ -4,10 +4,10 @@
 
 use bytes::Bytes;
 use gatewright::chat::{Chat, Losses, Part, PartKind, Place, Signature, Speaker, Turn};
-use gatewright::dialect::{Abilities, Address, Codec, Dialect, ReasoningForm, RequestDocument};
+use gatewright::dialect::{Abilities, Address, Codec, Dialect, Operation, ReasoningForm, RequestDocument};
 use gatewright::text::Lane;
 use gatewright::{Placement, Role, TextKind};
-use gatewright_wire::codec;
+use gatewright_wire::{codec, google_generate};
 use proptest::prelude::*;
 
 fn google() -> &'static dyn Codec {
@@ -137,6 +137,31 @@ fn answers_are_read_renamed_and_edited_in_place() {
     let failed = google()
         .decode_answer(Bytes::from_static(br#"{"error":{"code":429,"status":"RESOURCE_EXHAUSTED"}}"#));
     assert_eq!(failed.unwrap_err().kind, gatewright::FailureKind::RateLimited);
+}
+
+#[test]
+fn embeddings_and_counts_are_documents_too() {
+    let address = Address { model: Some("m".into()), streams: None };
+    let decode =
+        |codec: &dyn Codec, body: &'static str| codec.decode_request_at(Bytes::from(body), &address).unwrap();
+    let one = decode(google_generate::embedding(), r#"{"content":{"parts":{"text":"a"}},"taskType":"X"}"#);
+    let many = decode(
+        google_generate::embedding(),
+        r#"{"requests":[{"content":{"parts":[{"text":"a"}]}},{"model":"models/m","content":{"parts":[{"text":"b"}]}}]}"#,
+    );
+    assert_eq!((one.counts().inputs, many.counts().inputs), (1, 2));
+    let input = |text: &str| (Role::User, TextKind::Input, text.to_owned());
+    assert_eq!((texts(&*one), texts(&*many)), (vec![input("a")], vec![input("a"), input("b")]));
+    let counted = decode(
+        google_generate::counting(),
+        r#"{"generateContentRequest":{"contents":[{"parts":[{"text":"a"}]}],"systemInstruction":{"parts":{"text":"s"}}}}"#,
+    );
+    assert_eq!((counted.operation(), counted.streams()), (Operation::CountTokens, false));
+    assert_eq!(texts(&*counted).len(), 2);
+    let answer =
+        google_generate::embedding().decode_answer(Bytes::from_static(br#"{"embedding":{"values":[0.1]}}"#));
+    assert_eq!(answer.unwrap().to_body(), r#"{"embedding":{"values":[0.1]}}"#);
+    assert!(google_generate::counting().chat().is_none());
 }
 
 // === Any chat ===

@@ -21,8 +21,10 @@ fn google() -> &'static dyn Codec {
     codec(Dialect::GoogleGenerate)
 }
 
-/// The frames of a stream with their events, read by one decoder.
-fn read(stream: &[u8]) -> (Vec<(Frame, Vec<StreamEvent>)>, bool) {
+type Read = (Frame, Vec<StreamEvent>);
+
+/// The frames of a stream with their events, read by one decoder, and whether it is complete.
+fn read(stream: &[u8]) -> (Vec<Read>, bool) {
     let mut decoder = google().stream_decoder();
     decoder.push(Bytes::copy_from_slice(stream));
     let mut frames = Vec::new();
@@ -122,6 +124,22 @@ fn a_call_whose_arguments_are_held_waits_until_they_are_released() {
         assert_eq!((parts(&out[0]), parts(&out[1])), (&json!([{"text": "a"}]), &call));
         assert_eq!((parts(&out[2]), out.len()), (&json!([{"text": "z"}]), 3));
     }
+}
+
+#[test]
+fn a_call_that_still_waits_goes_out_before_the_frame_that_ends_its_candidate() {
+    let (frames, _) = read(&stream(&[CALL, END]));
+    let mut encoder = google().stream_encoder(StreamSettings::default());
+    let mut out = Vec::new();
+    let [(first, mut events), (last, _)] = <[_; 2]>::try_from(frames).expect("two frames");
+    assert!(!encoder.alters(&first));
+    events[2].replace_text("");
+    encoder.write(Some(&first), &events, &mut out);
+    assert!(encoder.alters(&last));
+    encoder.pass(&last, &mut out);
+    let out = elements(&out);
+    assert_eq!(parts(&out[1])[0]["functionCall"]["args"], json!({}));
+    assert_eq!(out[2]["candidates"][0]["finishReason"], "STOP");
 }
 
 #[test]
@@ -417,4 +435,12 @@ proptest! {
             }
         }
     }
+}
+
+#[test]
+fn the_query_says_how_a_stream_is_framed() {
+    let is_array = |query| gatewright_wire::codec_at(Dialect::GoogleGenerate, query).reframes();
+    assert!(is_array(None) && is_array(Some("key=x")) && is_array(Some("alt=json")));
+    assert!(!is_array(Some("alt=sse")) && !is_array(Some("key=x&alt=sse")) && !is_array(Some("$alt=sse")));
+    assert!(!gatewright_wire::codec_at(Dialect::OpenAiChat, None).reframes());
 }

@@ -43,7 +43,8 @@ pub(crate) struct Pump {
     is_upstream_ended: bool,
     decoder: Box<dyn StreamDecoder>,
     encoder: Box<dyn StreamEncoder>,
-    is_renaming: bool,
+    /// Frames have to pass through the encoder though nobody edits them.
+    is_rewriting: bool,
     /// There where the provider speaks another dialect than the caller: every frame is written anew from its events,
     /// and what the caller cannot carry is collected.
     translation: Option<Keepsake>,
@@ -94,7 +95,7 @@ impl Pump {
             upstream: Some(body),
             is_upstream_ended: is_ended,
             decoder,
-            is_renaming: settings.model.is_some(),
+            is_rewriting: settings.model.is_some() || course.codec.reframes(),
             translation: settings.envelope.is_some().then(Keepsake::default),
             hides_usage: settings.hide_usage,
             encoder: course.codec.stream_encoder(settings),
@@ -189,6 +190,7 @@ impl Pump {
             FrameKind::KeepAlive if self.translation.is_some() => {
                 self.write(|encoder, out| encoder.write_keep_alive(out))
             }
+            FrameKind::KeepAlive if self.is_rewriting => self.write(|encoder, out| encoder.pass(&frame, out)),
             FrameKind::KeepAlive => self.out.pass(&frame),
             FrameKind::End => self.last(frame),
             FrameKind::Error => {
@@ -254,7 +256,7 @@ impl Pump {
             UsageArtefact::NullMember if self.hides_usage => {
                 self.write(|encoder, out| encoder.pass(frame, out));
             }
-            _ if self.is_renaming || (!self.course.chain.is_empty() && self.encoder.alters(frame)) => {
+            _ if self.is_rewriting || (!self.course.chain.is_empty() && self.encoder.alters(frame)) => {
                 self.write(|encoder, out| encoder.pass(frame, out));
             }
             _ => self.out.pass(frame),

@@ -203,12 +203,20 @@ impl StreamEncoder for Encoder {
         }
     }
 
+    /// A frame may end a candidate whose calls still wait: they go out before it.
+    fn alters(&mut self, _: &Frame) -> bool {
+        !self.calls.is_empty()
+    }
+
     fn pass(&mut self, frame: &Frame, out: &mut Vec<u8>) {
         if self.is_closed {
             return;
         }
         if frame.kind != FrameKind::Data {
             return self.write_plain(frame, true, out);
+        }
+        if !self.calls.is_empty() {
+            rewrite::finished(&frame.data).into_iter().for_each(|choice| self.end_calls(choice, out));
         }
         let patches = rewrite::rename(&frame.data, self.settings.model.as_deref());
         self.write_frame(frame, &patches, out);

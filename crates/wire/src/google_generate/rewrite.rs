@@ -12,7 +12,7 @@ use smallvec::SmallVec;
 
 use super::chunk;
 use super::walk::{Item, walk};
-use crate::json::{ListEdit, ObjectEdit, Patches, Reader, Span, Value};
+use crate::json::{JsonStr, ListEdit, ObjectEdit, Patches, Reader, Span, Value};
 
 /// A call that is not complete.
 #[derive(Debug, Default)]
@@ -293,9 +293,7 @@ impl PartPass {
     fn item(&mut self, item: &Item<'_>, kept: Option<&Kept<'_>>) {
         match *item {
             Item::Text { lane: Lane { kind: LaneKind::ToolArguments { .. }, .. }, text } => {
-                if text.decode() != self.arguments {
-                    self.patches.replace_text(&text, &self.arguments);
-                }
+                self.arguments(&text);
             }
             Item::Text { text, .. } => {
                 let new = kept.map_or(Some(""), |kept| kept.text.as_deref());
@@ -317,10 +315,28 @@ impl PartPass {
         }
     }
 
+    fn arguments(&mut self, text: &JsonStr<'_>) {
+        if text.decode() != self.arguments {
+            self.patches.replace_text(text, &self.arguments);
+        }
+    }
+
     fn keep(&mut self, keeps: bool) {
         self.has_events = true;
         self.keeps |= keeps;
     }
+}
+
+/// The candidates that end in a frame.
+pub(super) fn finished(data: &[u8]) -> BTreeSet<u32> {
+    let mut finished = BTreeSet::new();
+    let walked = walk(data, &mut |item| {
+        if let Item::Finish { choice, .. } = item {
+            finished.insert(choice);
+        }
+    });
+    debug_assert!(walked.is_ok(), "the decoder has taken the frame");
+    finished
 }
 
 /// The patches that report another model name.

@@ -37,7 +37,13 @@ pub(super) fn items<'a>(list: &Value<'a>) -> impl Iterator<Item = Value<'a>> {
 
 /// Shows all texts of a request, in order.
 pub(super) fn texts<'a>(text: &'a [u8], sink: Sink<'_, 'a>) -> Result {
-    Reader::new(text).object(|reader, key| match name(&key).as_ref() {
+    request(&mut Reader::new(text), sink)
+}
+
+/// A request, or the one that stands in a request for a count of its tokens.
+fn request<'a>(reader: &mut Reader<'a>, sink: Sink<'_, 'a>) -> Result {
+    reader.object(|reader, key| match name(&key).as_ref() {
+        "generateContentRequest" => request(reader, sink),
         "systemInstruction" => content(reader, Some(Role::System), &"/systemInstruction", sink),
         "contents" => {
             each(reader, |reader, index| content(reader, None, &format_args!("/contents/{index}"), sink))

@@ -1,4 +1,5 @@
-//! Google's Vertex AI as a provider: Gemini models by `generateContent`, Claude models by the Messages dialect.
+//! Google's Vertex AI as a provider: Gemini models by `generateContent`, Claude models by the Messages dialect, those of
+//! other publishers by OpenAI chat completions.
 //!
 //! Paths, and what the platform wants otherwise than the dialects' own services, stand here; the dialects themselves
 //! are in `gatewright-wire`.
@@ -43,55 +44,56 @@ impl Extension for Vertex {
 /// Where a model is, and what is spoken there.
 #[derive(Debug, PartialEq, Eq)]
 struct Place<'m> {
-    /// The collections before the model's own segment.
+    /// What stands in the path before the model's own segment; nothing where the body has the model.
     collection: &'static str,
     name: &'m str,
     dialect: Dialect,
 }
 
 impl<'m> Place<'m> {
-    /// Reads a model's name; none for publishers whose models speak something else.
-    fn of(model: &'m str) -> Option<Self> {
+    /// Reads a model's name. A publisher may stand before it.
+    fn of(model: &'m str) -> Self {
         let (collection, name, dialect) = match model.split_once('/') {
             Some(("google", name)) => ("publishers/google/models", name, Dialect::GoogleGenerate),
             Some(("anthropic", name)) => ("publishers/anthropic/models", name, Dialect::AnthropicMessages),
             Some(("endpoints", name)) => ("endpoints", name, Dialect::GoogleGenerate),
-            Some(_) => return None,
+            Some(_) => ("", model, Dialect::OpenAiChat),
             None if model.starts_with("claude-") => {
                 ("publishers/anthropic/models", model, Dialect::AnthropicMessages)
             }
             None => ("publishers/google/models", model, Dialect::GoogleGenerate),
         };
-        Some(Self { collection, name, dialect })
+        Self { collection, name, dialect }
     }
 
-    fn method(&self, streams: bool) -> &'static str {
-        match (self.dialect, streams) {
+    fn path(&self, streams: bool) -> String {
+        let method = match (self.dialect, streams) {
+            (Dialect::OpenAiChat, _) => return "/endpoints/openapi/chat/completions".to_owned(),
             (Dialect::AnthropicMessages, false) => "rawPredict",
             (Dialect::AnthropicMessages, true) => "streamRawPredict",
             (_, false) => "generateContent",
             (_, true) => "streamGenerateContent?alt=sse",
-        }
+        };
+        format!("/{}/{}:{method}", self.collection, path::segment(self.name))
     }
 }
 
 impl ProviderAdapter for Vertex {
     fn codec(&self, target: &ProviderTarget<'_>) -> Option<&'static dyn Codec> {
-        let place = Place::of(target.model).filter(|_| target.operation == Operation::Chat)?;
-        let codec = gatewright_wire::codec(place.dialect);
-        // A dialect that this build does not speak is another one's codec.
-        (codec.dialect() == place.dialect).then_some(codec)
+        let is_chat = target.operation == Operation::Chat;
+        is_chat.then(|| gatewright_wire::codec(Place::of(target.model).dialect))
     }
 
     fn abilities(&self, target: &ProviderTarget<'_>) -> Abilities {
-        Place::of(target.model).map_or_else(Abilities::default, |place| self.models.of(place.name))
+        self.models.of(Place::of(target.model).name)
     }
 
     fn encode(&self, request: &ProviderRequest<'_>) -> Result<UpstreamCall, Failure> {
-        let place = Place::of(request.model).filter(|_| request.operation == Operation::Chat);
-        let place = place.ok_or_else(|| {
-            Failure::internal("an operation without an endpoint was routed to this provider")
-        })?;
+        if request.operation != Operation::Chat {
+            let text = "an operation without an endpoint was routed to this provider";
+            return Err(Failure::internal(text));
+        }
+        let place = Place::of(request.model);
         let body = match place.dialect {
             Dialect::AnthropicMessages => addressed(request.body)?,
             _ => request.body.clone(),
@@ -100,8 +102,7 @@ impl ProviderAdapter for Vertex {
         let mut headers = HeaderMap::with_capacity(6);
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         headers.insert(ACCEPT, HeaderValue::from_static(accept));
-        let method = place.method(request.streams);
-        let path = format!("/{}/{}:{method}", place.collection, path::segment(place.name)).into();
+        let path = place.path(request.streams).into();
         Ok(UpstreamCall { method: Method::POST, path, headers, body })
     }
 }
@@ -138,11 +139,11 @@ mod tests {
                 "/publishers/anthropic/models/claude-opus-4-5@20251101:rawPredict",
             ),
             ("anthropic/x", true, "/publishers/anthropic/models/x:streamRawPredict"),
+            ("meta/llama", true, "/endpoints/openapi/chat/completions"),
         ];
         for (model, streams, expected) in cases {
             assert_eq!(call(model, streams, "{}").unwrap().path, expected);
         }
-        assert!(call("meta/llama", false, "{}").is_err());
     }
 
     #[test]

@@ -51,7 +51,7 @@ impl Pump {
         let mut out = Vec::new();
         match terminator {
             // Nobody changed a byte, so nobody changes the last ones.
-            Terminator::Frame(frame) if self.course.chain.is_empty() && !self.is_renaming => {
+            Terminator::Frame(frame) if self.course.chain.is_empty() && !self.is_rewriting => {
                 return frame.raw;
             }
             Terminator::Frame(frame) => self.encoder.pass(&frame, &mut out),

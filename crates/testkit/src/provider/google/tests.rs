@@ -21,7 +21,7 @@ fn weather() -> Value {
 #[tokio::test]
 async fn google_answers_have_candidates_and_count_thoughts_apart() {
     let provider = SimulatedProvider::start().await;
-    let path = "/v1beta/models/sim%3Ftext%3Done+two%26reasoning%3D1:generateContent";
+    let path = "/v1/models/sim%3Ftext%3Done+two%26reasoning%3D1:generateContent";
     let seen = post_anywhere(&provider, path, &hello()).await.json();
     let parts = &seen["candidates"][0]["content"]["parts"];
     assert_eq!((&parts[0]["thought"], &parts[1]), (&json!(true), &json!({"text": "one two"})));

@@ -29,7 +29,7 @@ fn write(reader: &mut Reader<'_>, out: &mut Vec<u8>) -> Result<(), JsonError> {
         let key = name(&key);
         match key.as_ref() {
             "type" if reader.kind() == Some(Kind::String) => {
-                kind = reader.string()?.map(|kind| kind.decode().to_ascii_lowercase())
+                kind = reader.string()?.map(|kind| kind.decode().to_ascii_lowercase());
             }
             "nullable" => is_nullable = reader.value()?.as_bool() == Some(true),
             "propertyOrdering" | "example" => {}
