@@ -14,6 +14,7 @@ mod body;
 mod chat;
 mod completion;
 mod connection;
+mod converse;
 mod embedding;
 mod endpoint;
 mod event;
@@ -64,7 +65,8 @@ pub struct ProviderSettings {
     pub listen: SocketAddr,
     /// Content events per second and stream where the model name gives no `rate`; 0 is as fast as possible.
     pub events_per_second: f64,
-    /// The API key that requests must carry; without one any key will do.
+    /// The API key that requests must carry; without one any key will do. Where it is an access key, a pair with a
+    /// colon, calls of the face that has signatures must be signed with it.
     pub key: Option<String>,
     /// Whether requests are remembered.
     pub record: bool,

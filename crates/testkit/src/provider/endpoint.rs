@@ -9,7 +9,7 @@ use super::chat::{self, Envelope};
 use super::refusal::Refused;
 use super::reply::Reply;
 use super::script::Script;
-use super::{completion, embedding, google, messages, plan, responses};
+use super::{completion, converse, embedding, google, messages, plan, responses};
 
 /// An endpoint that takes a body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -41,6 +41,7 @@ pub(super) enum Route<'a> {
     Models,
     Model(&'a str),
     Google(&'a str, google::Call),
+    Converse(&'a str, converse::Call),
 }
 
 /// What an answer takes from elsewhere than the request.
@@ -62,6 +63,13 @@ pub(super) fn route<'a>(method: &Method, path: &'a str) -> Result<Route<'a>, Ref
         let is_post = *method == Method::POST;
         return is_post
             .then_some(Route::Google(model, call))
+            .ok_or_else(|| Refused::wrong_method(method.as_str(), path));
+    }
+    if let Some((model, call)) = converse::route(path) {
+        let call = call.ok_or_else(|| Refused::unknown_url(method.as_str(), path))?;
+        let is_post = *method == Method::POST;
+        return is_post
+            .then_some(Route::Converse(model, call))
             .ok_or_else(|| Refused::wrong_method(method.as_str(), path));
     }
     let (route, expected) = match path {

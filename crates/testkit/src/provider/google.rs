@@ -37,6 +37,7 @@ static FORMS: Forms = Forms {
     },
     text: (r#"{"candidates":[{"index":0,"content":{"parts":[{"text":""#, r#""}]}}]}"#),
     malformed: r#"{"candidates":[{"index":0,"content":"#,
+    framing: &plan::LINES,
 };
 
 /// A call of this face.

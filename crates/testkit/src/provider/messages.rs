@@ -30,6 +30,7 @@ static FORMS: Forms = Forms {
     error_event: |code| error_object(code.unwrap_or("api_error"), "An internal error has occurred."),
     text: (r#"{"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":""#, r#""}}"#),
     malformed: r#"{"type":"content_block_delta","index":0,"delta":"#,
+    framing: &plan::LINES,
 };
 
 /// Whether a path is of this face, whatever it asks for.

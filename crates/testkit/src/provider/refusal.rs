@@ -53,6 +53,14 @@ impl Refused {
         )
     }
 
+    pub(super) fn wrong_signature() -> Self {
+        Self::request(
+            StatusCode::FORBIDDEN,
+            None,
+            "The request signature we calculated does not match the signature you provided.".to_owned(),
+        )
+    }
+
     pub(super) fn too_large() -> Self {
         Self::request(StatusCode::PAYLOAD_TOO_LARGE, None, "The request body is too large.".to_owned())
     }

@@ -38,6 +38,7 @@ static FORMS: Forms = Forms {
         r#""}"#,
     ),
     malformed: r#"{"type":"response.output_text.delta","delta":"#,
+    framing: &plan::LINES,
 };
 
 /// Answers a request.

@@ -21,7 +21,7 @@ use super::prerender::Prerendered;
 use super::record::{Exchange, Outcome, RecordedRequest};
 use super::refusal::{self, Refused};
 use super::script::{Answer, Script};
-use super::{google, messages, model, plan, wire};
+use super::{converse, google, messages, model, plan, wire};
 
 /// The longest request body.
 pub const REQUEST_BYTES_MAX: usize = 64 * 1024 * 1024;
@@ -108,7 +108,7 @@ impl Provider {
             Ok(Route::Post(endpoint)) => {
                 self.prerendered.answer(endpoint, body, self.settings.events_per_second).await
             }
-            Ok(Route::Models | Route::Model(_) | Route::Google(..)) | Err(_) => None,
+            Ok(Route::Models | Route::Model(_) | Route::Google(..) | Route::Converse(..)) | Err(_) => None,
         }
     }
 
@@ -138,6 +138,7 @@ impl Provider {
         self.try_script(head, body, model, exchange).unwrap_or_else(|refused| match head.uri.path() {
             path if google::is_path(path) => google::refused(&refused),
             path if messages::is_path(path) => messages::refused(&refused),
+            path if converse::is_path(path) => converse::refused(&refused),
             _ => refused.script(),
         })
     }
@@ -149,7 +150,7 @@ impl Provider {
         model: Option<&str>,
         exchange: &Exchange,
     ) -> Result<Script, Refused> {
-        self.check_key(head)?;
+        self.check_key(head, body)?;
         let endpoint = match endpoint::route(&head.method, head.uri.path())? {
             Route::Post(endpoint) => endpoint,
             Route::Models => return Ok(Script::json(&model::list(self.created))),
@@ -157,6 +158,9 @@ impl Provider {
             Route::Google(named, call) => {
                 let asked = (call, head.uri.query());
                 return self.google(asked, &google::model(named), body, model, exchange);
+            }
+            Route::Converse(named, call) => {
+                return self.converse(call, &google::model(named), body, model, exchange);
             }
         };
         let Upload::Whole(body) = body else { return Err(Refused::too_large()) };
@@ -202,6 +206,28 @@ impl Provider {
         google::answer(asked, body, named, &behaviour, &facts)
     }
 
+    /// Answers a call of the other face whose paths name the model.
+    fn converse(
+        &self,
+        call: converse::Call,
+        named: &str,
+        body: &Upload,
+        model: Option<&str>,
+        exchange: &Exchange,
+    ) -> Result<Script, Refused> {
+        let Upload::Whole(body) = body else { return Err(Refused::too_large()) };
+        exchange.name_model(named);
+        let model = model.unwrap_or(named);
+        let behaviour = Behaviour::from_model(model)?;
+        if let Some(script) = self.refuse(model, &behaviour) {
+            return Ok(behaviour.refusal.as_ref().map_or(script.clone(), |refusal| Script {
+                before: script.before.clone(),
+                ..converse::asked_for(refusal, script)
+            }));
+        }
+        converse::answer(call, body, &behaviour, &self.facts("msg"))
+    }
+
     fn facts(&self, id_prefix: &str) -> Facts {
         Facts {
             id: format!("{id_prefix}-sim{:08}", self.answers.fetch_add(1, Ordering::Relaxed)),
@@ -211,8 +237,12 @@ impl Provider {
         }
     }
 
-    fn check_key(&self, head: &request::Parts) -> Result<(), Refused> {
+    fn check_key(&self, head: &request::Parts, body: &Upload) -> Result<(), Refused> {
         let Some(key) = &self.settings.key else { return Ok(()) };
+        if key.contains(':') && converse::is_path(head.uri.path()) {
+            let is_signed = converse::is_signed(head, body.bytes(), key);
+            return if is_signed { Ok(()) } else { Err(Refused::wrong_signature()) };
+        }
         let given = head.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
         let bearer = given.and_then(|value| value.strip_prefix("Bearer "));
         let own =

@@ -18,7 +18,8 @@ const DEADLINE: Duration = Duration::from_secs(10);
 /// What a client has when an exchange is over.
 pub(super) struct Seen {
     pub(super) status: StatusCode,
-    body: Vec<u8>,
+    pub(super) headers: http::HeaderMap,
+    pub(super) body: Vec<u8>,
     /// Whether the body ended in order.
     complete: bool,
 }
@@ -69,7 +70,7 @@ async fn send(provider: &SimulatedProvider, request: Request<Full<Bytes>>) -> Se
         }
     }
     connection.abort();
-    Seen { status: response.status(), body, complete }
+    Seen { status: response.status(), headers: response.headers().clone(), body, complete }
 }
 
 /// Posts to a path of any face.

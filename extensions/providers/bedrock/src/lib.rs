@@ -44,8 +44,7 @@ impl Extension for Bedrock {
     type Config = Config;
 
     async fn create(config: Config, _: ExtEnv) -> Result<Self, BuildError> {
-        let models = Models::bundled().map_err(|error| BuildError::new(error.to_string()))?;
-        Ok(Self { region: config.region, models })
+        Ok(Self { region: config.region, models: Models::bundled()? })
     }
 }
 

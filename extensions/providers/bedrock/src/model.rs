@@ -1,10 +1,7 @@
 //! What is known of the models: how much they write, how they are told to reason, what they read beside text.
 
-use std::collections::BTreeMap;
-
-use gatewright::chat::{MediaKind, Param};
-use gatewright::dialect::{Abilities, ReasoningForm};
-use serde::Deserialize;
+use gatewright::BuildError;
+use gatewright::dialect::{Abilities, AbilityTable};
 
 /// The facts, by the model's id without a region in front of it.
 const FACTS: &str = include_str!("../data/models.json");
@@ -14,92 +11,20 @@ const REGIONS: [&str; 9] = ["us.", "eu.", "apac.", "jp.", "au.", "ca.", "in.", "
 
 /// All models that are known.
 #[derive(Debug)]
-pub(crate) struct Models(BTreeMap<String, Model>);
-
-/// What is known of one.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Model {
-    #[serde(default)]
-    output_tokens_max: Option<u64>,
-    reasoning: Reasoning,
-    media: Vec<Medium>,
-    holds_to_schema: bool,
-    #[serde(default = "yes")]
-    continues_answers: bool,
-    /// Whether it takes temperature and its kin.
-    #[serde(default = "yes")]
-    takes_sampling: bool,
-}
-
-#[derive(Debug, Clone, Copy, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum Reasoning {
-    Never,
-    Budget,
-    Effort,
-    Adaptive,
-}
-
-#[derive(Debug, Clone, Copy, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum Medium {
-    Image,
-    Audio,
-    Video,
-    Document,
-}
-
-const fn yes() -> bool {
-    true
-}
+pub(crate) struct Models(AbilityTable);
 
 impl Models {
     /// The facts that the crate brings along.
-    pub(crate) fn bundled() -> Result<Self, serde_json::Error> {
-        serde_json::from_str(FACTS).map(Self)
+    pub(crate) fn bundled() -> Result<Self, BuildError> {
+        AbilityTable::parse(FACTS).map(Self)
     }
 
     /// What a model can take. Of one that is not known, as behind the ARN of a profile of your own, everything is
     /// taken to be possible.
     pub(crate) fn abilities(&self, id: &str) -> Abilities {
-        self.find(id).map(Model::abilities).unwrap_or_default()
-    }
-
-    fn find(&self, id: &str) -> Option<&Model> {
         // The id stands at the end of the ARN of a model or of a profile that the service made.
         let id = id.rsplit('/').next().unwrap_or(id);
-        let id = REGIONS.iter().find_map(|region| id.strip_prefix(region)).unwrap_or(id);
-        self.0.get(id)
-    }
-}
-
-impl Model {
-    fn abilities(&self) -> Abilities {
-        let mut abilities = Abilities::default();
-        abilities.output_tokens_max = self.output_tokens_max;
-        abilities.reasoning = match self.reasoning {
-            Reasoning::Never => ReasoningForm::Never,
-            Reasoning::Budget => ReasoningForm::Budget,
-            Reasoning::Effort => ReasoningForm::Effort,
-            Reasoning::Adaptive => ReasoningForm::Adaptive,
-        };
-        abilities.media = self
-            .media
-            .iter()
-            .map(|medium| match medium {
-                Medium::Image => MediaKind::Image,
-                Medium::Audio => MediaKind::Audio,
-                Medium::Video => MediaKind::Video,
-                Medium::Document => MediaKind::Document,
-            })
-            .collect();
-        if !self.takes_sampling {
-            abilities.refuses = vec![Param::Temperature, Param::TopP, Param::TopK];
-        }
-        abilities.holds_to_schema = self.holds_to_schema;
-        abilities.continues_answers = self.continues_answers;
-        abilities
+        self.0.of(REGIONS.iter().find_map(|region| id.strip_prefix(region)).unwrap_or(id))
     }
 }
 
@@ -111,7 +36,7 @@ mod tests {
     use super::Models;
 
     fn abilities(id: &str) -> Abilities {
-        Models::bundled().expect("the facts are JSON").abilities(id)
+        Models::bundled().expect("the facts are a table").abilities(id)
     }
 
     #[test]
