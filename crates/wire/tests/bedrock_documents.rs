@@ -52,7 +52,7 @@ fn the_path_names_the_model_and_says_whether_the_answer_is_a_stream() {
 }
 
 #[test]
-fn texts_are_shown_in_order_with_who_says_them() {
+fn texts_are_shown_in_order_with_who_says_them_but_for_signed_reasoning() {
     let mut seen = Vec::new();
     request(REQUEST)
         .for_each_text(&mut |part| seen.push((part.role, part.kind, part.text.to_owned())))
@@ -67,7 +67,6 @@ fn texts_are_shown_in_order_with_who_says_them() {
             (Role::User, Content, "u"),
             (Role::User, Content, "c"),
             (Role::User, Content, "d"),
-            (Role::Assistant, Content, "r"),
             (Role::Assistant, Content, "a"),
             (Role::Assistant, ToolArguments, r#"{"k": "v"}"#),
             (Role::Tool, Content, r#"{"j":1}"#),

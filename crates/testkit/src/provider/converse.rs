@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 
 use super::behaviour::{Behaviour, Refusal};
 use super::endpoint::Facts;
-use super::plan::{self, Forms};
+use super::plan::{self, Forms, Framing};
 use super::refusal::Refused;
 use super::reply::Reply;
 use super::script::Script;
@@ -39,8 +39,14 @@ static FORMS: Forms = Forms {
     error_event: |code| json!({"message": format!("The simulated provider fails: {}.", code.unwrap_or("error"))}),
     text: (r#"{"contentBlockIndex":0,"delta":{"text":""#, r#""}}"#),
     malformed: r#"{"contentBlockIndex":0,"delta":"#,
-    frame: |data| event("contentBlockDelta", data),
-    error_frame: |data| headed(("exception", ":exception-type", "modelStreamErrorException"), data),
+    framing: &MESSAGES,
+};
+
+static MESSAGES: Framing = Framing {
+    event: |data| event("contentBlockDelta", data),
+    error: |data| {
+        headed(("exception", ":exception-type", "modelStreamErrorException"), data.to_string().as_bytes())
+    },
     content_type: STREAM_TYPE,
 };
 

@@ -37,11 +37,10 @@ pub(super) fn frame(data: &[u8]) -> Bytes {
     [b"data: ", data, b"\n\n"].concat().into()
 }
 
-/// The same under the event name that its data have as their `type`.
-pub(super) fn named_frame(data: &[u8]) -> Bytes {
-    let object: Value = serde_json::from_slice(data).unwrap_or_default();
+/// The event of a failure. Where events have names, the data say them too.
+pub(super) fn error_frame(object: &Value) -> Bytes {
     let name = object["type"].as_str().map(|name| format!("event: {name}\n")).unwrap_or_default();
-    [name.as_bytes(), &frame(data)].concat().into()
+    format!("{name}data: {object}\n\n").into()
 }
 
 /// Adds up the tokens of an answer and reports them as the model name asked.

@@ -16,7 +16,6 @@ use serde_json::{Value, json};
 
 use super::behaviour::{Behaviour, Refusal};
 use super::endpoint::Facts;
-use super::event;
 use super::plan::{self, Forms};
 use super::refusal::Refused;
 use super::reply::Reply;
@@ -25,9 +24,6 @@ use super::tokens::count_chat_prompt;
 
 /// Where the paths of this face begin.
 const ROOT: &str = "/v1beta/models/";
-
-/// Where they begin in the other version, which the first face has the same paths in.
-const SHARED_ROOT: &str = "/v1/models/";
 
 /// The proof on what the simulated model said while it reasoned.
 const SIGNATURE: &str = "c2ltdWxhdGVkLXByb29m";
@@ -41,9 +37,7 @@ static FORMS: Forms = Forms {
     },
     text: (r#"{"candidates":[{"index":0,"content":{"parts":[{"text":""#, r#""}]}}]}"#),
     malformed: r#"{"candidates":[{"index":0,"content":"#,
-    frame: event::frame,
-    error_frame: event::frame,
-    content_type: plan::EVENT_STREAM,
+    framing: &plan::LINES,
 };
 
 /// A call of this face.
@@ -56,20 +50,19 @@ pub(super) enum Call {
 
 /// The model, as it stands in the path, and the call; none if the path is not of this face.
 pub(super) fn route(path: &str) -> Option<(&str, Option<Call>)> {
-    let own = path.strip_prefix(ROOT);
-    let (model, method) = own.or_else(|| path.strip_prefix(SHARED_ROOT))?.rsplit_once(':')?;
+    let (model, method) = path.strip_prefix(ROOT)?.rsplit_once(':')?;
     let call = match method {
         "generateContent" => Some(Call::Generate),
         "streamGenerateContent" => Some(Call::Stream),
         "countTokens" => Some(Call::CountTokens),
         _ => None,
     };
-    (own.is_some() || call.is_some()).then_some((model, call))
+    Some((model, call))
 }
 
 /// Whether a path is of this face, whatever it asks for.
 pub(super) fn is_path(path: &str) -> bool {
-    path.starts_with("/v1beta/") || route(path).is_some()
+    path.starts_with("/v1beta/")
 }
 
 /// The name that a model has in a path.

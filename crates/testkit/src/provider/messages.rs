@@ -17,7 +17,6 @@ use serde_json::{Value, json};
 
 use super::behaviour::{Behaviour, Refusal};
 use super::endpoint::Facts;
-use super::event;
 use super::plan::{self, Forms};
 use super::refusal::Refused;
 use super::reply::Reply;
@@ -31,9 +30,7 @@ static FORMS: Forms = Forms {
     error_event: |code| error_object(code.unwrap_or("api_error"), "An internal error has occurred."),
     text: (r#"{"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":""#, r#""}}"#),
     malformed: r#"{"type":"content_block_delta","index":0,"delta":"#,
-    frame: event::frame,
-    error_frame: event::named_frame,
-    content_type: plan::EVENT_STREAM,
+    framing: &plan::LINES,
 };
 
 /// Whether a path is of this face, whatever it asks for.

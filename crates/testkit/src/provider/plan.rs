@@ -7,7 +7,7 @@ use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderValue, StatusCode};
 
 use super::behaviour::{Behaviour, Fault, FaultKind, Pace};
-use super::event::{Event, frame};
+use super::event::{self, Event};
 use super::refusal;
 use super::script::{Script, Step};
 
@@ -22,24 +22,33 @@ pub(super) struct Forms {
     pub(super) text: (&'static str, &'static str),
     /// Data that break off.
     pub(super) malformed: &'static str,
+    /// How events become bytes.
+    pub(super) framing: &'static Framing,
+}
+
+/// How the events of a stream become bytes.
+#[derive(Debug)]
+pub(super) struct Framing {
     /// An event with data that may be no text.
-    pub(super) frame: fn(&[u8]) -> Bytes,
-    /// The same for the data of an error event.
-    pub(super) error_frame: fn(&[u8]) -> Bytes,
+    pub(super) event: fn(&[u8]) -> Bytes,
+    /// An error event with this data.
+    pub(super) error: fn(&serde_json::Value) -> Bytes,
     /// The media type of the stream.
     pub(super) content_type: &'static str,
 }
 
-/// The media type of server-sent events.
-pub(super) const EVENT_STREAM: &str = "text/event-stream; charset=utf-8";
+/// Server-sent events.
+pub(super) static LINES: Framing = Framing {
+    event: event::frame,
+    error: event::error_frame,
+    content_type: "text/event-stream; charset=utf-8",
+};
 
 static FORMS: Forms = Forms {
     error_event: refusal::event_object,
     text: (r#"{"choices":[{"index":0,"delta":{"content":""#, r#""}}]}"#),
     malformed: r#"{"choices":[{"index":0,"delta":"#,
-    frame,
-    error_frame: frame,
-    content_type: EVENT_STREAM,
+    framing: &LINES,
 };
 
 /// A streamed answer.
@@ -68,7 +77,7 @@ pub(super) fn stream_as(
     };
     let steps = plan.steps(&events, behaviour.pace.first_event, interval(rate));
     let mut script = Script::new(StatusCode::OK, steps)
-        .with_header(CONTENT_TYPE, HeaderValue::from_static(forms.content_type))
+        .with_header(CONTENT_TYPE, HeaderValue::from_static(forms.framing.content_type))
         .with_header(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     script.before = delay(behaviour.pace.delay);
     script
@@ -169,24 +178,24 @@ impl StreamPlan<'_> {
                 Some(vec![Step::send(half), Step::Close])
             }
             FaultKind::ErrorEvent(code) => {
-                let object = (self.forms.error_event)(code.as_deref()).to_string();
-                Some(vec![Step::send((self.forms.error_frame)(object.as_bytes()))])
+                let object = (self.forms.error_event)(code.as_deref());
+                Some(vec![Step::send((self.forms.framing.error)(&object))])
             }
             FaultKind::BadUtf8 => {
                 let (before, behind) = self.forms.text;
                 let data = [before.as_bytes(), b"\xc3\x28\xff", behind.as_bytes()].concat();
-                self.writer.push(&(self.forms.frame)(&data), 0);
+                self.writer.push(&(self.forms.framing.event)(&data), 0);
                 None
             }
             FaultKind::Malformed => {
-                self.writer.push(&(self.forms.frame)(self.forms.malformed.as_bytes()), 0);
+                self.writer.push(&(self.forms.framing.event)(self.forms.malformed.as_bytes()), 0);
                 None
             }
             FaultKind::HugeLine(bytes) => {
                 let filling = "x".repeat(*bytes);
                 let (before, behind) = self.forms.text;
                 let data = format!("{before}{filling}{behind}");
-                self.writer.push(&(self.forms.frame)(data.as_bytes()), 0);
+                self.writer.push(&(self.forms.framing.event)(data.as_bytes()), 0);
                 None
             }
         }

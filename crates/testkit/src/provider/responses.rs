@@ -14,7 +14,6 @@ use serde_json::{Value, json};
 
 use super::behaviour::Behaviour;
 use super::endpoint::Facts;
-use super::event;
 use super::plan::{self, Forms};
 use super::refusal::Refused;
 use super::reply::Reply;
@@ -39,9 +38,7 @@ static FORMS: Forms = Forms {
         r#""}"#,
     ),
     malformed: r#"{"type":"response.output_text.delta","delta":"#,
-    frame: event::frame,
-    error_frame: event::named_frame,
-    content_type: plan::EVENT_STREAM,
+    framing: &plan::LINES,
 };
 
 /// Answers a request.

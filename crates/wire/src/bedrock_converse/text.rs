@@ -7,7 +7,7 @@ use bytes::Bytes;
 use gatewright::{EditError, Placement, Role, TextKind};
 
 use super::out;
-use crate::document::Site;
+use crate::document::{Site, descriptions};
 use crate::json::{Kind, Patches, Reader, Value};
 
 type Result<T = (), E = EditError> = std::result::Result<T, E>;
@@ -83,8 +83,8 @@ fn block<'a>(
     match key {
         b"text" if reader.kind() == Some(Kind::String) => give(reader, TextKind::Content),
         // What a guard is to look at, and what a tool or the model says in a block of its own, hold texts as well.
-        b"text" | b"guardContent" | b"citationsContent" | b"searchResult" | b"reasoningContent"
-        | b"reasoningText" | b"source" => {
+        // Reasoning is signed, so that it is replayed as it is or not at all.
+        b"text" | b"guardContent" | b"citationsContent" | b"searchResult" | b"source" => {
             nested(reader, (role, pointer), sink)?;
             Ok(())
         }
@@ -134,23 +134,6 @@ fn nested<'a>(reader: &mut Reader<'a>, at: (Role, &dyn std::fmt::Display), sink:
         _ => reader.object(|reader, key| match key.bytes().as_ref() {
             b"content" => nested(reader, at, sink),
             key => block(reader, key, at, sink),
-        })?,
-    };
-    Ok(())
-}
-
-/// The descriptions of tools and, as deep as a schema goes, of their parameters.
-fn descriptions<'a>(reader: &mut Reader<'a>, sink: Sink<'_, 'a>) -> Result {
-    match reader.kind() {
-        Some(Kind::Array) => reader.array(|reader, _| descriptions(reader, sink))?,
-        _ => reader.object(|reader, key| {
-            if key.is("description") && reader.kind() == Some(Kind::String) {
-                let text = reader.string()?;
-                let site = |text| Site { role: Role::System, kind: TextKind::ToolDescription, text };
-                text.into_iter().map(site).for_each(&mut *sink);
-                return Ok(());
-            }
-            descriptions(reader, sink)
         })?,
     };
     Ok(())

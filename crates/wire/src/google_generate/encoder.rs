@@ -281,7 +281,8 @@ impl StreamEncoder for Encoder {
             return;
         }
         match self.framing {
-            Framing::Events => out.extend_from_slice(b": keep-alive\n\n"),
+            // The official clients take a comment for an answer that is no JSON, so nothing keeps these alive.
+            Framing::Events => {}
             // Space between the elements of an array means nothing.
             Framing::Array => out.push(b'\n'),
         }

@@ -2,6 +2,7 @@
 //!
 //! Endpoints, signatures and what is known of its models stand here; the dialect itself is in `gatewright-wire`.
 
+mod credentials;
 mod model;
 mod sigv4;
 mod uri;
@@ -13,6 +14,9 @@ use gatewright::prelude::*;
 use gatewright::{ProviderRequest, ProviderTarget, UnsignedCall, UpstreamCall};
 use gatewright_wire::bedrock_converse::STREAM_TYPE;
 
+pub use crate::credentials::{
+    AssumedRole, BedrockCredentials, Container, CredentialConfig, Instance, Profile, Source, WebIdentity,
+};
 use crate::model::Models;
 use crate::sigv4::{Keys, Scope};
 

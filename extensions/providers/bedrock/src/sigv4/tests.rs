@@ -133,7 +133,7 @@ fn a_key_is_a_pair_or_a_triple() {
 
 #[test]
 fn days_have_their_dates() {
-    for (days, expected) in [
+    for (number, expected) in [
         (0, (1970, 1, 1)),
         (59, (1970, 3, 1)),
         (11_016, (2000, 2, 29)),
@@ -143,6 +143,7 @@ fn days_have_their_dates() {
         (47_540, (2100, 2, 28)),
         (47_541, (2100, 3, 1)),
     ] {
-        assert_eq!(date(days), expected, "{days}");
+        assert_eq!(date(number), expected, "{number}");
+        assert_eq!(days(expected.0, expected.1, expected.2), number);
     }
 }
