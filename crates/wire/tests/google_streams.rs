@@ -327,7 +327,7 @@ fn nothing_is_written_after_an_error() {
     encoder.write_end(&mut out);
     encoder.write_keep_alive(&mut out);
     assert_eq!(out.len(), length);
-    assert_eq!(elements(&out[": keep-alive\n\n".len()..])[0]["error"]["code"], 503);
+    assert_eq!(elements(&out)[0]["error"]["code"], 503);
 }
 
 // === Errors ===
