@@ -5,7 +5,6 @@
 mod credentials;
 mod model;
 mod sigv4;
-mod uri;
 
 use gatewright::dialect::{Abilities, Codec, Dialect};
 use gatewright::http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
@@ -13,6 +12,7 @@ use gatewright::http::{HeaderMap, HeaderName, HeaderValue, Method};
 use gatewright::prelude::*;
 use gatewright::{ProviderRequest, ProviderTarget, UnsignedCall, UpstreamCall};
 use gatewright_wire::bedrock_converse::STREAM_TYPE;
+use gatewright_wire::path;
 
 pub use crate::credentials::{
     AssumedRole, BedrockCredentials, Container, CredentialConfig, Instance, Profile, Source, WebIdentity,
@@ -73,7 +73,7 @@ impl ProviderAdapter for Bedrock {
         Ok(UpstreamCall {
             method: Method::POST,
             // An id may be an ARN, with slashes and colons: it is one segment all the same.
-            path: format!("/model/{}/{operation}", uri::segment(request.model)).into(),
+            path: format!("/model/{}/{operation}", path::segment(request.model)).into(),
             headers,
             body: request.body.clone(),
         })

@@ -8,10 +8,9 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use gatewright::UnsignedCall;
 use gatewright::http::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
 use gatewright::http::{HeaderMap, HeaderName, HeaderValue};
+use gatewright_wire::path;
 use hmac::{Hmac, Mac};
 use sha2::{Digest, Sha256};
-
-use crate::uri;
 
 const ALGORITHM: &str = "AWS4-HMAC-SHA256";
 const DATE: HeaderName = HeaderName::from_static("x-amz-date");
@@ -94,11 +93,16 @@ fn canonical_request(call: &UnsignedCall<'_>, own: &HeaderMap) -> (String, Strin
     let canonical = format!(
         "{}\n{}\n{}\n{lines}\n{names}\n{}",
         call.method,
-        uri::path(path),
+        encoded(path),
         query.join("&"),
         hex(&Sha256::digest(call.body)),
     );
     (names, canonical)
+}
+
+/// A path once more in percent encoding, as the service does it: what was escaped is escaped again.
+fn encoded(path: &str) -> String {
+    path.split('/').map(path::segment).collect::<Vec<_>>().join("/").replace('@', "%40")
 }
 
 /// A value without spaces around it and with single ones inside.

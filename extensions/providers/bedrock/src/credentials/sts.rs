@@ -6,11 +6,11 @@ use gatewright::UnsignedCall;
 use gatewright::bytes::Bytes;
 use gatewright::http::header::{ACCEPT, CONTENT_TYPE};
 use gatewright::http::{Error, HeaderMap, HeaderValue, Method, Request};
+use gatewright_wire::path;
 
 use super::lent::Lent;
 use super::{AssumedRole, WebIdentity};
 use crate::sigv4::{self, Scope};
-use crate::uri;
 
 const FORM: HeaderValue = HeaderValue::from_static("application/x-www-form-urlencoded");
 
@@ -70,6 +70,6 @@ fn host(region: &str) -> String {
 
 fn form(fields: &[(&str, &str)]) -> Bytes {
     let fields: Vec<String> =
-        fields.iter().map(|(key, value)| format!("{key}={}", uri::segment(value))).collect();
+        fields.iter().map(|(key, value)| format!("{key}={}", path::segment(value))).collect();
     fields.join("&").into()
 }
