@@ -18,7 +18,6 @@ use gatewright_ext_response_tag as _;
 use gatewright_ext_static_keys as _;
 use gatewright_ext_token_limits as _;
 use gatewright_ext_usage_export as _;
-use gatewright_ext_vertex_credentials as _;
 use gatewright_ext_webhook_guard as _;
 use gatewright_gateway::{Build, Expected};
 use gatewright_provider_anthropic as _;
@@ -26,6 +25,7 @@ use gatewright_provider_bedrock as _;
 use gatewright_provider_gemini as _;
 use gatewright_provider_openai as _;
 use gatewright_provider_vertex as _;
+use gatewright_provider_vertex_credentials as _;
 
 /// The extension packages that this binary is to contain; the start checks that they registered.
 const EXPECTED: &[Expected] = &[
@@ -85,11 +85,6 @@ const EXPECTED: &[Expected] = &[
         points: None,
     },
     Expected {
-        package: "gatewright-ext-vertex-credentials",
-        listed_in: "gatewright.toml:30, extensions.vertex-credentials",
-        points: None,
-    },
-    Expected {
         package: "gatewright-ext-webhook-guard",
         listed_in: "gatewright.toml:31, extensions.webhook-guard",
         points: None,
@@ -117,6 +112,11 @@ const EXPECTED: &[Expected] = &[
     Expected {
         package: "gatewright-provider-vertex",
         listed_in: "gatewright.toml:29, extensions.vertex",
+        points: None,
+    },
+    Expected {
+        package: "gatewright-provider-vertex-credentials",
+        listed_in: "gatewright.toml:30, extensions.vertex-credentials",
         points: None,
     },
 ];

@@ -4,6 +4,7 @@
 //! names the codec that its provider speaks; the pipeline uses the caller's codec for what goes
 //! back. Nothing here knows a vendor; a dialect bears the name of the protocol that it is.
 
+mod abilities;
 mod table;
 
 use std::borrow::Cow;
@@ -13,10 +14,11 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 
-use crate::chat::{Answer, Chat, Losses, MediaKind, Param, Place};
+use crate::chat::{Answer, Chat, Losses, Place};
 use crate::text::Lane;
 use crate::{EditError, Failure, Placement, RequestCounts, Role, StreamEvent, TextPart, Usage};
 
+pub use abilities::{Abilities, ReasoningForm};
 pub use table::AbilityTable;
 
 /// A public wire protocol.
@@ -231,61 +233,6 @@ pub struct Envelope {
     pub created: u64,
     /// The model name that the answer reports.
     pub model: String,
-}
-
-/// What a target can take, as far as anybody knows. What nobody knows is taken to be possible: the provider then says
-/// so itself.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Abilities {
-    /// The most output tokens that it makes. A dialect that wants a cap with every request takes it from here.
-    pub output_tokens_max: Option<u64>,
-    /// How it is told to reason.
-    pub reasoning: ReasoningForm,
-    /// Parameters that it refuses, or that make it fail.
-    pub refuses: Vec<Param>,
-    /// What it reads beside text.
-    pub media: Vec<MediaKind>,
-    /// Whether it fetches media by their addresses.
-    pub fetches_urls: bool,
-    /// Whether it goes on with an answer that the request begins.
-    pub continues_answers: bool,
-    /// Whether it holds an answer to a JSON schema.
-    pub holds_to_schema: bool,
-    /// Whether it takes the oldest name of the cap on output tokens only.
-    pub has_legacy_cap: bool,
-}
-
-impl Default for Abilities {
-    fn default() -> Self {
-        Self {
-            output_tokens_max: None,
-            reasoning: ReasoningForm::default(),
-            refuses: Vec::new(),
-            media: vec![MediaKind::Image, MediaKind::Audio, MediaKind::Video, MediaKind::Document],
-            fetches_urls: true,
-            continues_answers: true,
-            holds_to_schema: true,
-            has_legacy_cap: false,
-        }
-    }
-}
-
-/// How a model is told to reason.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum ReasoningForm {
-    /// As its dialect does by default.
-    #[default]
-    Usual,
-    /// It does not reason: whatever says so is left out.
-    Never,
-    /// By a number of tokens.
-    Budget,
-    /// By a word.
-    Effort,
-    /// It decides itself, within a word.
-    Adaptive,
 }
 
 /// An error as a client reads it, before a dialect gives it its shape.

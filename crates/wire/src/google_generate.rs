@@ -1,11 +1,11 @@
-//! Google's `generateContent` dialect, as the Gemini API and Vertex AI speak it.
+//! Google's `generateContent` dialect.
 //!
 //! The path names the model and says whether the answer is a stream; the body does neither. Requests are the JSON form
 //! of protocol buffers: names of members come in two spellings, and a list of one may stand without its brackets.
 //! A stream is a sequence of answers without a terminator, as server-sent events (`alt=sse`) or else as the elements
 //! of one JSON array, for which there is a codec of its own.
 //!
-//! Source: the reference of the Gemini API (`models.generateContent`, `models.streamGenerateContent`) and the typed
+//! Source: the public reference of `models.generateContent` and `models.streamGenerateContent`, and the typed
 //! models of the official `google-genai` library.
 
 mod chat;

@@ -1,6 +1,6 @@
 //! What finding a token costs, without the way to who gives it out.
 
-use gatewright_ext_vertex_credentials::VertexCredentials;
+use gatewright_provider_vertex_credentials::VertexCredentials;
 use gatewright_testkit::bench_main;
 use serde_json::json;
 

@@ -1,6 +1,6 @@
 //! What holds for every extension, for this one.
 
-use gatewright_ext_vertex_credentials::VertexCredentials;
+use gatewright_provider_vertex_credentials::VertexCredentials;
 use serde_json::json;
 
 gatewright_testkit::conformance! {
