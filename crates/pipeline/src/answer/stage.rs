@@ -1,5 +1,6 @@
 //! One response filter at work on one answer.
 
+mod closed;
 mod mode;
 mod tally;
 mod whole;
@@ -13,6 +14,7 @@ use gatewright::{
     ResponseHead, Side, StreamCx, StreamEvent, StreamFilter, StreamFlow, Usage,
 };
 
+pub(crate) use self::closed::Closed;
 pub(crate) use self::whole::{Judged, respond};
 
 use self::mode::Mode;
@@ -49,27 +51,6 @@ pub(crate) enum Fed {
     Wait(Awaited),
     /// The answer ends here.
     Cut(Refusal),
-}
-
-/// Which texts have come to their end.
-#[derive(Clone, Copy)]
-pub(crate) enum Closed {
-    /// One; another may follow in its lane.
-    Lane(Lane),
-    /// Those of a choice.
-    Choice(u32),
-    /// All.
-    All,
-}
-
-impl Closed {
-    fn concerns(self, lane: Lane) -> bool {
-        match self {
-            Self::Lane(closed) => lane == closed,
-            Self::Choice(choice) => lane.choice == choice,
-            Self::All => true,
-        }
-    }
 }
 
 impl Stage {

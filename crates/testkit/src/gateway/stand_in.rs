@@ -110,11 +110,11 @@ impl Extension for Simulated {
 
 impl ProviderAdapter for Simulated {
     fn codec(&self, target: &ProviderTarget<'_>) -> Option<&'static dyn Codec> {
-        place(target.operation).map(|(dialect, _)| gatewright_wire::codec(dialect))
+        place(target.operation, target.dialect).map(|(dialect, _)| gatewright_wire::codec(dialect))
     }
 
     fn encode(&self, request: &ProviderRequest<'_>) -> Result<UpstreamCall, Failure> {
-        let (_, path) = place(request.operation)
+        let (_, path) = place(request.operation, request.dialect)
             .ok_or_else(|| Failure::internal("the simulated provider does not offer this operation"))?;
         let accept = if request.streams { "text/event-stream" } else { "application/json" };
         let mut headers = HeaderMap::new();
@@ -129,11 +129,13 @@ impl ProviderAdapter for Simulated {
     }
 }
 
-fn place(operation: Operation) -> Option<(Dialect, &'static str)> {
-    match operation {
-        Operation::Chat => Some((Dialect::OpenAiChat, "/chat/completions")),
-        Operation::Completion => Some((Dialect::OpenAiCompletions, "/completions")),
-        Operation::Embedding => Some((Dialect::OpenAiEmbeddings, "/embeddings")),
+/// Where the simulated provider takes what a caller speaks.
+fn place(operation: Operation, caller: Dialect) -> Option<(Dialect, &'static str)> {
+    match (operation, caller) {
+        (Operation::Chat, Dialect::OpenAiResponses) => Some((Dialect::OpenAiResponses, "/responses")),
+        (Operation::Chat, _) => Some((Dialect::OpenAiChat, "/chat/completions")),
+        (Operation::Completion, _) => Some((Dialect::OpenAiCompletions, "/completions")),
+        (Operation::Embedding, _) => Some((Dialect::OpenAiEmbeddings, "/embeddings")),
         _ => None,
     }
 }

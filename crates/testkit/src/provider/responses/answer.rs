@@ -175,6 +175,9 @@ pub(super) fn events(reply: &Reply, envelope: &Envelope, behaviour: &Behaviour) 
     stream.events
 }
 
+/// The part that a text stands in.
+type PartOf<'f> = &'f dyn Fn(&str) -> Value;
+
 struct Stream {
     events: Vec<Event>,
 }
@@ -235,7 +238,7 @@ impl Stream {
         at: &Value,
         [part_name, name]: [&str; 2],
         (text, key): (&str, &str),
-        part: Option<&dyn Fn(&str) -> Value>,
+        part: Option<PartOf<'_>>,
     ) {
         let with = |key: &str, value: Value| {
             let mut object = at.clone();
