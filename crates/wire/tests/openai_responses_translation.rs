@@ -248,6 +248,17 @@ fn items_that_only_this_family_has_are_foreign_and_state_is_named() {
 }
 
 #[test]
+fn a_request_whose_input_only_its_provider_knows_is_not_translated() {
+    for body in [
+        r#"{"model":"m","previous_response_id":"resp_1"}"#,
+        r#"{"model":"m","prompt":{"id":"p"},"input":null}"#,
+    ] {
+        assert!(codec(Dialect::OpenAiResponses).decode_request(Bytes::from_static(body.as_bytes())).is_ok());
+        assert_eq!(responses().read_request(body.as_bytes()).unwrap_err().param.as_deref(), Some("/input"));
+    }
+}
+
+#[test]
 fn calls_without_ids_get_some_and_open_ones_are_refused() {
     let call = |id: &'static str| PartKind::ToolCall {
         id: id.into(),

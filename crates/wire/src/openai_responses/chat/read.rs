@@ -24,14 +24,20 @@ pub(super) fn request(body: &[u8]) -> Result<Chat<'_>, Failure> {
         if reader.kind() == Some(Kind::Null) {
             return Ok(());
         }
+        reading.has_input |= key.is("input");
         reading.member(reader, &key)
     })?;
+    if !reading.has_input {
+        // What stands in its place is kept by a provider of the dialect, and another one does not know it.
+        return Err(invalid("/input", "a string or an array of items"));
+    }
     Ok(reading.finish())
 }
 
 #[derive(Default)]
 struct Reading<'a> {
     chat: Chat<'a>,
+    has_input: bool,
     instructions: Option<Part<'a>>,
     user: Option<Json<'a>>,
     identifier: Option<Json<'a>>,
