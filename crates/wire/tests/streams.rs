@@ -139,12 +139,14 @@ fn corpus() -> Vec<(PathBuf, &'static dyn Codec, Vec<u8>)> {
     let streams = files.filter(|path| path.extension().is_some_and(|extension| extension == "sse"));
     let read = |path: PathBuf| {
         let name = path.file_name().unwrap().to_str().unwrap();
-        let dialect = match name.split('.').next() {
-            Some("chat") => Dialect::OpenAiChat,
-            Some("completions") => Dialect::OpenAiCompletions,
-            Some("google") => Dialect::GoogleGenerate,
-            _ => panic!("{name} does not begin with a dialect"),
-        };
+        let dialects = [
+            ("chat.", Dialect::OpenAiChat),
+            ("completions.", Dialect::OpenAiCompletions),
+            ("google.", Dialect::GoogleGenerate),
+        ];
+        let dialect =
+            dialects.into_iter().find(|(prefix, _)| name.starts_with(prefix)).map(|(_, dialect)| dialect);
+        let dialect = dialect.expect("the name begins with a dialect");
         let stream = std::fs::read(&path).unwrap();
         (path, codec(dialect), stream)
     };

@@ -188,7 +188,7 @@ impl Pump {
     fn frame(&mut self, frame: Frame) {
         match frame.kind {
             FrameKind::KeepAlive if self.translation.is_some() => {
-                self.write(|encoder, out| encoder.write_keep_alive(out))
+                self.write(|encoder, out| encoder.write_keep_alive(out));
             }
             FrameKind::KeepAlive if self.is_rewriting => self.write(|encoder, out| encoder.pass(&frame, out)),
             FrameKind::KeepAlive => self.out.pass(&frame),

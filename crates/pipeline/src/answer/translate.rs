@@ -23,7 +23,7 @@ pub(crate) fn answer(
     course: &Course,
     from: &dyn Codec,
     body: &[u8],
-    envelope: Envelope,
+    envelope: &Envelope,
 ) -> Result<Bytes, Failure> {
     let (Some(from), Some(to)) = (from.chat(), course.codec.chat()) else {
         return Err(Failure::internal("an answer came in a dialect that nobody translates"));
@@ -32,5 +32,5 @@ pub(crate) fn answer(
     if let Some(principal) = &course.facts.principal {
         Keepsake::of(&answer).keep(&*course.worker.vault, &principal.tenant);
     }
-    Ok(to.write_answer(&answer, &envelope))
+    Ok(to.write_answer(&answer, envelope))
 }

@@ -44,7 +44,7 @@ pub(crate) async fn shape(
             course,
             codec,
             &response.to_body(),
-            translate::envelope(course, load, picked),
+            &translate::envelope(course, load, picked),
         )?);
     }
     if load.model.answer_model == AnswerModel::Asked {

@@ -21,6 +21,7 @@ const BLOCKS_MAX: usize = 4_096;
 
 /// Reads one stream.
 #[derive(Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a step that the stream has come to")]
 pub(super) struct Decoder {
     messages: EventStreamDecoder,
     lanes: Lanes,

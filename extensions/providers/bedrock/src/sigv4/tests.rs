@@ -1,7 +1,5 @@
 //! Signatures of version 4, for calls with their body at hand.
 
-#![expect(clippy::unwrap_used, reason = "a test ends where it fails, helpers included")]
-
 use std::time::Duration;
 
 use gatewright::bytes::Bytes;
