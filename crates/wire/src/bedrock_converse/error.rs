@@ -17,7 +17,8 @@ pub(super) fn render(error: &ErrorBody<'_>) -> Bytes {
     let name = name(error.class);
     Bytes::from(out::made(|object| {
         object.text("__type", &capitalised(name));
-        members(error, object);
+        // Clients of the dialect take `code` in a body for the class, so it has another name there.
+        members(error, "reason", object);
     }))
 }
 
@@ -37,14 +38,13 @@ pub(super) fn exception(error: &ErrorBody<'_>) -> (&'static str, Vec<u8>) {
             "modelStreamErrorException"
         }
     };
-    (name, out::made(|object| members(error, object)))
+    (name, out::made(|object| members(error, "code", object)))
 }
 
-fn members(error: &ErrorBody<'_>, object: &mut Object<'_>) {
+fn members(error: &ErrorBody<'_>, code_key: &str, object: &mut Object<'_>) {
     object.text("message", &error.message);
     if let Some(code) = &error.code {
-        // Clients of the dialect take `code` for the class, so it has another name here.
-        object.text("reason", code);
+        object.text(code_key, code);
     }
     if let Some(param) = &error.param {
         object.text("param", param);
