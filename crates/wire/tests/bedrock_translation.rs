@@ -698,7 +698,7 @@ fn usage_counts_prompt_tokens_without_the_cache_and_splits_writes_by_their_time(
     assert_eq!(figures["usage"]["cacheWriteInputTokens"], 6);
     assert_eq!(figures["usage"]["totalTokens"], 23);
     assert_eq!(converse().read_answer(&body).unwrap().usage, Some(usage));
-    assert_eq!(codec(Dialect::BedrockConverse).decode_answer(body.clone()).unwrap().usage(), Some(usage));
+    assert_eq!(codec(Dialect::BedrockConverse).decode_answer(body).unwrap().usage(), Some(usage));
 }
 
 #[test]

@@ -18,7 +18,7 @@ pub(crate) fn chat_codec() -> &'static dyn ChatCodec {
 }
 
 pub(crate) fn json(text: &[u8]) -> Value {
-    serde_json::from_slice(text).unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(text)))
+    serde_json::from_slice(text).expect("it is JSON")
 }
 
 /// The request and the losses of a translation.

@@ -15,10 +15,9 @@ fn user(text: &str) -> Value {
     json!({"role": "user", "content": text})
 }
 
-fn with(members: Value) -> Value {
+fn with(members: &Value) -> Value {
     let mut body = json!({"model": "m", "max_tokens": 100, "messages": [user("hi")]});
-    let Value::Object(members) = members else { panic!("members stand in an object") };
-    body.as_object_mut().unwrap().extend(members);
+    body.as_object_mut().unwrap().extend(members.as_object().unwrap().clone());
     body
 }
 
@@ -35,8 +34,8 @@ fn result(id: &str) -> Value {
 }
 
 /// A conversation with a call in it.
-fn called(answers: Value) -> Value {
-    with(json!({
+fn called(answers: &Value) -> Value {
+    with(&json!({
         "tools": [weather()],
         "messages": [{"role": "user", "content": [{"type": "text", "text": "hi"}]}, {"role": "assistant", "content": [call("t1"), call("t2")]}, {"role": "user", "content": answers}],
     }))
@@ -61,7 +60,7 @@ fn loses(body: &Value, abilities: &Abilities, expected: &[(&str, LossKind)]) -> 
 
 #[test]
 fn a_request_with_everything_is_the_same_when_it_has_been_a_chat() {
-    keeps(&with(json!({
+    keeps(&with(&json!({
         "system": [
             {"type": "text", "text": "be kind"},
             {"type": "text", "text": "be brief", "cache_control": {"type": EPHEMERAL, "ttl": "1h"}},
@@ -106,7 +105,7 @@ fn a_request_with_everything_is_the_same_when_it_has_been_a_chat() {
 
 #[test]
 fn system_texts_are_hoisted_as_blocks_of_their_own_and_keep_their_cache_marks() {
-    let body = with(json!({"messages": [
+    let body = with(&json!({"messages": [
         {"role": "system", "content": [{"type": "text", "text": "a", "cache_control": {"type": EPHEMERAL}}]},
         {"role": "system", "content": "b"},
         user("hi"),
@@ -120,7 +119,7 @@ fn system_texts_are_hoisted_as_blocks_of_their_own_and_keep_their_cache_marks() 
 #[test]
 fn a_later_system_text_goes_behind_the_leading_ones_and_is_reported() {
     let body = with(
-        json!({"system": "a", "messages": [user("hi"), {"role": "system", "content": "b"}, user("you")]}),
+        &json!({"system": "a", "messages": [user("hi"), {"role": "system", "content": "b"}, user("you")]}),
     );
     let written = loses(&body, &Abilities::default(), &[("/messages/1", LossKind::Approximated)]);
     assert_eq!(written["system"], json!([{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]));
@@ -133,7 +132,7 @@ fn a_later_system_text_goes_behind_the_leading_ones_and_is_reported() {
 #[test]
 fn neighbours_of_one_speaker_are_merged() {
     let body =
-        with(json!({"messages": [user("a"), user("b"), {"role": "assistant", "content": "c"}, user("d")]}));
+        with(&json!({"messages": [user("a"), user("b"), {"role": "assistant", "content": "c"}, user("d")]}));
     let written = loses(&body, &Abilities::default(), &[]);
     let roles: Vec<_> =
         written["messages"].as_array().unwrap().iter().map(|message| message["role"].clone()).collect();
@@ -143,14 +142,14 @@ fn neighbours_of_one_speaker_are_merged() {
 
 #[test]
 fn a_conversation_that_the_model_begins_is_refused() {
-    let failure = refused(&with(json!({"messages": [{"role": "assistant", "content": "a"}, user("b")]})));
+    let failure = refused(&with(&json!({"messages": [{"role": "assistant", "content": "a"}, user("b")]})));
     assert_eq!(failure.param.as_deref(), Some("/messages/0"));
 }
 
 #[test]
 fn empty_text_blocks_are_dropped_and_reported() {
     let body = with(
-        json!({"system": "", "messages": [{"role": "user", "content": [{"type": "text", "text": ""}, {"type": "text", "text": "a"}]}]}),
+        &json!({"system": "", "messages": [{"role": "user", "content": [{"type": "text", "text": ""}, {"type": "text", "text": "a"}]}]}),
     );
     let losses = [("/messages/0/content/0", LossKind::Dropped), ("/system", LossKind::Dropped)];
     let written = loses(&body, &Abilities::default(), &losses);
@@ -160,14 +159,14 @@ fn empty_text_blocks_are_dropped_and_reported() {
 
 #[test]
 fn white_space_at_the_end_of_a_begun_answer_is_trimmed() {
-    let body = with(json!({"messages": [user("a"), {"role": "assistant", "content": "The answer: \n"}]}));
+    let body = with(&json!({"messages": [user("a"), {"role": "assistant", "content": "The answer: \n"}]}));
     let written = loses(&body, &Abilities::default(), &[("/messages/1", LossKind::Approximated)]);
     assert_eq!(written["messages"][1]["content"], json!([{"type": "text", "text": "The answer:"}]));
 }
 
 #[test]
 fn a_begun_answer_is_left_out_where_the_model_does_not_continue_it() {
-    let body = with(json!({"messages": [user("a"), {"role": "assistant", "content": "The"}]}));
+    let body = with(&json!({"messages": [user("a"), {"role": "assistant", "content": "The"}]}));
     let mut abilities = Abilities::default();
     abilities.continues_answers = false;
     let written = loses(&body, &abilities, &[("/messages/1", LossKind::Dropped)]);
@@ -243,7 +242,7 @@ fn a_choice_among_some_tools_offers_only_those() {
 
 #[test]
 fn a_conversation_with_calls_declares_their_tools_and_offers_none() {
-    let mut body = called(json!([result("t1"), result("t2")]));
+    let mut body = called(&json!([result("t1"), result("t2")]));
     body.as_object_mut().unwrap().remove("tools");
     let written = loses(&body, &Abilities::default(), &[]);
     assert_eq!(
@@ -262,7 +261,7 @@ fn one_call_at_a_time_creates_a_choice_where_there_is_none() {
 
 #[test]
 fn a_forced_call_switches_reasoning_off() {
-    let body = with(json!({"max_tokens": 9000, "tools": [weather()], "tool_choice": {"type": "any"},
+    let body = with(&json!({"max_tokens": 9000, "tools": [weather()], "tool_choice": {"type": "any"},
         "thinking": {"type": "enabled", "budget_tokens": 2000}}));
     let written = loses(&body, &Abilities::default(), &[("/thinking", LossKind::Dropped)]);
     assert_eq!(written["thinking"], json!({"type": "disabled"}));
@@ -271,7 +270,7 @@ fn a_forced_call_switches_reasoning_off() {
 
 #[test]
 fn tools_that_the_provider_runs_are_reported_and_refused_in_strict_mode() {
-    let body = with(json!({"tools": [{"type": "web_search_20260318", "name": "web_search"}, weather()]}));
+    let body = with(&json!({"tools": [{"type": "web_search_20260318", "name": "web_search"}, weather()]}));
     let written = loses(&body, &Abilities::default(), &[("/tools/0", LossKind::Dropped)]);
     assert_eq!(written["tools"].as_array().unwrap().len(), 1);
 }
@@ -329,7 +328,7 @@ fn ids_of_calls_fit_the_characters_that_are_allowed_and_pair_with_their_results(
 
 #[test]
 fn results_come_first_in_one_message_and_text_after() {
-    let body = called(json!([{"type": "text", "text": "so"}, result("t2"), result("t1")]));
+    let body = called(&json!([{"type": "text", "text": "so"}, result("t2"), result("t1")]));
     let written = loses(&body, &Abilities::default(), &[]);
     let content = written["messages"][2]["content"].as_array().unwrap();
     let kinds: Vec<_> = content.iter().map(|block| block["type"].clone()).collect();
@@ -341,16 +340,16 @@ fn results_come_first_in_one_message_and_text_after() {
 fn failed_results_say_so_and_may_have_images() {
     let image = json!({"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "iVBORw0KGgo="}});
     let failed = json!({"type": "tool_result", "tool_use_id": "t2", "is_error": true, "content": [image]});
-    keeps(&called(json!([result("t1"), failed])));
+    keeps(&called(&json!([result("t1"), failed])));
 }
 
 #[test]
 fn unanswered_calls_results_without_a_call_and_second_results_are_refused() {
-    let unanswered = refused(&called(json!([result("t1")])));
+    let unanswered = refused(&called(&json!([result("t1")])));
     assert_eq!(unanswered.param.as_deref(), Some("/messages/1/content/1"));
-    let stray = refused(&called(json!([result("t1"), result("t2"), result("t3")])));
+    let stray = refused(&called(&json!([result("t1"), result("t2"), result("t3")])));
     assert_eq!(stray.param.as_deref(), Some("/messages/2/content/2"));
-    let twice = refused(&called(json!([result("t1"), result("t2"), result("t1")])));
+    let twice = refused(&called(&json!([result("t1"), result("t2"), result("t1")])));
     assert_eq!(twice.param.as_deref(), Some("/messages/2/content/2"));
 }
 
@@ -365,7 +364,7 @@ fn reasons(form: ReasoningForm) -> Abilities {
 #[test]
 fn an_effort_is_told_in_the_form_that_the_model_takes() {
     let budget = ("/thinking", LossKind::Approximated);
-    let asked = with(json!({"max_tokens": 32_000, "output_config": {"effort": "medium"}}));
+    let asked = with(&json!({"max_tokens": 32_000, "output_config": {"effort": "medium"}}));
     let written = loses(&asked, &reasons(ReasoningForm::Budget), &[budget]);
     assert_eq!(written["thinking"], json!({"type": "enabled", "budget_tokens": 8_192}));
     let written = loses(&asked, &reasons(ReasoningForm::Adaptive), &[]);
@@ -381,7 +380,7 @@ fn an_effort_is_told_in_the_form_that_the_model_takes() {
 
 #[test]
 fn a_model_that_decides_itself_is_told_no_budget() {
-    let body = with(json!({"max_tokens": 32_000, "thinking": {"type": "enabled", "budget_tokens": 20_000}}));
+    let body = with(&json!({"max_tokens": 32_000, "thinking": {"type": "enabled", "budget_tokens": 20_000}}));
     let written = loses(&body, &reasons(ReasoningForm::Adaptive), &[("/thinking", LossKind::Approximated)]);
     assert_eq!(written["thinking"], json!({"type": "adaptive"}));
     assert_eq!(written["output_config"], json!({"effort": "high"}));
@@ -405,7 +404,7 @@ fn a_budget_is_at_least_1024_and_below_the_cap() {
 
 #[test]
 fn reasoning_leaves_the_temperature_alone() {
-    let body = with(json!({"max_tokens": 9_000, "temperature": 0.5, "top_k": 4, "top_p": 0.5,
+    let body = with(&json!({"max_tokens": 9_000, "temperature": 0.5, "top_k": 4, "top_p": 0.5,
         "thinking": {"type": "enabled", "budget_tokens": 2_000}}));
     let dropped =
         [("/temperature", LossKind::Dropped), ("/top_k", LossKind::Dropped), ("/top_p", LossKind::Dropped)];
@@ -422,7 +421,7 @@ fn signed_reasoning_is_replayed_byte_by_byte_in_its_place() {
         {"type": "thinking", "thinking": "", "signature": "x"},
         call("t2"),
     ]);
-    let mut body = called(json!([result("t1"), result("t2")]));
+    let mut body = called(&json!([result("t1"), result("t2")]));
     body["messages"][1]["content"] = content.clone();
     let written = loses(&body, &Abilities::default(), &[]);
     assert_eq!(written["messages"][1]["content"], content);
@@ -449,7 +448,7 @@ fn reasoning_that_another_provider_signed_is_dropped_and_reported() {
 
 #[test]
 fn a_budget_is_given_up_where_the_model_would_miss_its_reasoning_before_a_call() {
-    let mut body = called(json!([result("t1"), result("t2")]));
+    let mut body = called(&json!([result("t1"), result("t2")]));
     body["max_tokens"] = json!(9_000);
     body["thinking"] = json!({"type": "enabled", "budget_tokens": 2_000});
     let written = loses(&body, &Abilities::default(), &[("/thinking", LossKind::Dropped)]);
@@ -475,7 +474,7 @@ fn a_seal_of_another_dialect_travels_through_a_client_and_back() {
     let choice = gatewright::chat::AnswerChoice { parts: parts.clone(), finish: None };
     let answer = gatewright::chat::Answer { choices: vec![choice], ..Default::default() };
     let answer = crate::support::json(&chat_codec().write_answer(&answer, &crate::support::envelope()));
-    let body = with(json!({"messages": [user("hi"), {"role": "assistant", "content": answer["content"]}]}))
+    let body = with(&json!({"messages": [user("hi"), {"role": "assistant", "content": answer["content"]}]}))
         .to_string();
     let chat = chat_codec().read_request(body.as_bytes()).unwrap();
     let kinds = |parts: &[Part<'_>]| parts.iter().map(|part| format!("{:?}", part.kind)).collect::<Vec<_>>();
@@ -486,7 +485,7 @@ fn a_seal_of_another_dialect_travels_through_a_client_and_back() {
 fn reasoning_that_no_provider_of_the_dialect_has_signed_is_named_so_that_it_can_be_left_out() {
     let thinking = |signature: &str| json!({"type": "thinking", "thinking": "a", "signature": signature});
     let text = json!({"type": "text", "text": "b"});
-    let body = with(json!({"messages": [
+    let body = with(&json!({"messages": [
         user("hi"),
         {"role": "assistant", "content": [thinking(""), text, thinking("gw.google_generate.x"), thinking("EqQB")]},
         user("so"),
@@ -498,7 +497,7 @@ fn reasoning_that_no_provider_of_the_dialect_has_signed_is_named_so_that_it_can_
         chat_codec().foreign(&*request)
     };
     assert_eq!(found(&body), ["/messages/3", "/messages/1/content/2", "/messages/1/content/0"]);
-    assert!(found(&with(json!({}))).is_empty());
+    assert!(found(&with(&json!({}))).is_empty());
 }
 
 // === 5.5 ===
@@ -532,7 +531,7 @@ fn what_is_no_image_or_document_is_reported_as_lost_and_the_order_is_kept() {
 fn addresses_are_lost_where_the_model_fetches_none() {
     let image = json!({"type": "image", "source": {"type": "url", "url": "https://x.test/a.png"}});
     let body =
-        with(json!({"messages": [{"role": "user", "content": [{"type": "text", "text": "a"}, image]}]}));
+        with(&json!({"messages": [{"role": "user", "content": [{"type": "text", "text": "a"}, image]}]}));
     let mut abilities = Abilities::default();
     abilities.fetches_urls = false;
     loses(&body, &abilities, &[("/messages/0/content/1", LossKind::Dropped)]);
@@ -614,7 +613,7 @@ fn a_cap_is_always_sent_and_never_more_than_the_model_makes() {
 #[test]
 fn a_temperature_above_one_is_clamped_and_reported() {
     let written = loses(
-        &with(json!({"temperature": 1.5})),
+        &with(&json!({"temperature": 1.5})),
         &Abilities::default(),
         &[("/temperature", LossKind::Approximated)],
     );
@@ -627,19 +626,19 @@ fn parameters_that_the_model_refuses_are_left_out() {
     abilities.refuses = vec![Param::Temperature, Param::TopP, Param::TopK];
     let dropped =
         [("/temperature", LossKind::Dropped), ("/top_k", LossKind::Dropped), ("/top_p", LossKind::Dropped)];
-    loses(&with(json!({"temperature": 0.5, "top_p": 0.5, "top_k": 5})), &abilities, &dropped);
+    loses(&with(&json!({"temperature": 0.5, "top_p": 0.5, "top_k": 5})), &abilities, &dropped);
 }
 
 #[test]
 fn a_temperature_wins_over_nucleus_sampling() {
-    let body = with(json!({"temperature": 0.5, "top_p": 0.5}));
+    let body = with(&json!({"temperature": 0.5, "top_p": 0.5}));
     let written = loses(&body, &Abilities::default(), &[("/top_p", LossKind::Dropped)]);
     assert_eq!(written["temperature"], json!(0.5));
 }
 
 #[test]
 fn stop_strings_of_white_space_alone_are_dropped() {
-    let body = with(json!({"stop_sequences": ["\n\n", "END", ""]}));
+    let body = with(&json!({"stop_sequences": ["\n\n", "END", ""]}));
     let written = loses(&body, &Abilities::default(), &[("/stop_sequences", LossKind::Dropped)]);
     assert_eq!(written["stop_sequences"], json!(["END"]));
 }
@@ -671,7 +670,7 @@ fn parameters_of_other_dialects_are_reported_unless_they_ask_for_nothing() {
 fn no_more_cache_marks_are_sent_than_the_api_takes_and_the_last_ones_stay() {
     let block = |text: &str| json!({"type": "text", "text": text, "cache_control": {"type": EPHEMERAL}});
     let content: Vec<_> = ["a", "b", "c", "d", "e"].map(block).into();
-    let body = with(json!({"messages": [{"role": "user", "content": content}]}));
+    let body = with(&json!({"messages": [{"role": "user", "content": content}]}));
     let written = loses(&body, &Abilities::default(), &[("/messages/0/content/0", LossKind::Dropped)]);
     assert_eq!(written["messages"][0]["content"][0].get("cache_control"), None);
     assert_eq!(written["messages"][0]["content"][4]["cache_control"], json!({"type": EPHEMERAL}));
@@ -679,7 +678,7 @@ fn no_more_cache_marks_are_sent_than_the_api_takes_and_the_last_ones_stay() {
 
 #[test]
 fn members_that_no_other_dialect_has_are_reported() {
-    let body = with(json!({"container": "c", "metadata": {"user_id": "u", "x": 1}}));
+    let body = with(&json!({"container": "c", "metadata": {"user_id": "u", "x": 1}}));
     let written = loses(
         &body,
         &Abilities::default(),
