@@ -25,6 +25,9 @@ use super::tokens::count_chat_prompt;
 /// Where the paths of this face begin.
 const ROOT: &str = "/v1beta/models/";
 
+/// Where they begin in the other version, which the first face has the same paths in.
+const SHARED_ROOT: &str = "/v1/models/";
+
 /// The proof on what the simulated model said while it reasoned.
 const SIGNATURE: &str = "c2ltdWxhdGVkLXByb29m";
 
@@ -50,19 +53,20 @@ pub(super) enum Call {
 
 /// The model, as it stands in the path, and the call; none if the path is not of this face.
 pub(super) fn route(path: &str) -> Option<(&str, Option<Call>)> {
-    let (model, method) = path.strip_prefix(ROOT)?.rsplit_once(':')?;
+    let own = path.strip_prefix(ROOT);
+    let (model, method) = own.or_else(|| path.strip_prefix(SHARED_ROOT))?.rsplit_once(':')?;
     let call = match method {
         "generateContent" => Some(Call::Generate),
         "streamGenerateContent" => Some(Call::Stream),
         "countTokens" => Some(Call::CountTokens),
         _ => None,
     };
-    Some((model, call))
+    (own.is_some() || call.is_some()).then_some((model, call))
 }
 
 /// Whether a path is of this face, whatever it asks for.
 pub(super) fn is_path(path: &str) -> bool {
-    path.starts_with("/v1beta/")
+    path.starts_with("/v1beta/") || route(path).is_some()
 }
 
 /// The name that a model has in a path.
