@@ -11,6 +11,7 @@ mod event;
 mod item;
 mod request;
 mod sent;
+mod stored;
 mod teller;
 mod usage;
 mod walk;
@@ -68,7 +69,9 @@ impl Codec for Responses {
     }
 
     fn decode_request_at(&self, body: Bytes, address: &Address) -> Result<Box<dyn RequestDocument>, Failure> {
-        Request::decode(body, &SHAPE, address)
+        let request = Request::decode(body, &SHAPE, address)?;
+        stored::refuse(&*request)?;
+        Ok(request)
     }
 
     fn decode_answer(&self, body: Bytes) -> Result<Box<dyn AnswerDocument>, Failure> {
