@@ -97,7 +97,10 @@ async fn contents_are_embedded_by_a_provider_that_speaks_their_dialect_and_by_no
         assert_eq!(gateway.record(&answer.id()).await.operation, "embedding");
     }
     let refused = post(&gateway, "/v1beta/models/small:embedContent", &content).await.whole().await;
-    assert_eq!((refused.status.as_u16(), &refused.json()["error"]["status"]), (400, &json!("INVALID_ARGUMENT")));
+    assert_eq!(
+        (refused.status.as_u16(), &refused.json()["error"]["status"]),
+        (400, &json!("INVALID_ARGUMENT"))
+    );
 }
 
 // === Models ===
@@ -211,7 +214,8 @@ async fn an_operation_that_the_provider_lacks_is_refused_before_anything_is_sent
 
 // === Speech ===
 
-const SPEECH: &str = r#"{"model":"small", "input":"speak these words", "voice":"v", "response_format":"mp3"}"#;
+const SPEECH: &str =
+    r#"{"model":"small", "input":"speak these words", "voice":"v", "response_format":"mp3"}"#;
 
 /// Sound in pieces between which the provider waits for the test.
 fn sound(gate: &Gate, end: Step) -> Answer {
