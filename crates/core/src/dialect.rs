@@ -39,11 +39,19 @@ pub enum Dialect {
     OpenAiCompletions,
     /// OpenAI embeddings.
     OpenAiEmbeddings,
+    /// OpenAI moderations.
+    OpenAiModerations,
+    /// OpenAI images, made from a text.
+    OpenAiImages,
+    /// OpenAI speech, made from a text.
+    OpenAiSpeech,
+    /// Documents by their relevance to a query, in the form that providers share.
+    Rerank,
 }
 
 impl Dialect {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 11] = [
         Self::OpenAiChat,
         Self::OpenAiResponses,
         Self::AnthropicMessages,
@@ -51,6 +59,10 @@ impl Dialect {
         Self::BedrockConverse,
         Self::OpenAiCompletions,
         Self::OpenAiEmbeddings,
+        Self::OpenAiModerations,
+        Self::OpenAiImages,
+        Self::OpenAiSpeech,
+        Self::Rerank,
     ];
 
     /// The dialect of a name.
@@ -70,6 +82,10 @@ impl Dialect {
             Self::BedrockConverse => "bedrock_converse",
             Self::OpenAiCompletions => "openai_completions",
             Self::OpenAiEmbeddings => "openai_embeddings",
+            Self::OpenAiModerations => "openai_moderations",
+            Self::OpenAiImages => "openai_images",
+            Self::OpenAiSpeech => "openai_speech",
+            Self::Rerank => "rerank",
         }
     }
 }
@@ -86,6 +102,14 @@ pub enum Operation {
     Embedding,
     /// How many tokens the prompt of a chat has. It makes nothing, and costs nothing.
     CountTokens,
+    /// Whether texts or images are harmful, and how.
+    Moderation,
+    /// Images for a text.
+    Image,
+    /// Documents by their relevance to a query.
+    Rerank,
+    /// A text, spoken.
+    Speech,
 }
 
 impl Operation {
@@ -97,6 +121,10 @@ impl Operation {
             Self::Completion => "completion",
             Self::Embedding => "embedding",
             Self::CountTokens => "count_tokens",
+            Self::Moderation => "moderation",
+            Self::Image => "image",
+            Self::Rerank => "rerank",
+            Self::Speech => "speech",
         }
     }
 }
@@ -161,6 +189,18 @@ pub trait Codec: Send + Sync + fmt::Debug {
     /// encoder, edited or not.
     fn reframes(&self) -> bool {
         false
+    }
+
+    /// Whether its answers are bytes that only the caller understands, of the media type that the provider names. They
+    /// flow as they come, and one that breaks off can be told in no other way than by breaking off.
+    fn is_opaque(&self) -> bool {
+        false
+    }
+
+    /// The answer that tells how many tokens a prompt has, in dialects that can be asked for it.
+    fn counted(&self, tokens: u64) -> Option<Bytes> {
+        let _ = tokens;
+        None
     }
 
     /// The translation between this dialect and the form that all dialects of chats share; `None` where it is none

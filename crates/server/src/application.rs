@@ -31,6 +31,8 @@ impl Application {
         let router = calls
             .route("/v1/models", get(endpoint::models::list))
             .route("/v1/models/{*model}", get(endpoint::models::retrieve))
+            .route("/v1beta/models", get(endpoint::models::list))
+            .route("/v1beta/models/{*model}", get(endpoint::models::retrieve))
             .fallback(endpoint::unknown::path)
             .method_not_allowed_fallback(endpoint::unknown::method)
             .with_state(worker);

@@ -13,20 +13,32 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::response::Response;
-use gatewright::dialect::{Address, Dialect};
+use gatewright::dialect::{Address, Codec, Dialect};
 use gatewright_pipeline::state::Received;
 use gatewright_pipeline::{Worker, exchange};
 
 use crate::application::Inbound;
 
-/// Serves a request for a model in one dialect.
+/// Serves a request for a model of a caller who speaks `codec`'s dialect.
 pub(crate) async fn serve(
     worker: &Arc<Worker>,
-    dialect: Dialect,
+    codec: &'static dyn Codec,
     address: Address,
     request: Inbound,
 ) -> Response {
-    let codec = gatewright_wire::codec_at(dialect, request.uri().query());
     let received = Received { address, ..receive(request) };
     exchange::serve(worker, codec, received).await.map(Body::new)
+}
+
+/// The codec in whose dialect a request is answered that asks no model for anything: of what it has, path and head
+/// tell who sent it.
+pub(crate) fn codec_for(request: &Inbound) -> &'static dyn Codec {
+    let dialect = if request.uri().path().starts_with("/v1beta/") {
+        Dialect::GoogleGenerate
+    } else if request.headers().contains_key("anthropic-version") {
+        Dialect::AnthropicMessages
+    } else {
+        Dialect::OpenAiChat
+    };
+    gatewright_wire::codec(dialect)
 }

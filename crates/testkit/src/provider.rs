@@ -19,6 +19,7 @@ mod embedding;
 mod endpoint;
 mod event;
 mod google;
+mod judgement;
 mod messages;
 mod model;
 mod plan;

@@ -10,6 +10,7 @@ mod decoder;
 mod encoder;
 mod error;
 mod event;
+pub(crate) mod models;
 mod name;
 mod read;
 mod seal;
@@ -29,7 +30,7 @@ use gatewright::dialect::{
 };
 use http::{HeaderMap, StatusCode};
 
-use crate::document::{Answer, AnswerShape, Request, Shape};
+use crate::document::{Answer, AnswerShape, Request, Shape, Streaming};
 use crate::json::Kind;
 use crate::refusal;
 
@@ -47,7 +48,7 @@ const SHAPE_OF_CHATS: Shape = Shape {
     caps: &["max_tokens"],
     choices: &[],
     has_stream_options: false,
-    can_stream: true,
+    streaming: Streaming::Asked,
     texts: text::texts,
     insert: text::insert,
     counts: count::chat,
@@ -57,7 +58,7 @@ static ANSWER: AnswerShape =
     AnswerShape { dialect: Dialect::AnthropicMessages, walk: walk::whole, content: Some("content") };
 
 static COUNT_SHAPE: Shape =
-    Shape { operation: Operation::CountTokens, can_stream: false, caps: &[], ..SHAPE_OF_CHATS };
+    Shape { operation: Operation::CountTokens, streaming: Streaming::Never, caps: &[], ..SHAPE_OF_CHATS };
 
 static COUNT: AnswerShape =
     AnswerShape { dialect: Dialect::AnthropicMessages, walk: walk::count, content: Some("input_tokens") };
@@ -73,14 +74,9 @@ pub fn codec() -> &'static dyn Codec {
 
 /// The codec of counts of the tokens that messages have before they are sent.
 ///
-/// Such a request has the members of a message's that count, and the answer is [`counted`].
+/// Such a request has the members of a message's that count, and the answer is their number.
 pub fn counting() -> &'static dyn Codec {
     &COUNTING
-}
-
-/// The answer that tells a count.
-pub fn counted(input_tokens: u64) -> Bytes {
-    format!(r#"{{"input_tokens":{input_tokens}}}"#).into()
 }
 
 /// An endpoint of the dialect.
@@ -121,6 +117,11 @@ impl Codec for Messages {
 
     fn parse_error(&self, status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Failure {
         refusal::parse(status, headers, body)
+    }
+
+    fn counted(&self, tokens: u64) -> Option<Bytes> {
+        let counts = self.operation() == Operation::CountTokens;
+        counts.then(|| format!(r#"{{"input_tokens":{tokens}}}"#).into())
     }
 
     fn chat(&self) -> Option<&dyn ChatCodec> {

@@ -36,7 +36,7 @@ use gatewright::dialect::{
 };
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 
-use crate::document::{Answer, AnswerShape, Request, Shape};
+use crate::document::{Answer, AnswerShape, Request, Shape, Streaming};
 use crate::json::Kind;
 
 /// The media type of a stream.
@@ -55,7 +55,7 @@ static SHAPE: Shape = Shape {
     caps: &["maxTokens"],
     choices: &[],
     has_stream_options: false,
-    can_stream: true,
+    streaming: Streaming::Asked,
     texts: text::texts,
     insert: text::insert,
     counts: count::chat,

@@ -6,6 +6,7 @@ mod draft;
 mod edits;
 mod head;
 mod part;
+pub(crate) mod plain;
 mod pointer;
 mod request;
 mod spelling;
@@ -17,8 +18,9 @@ use crate::json::JsonError;
 
 pub(crate) use answer::{Answer, AnswerShape};
 pub(crate) use edits::TextEdits;
-pub(crate) use head::{Shape, Site};
+pub(crate) use head::{Shape, Site, Streaming};
 pub(crate) use part::{CallSite, Carrier, Outline, Part, Walk};
+pub(crate) use plain::Plain;
 pub(crate) use request::Request;
 pub(crate) use spelling::camel;
 pub(crate) use tool_text::descriptions;

@@ -15,6 +15,7 @@ mod embed;
 mod encoder;
 mod error;
 mod finish;
+pub(crate) mod models;
 mod rewrite;
 mod text;
 mod usage;
@@ -28,7 +29,7 @@ use gatewright::dialect::{
 };
 use http::{HeaderMap, StatusCode};
 
-use crate::document::{Answer, AnswerShape, Request, Shape};
+use crate::document::{Answer, AnswerShape, Request, Shape, Streaming};
 use crate::json::Kind;
 use crate::refusal;
 
@@ -46,7 +47,7 @@ const SHAPE_OF_CHATS: Shape = Shape {
     caps: &["maxOutputTokens", "max_output_tokens"],
     choices: &["candidateCount", "candidate_count"],
     has_stream_options: false,
-    can_stream: true,
+    streaming: Streaming::Asked,
     texts: text::texts,
     insert: text::insert,
     counts: text::counts,
@@ -54,8 +55,12 @@ const SHAPE_OF_CHATS: Shape = Shape {
 
 static CHAT: Shape = SHAPE_OF_CHATS;
 
-static COUNTED: Shape =
-    Shape { operation: Operation::CountTokens, needs_subject: false, can_stream: false, ..SHAPE_OF_CHATS };
+static COUNTED: Shape = Shape {
+    operation: Operation::CountTokens,
+    needs_subject: false,
+    streaming: Streaming::Never,
+    ..SHAPE_OF_CHATS
+};
 
 static EMBEDDED: Shape = Shape {
     operation: Operation::Embedding,
@@ -67,7 +72,7 @@ static EMBEDDED: Shape = Shape {
     settings: None,
     caps: &[],
     choices: &[],
-    can_stream: false,
+    streaming: Streaming::Never,
     texts: embed::texts,
     insert: embed::insert,
     counts: embed::counts,
@@ -76,6 +81,9 @@ static EMBEDDED: Shape = Shape {
 
 static ANSWER: AnswerShape =
     AnswerShape { dialect: Dialect::GoogleGenerate, walk: walk::whole, content: None };
+
+static COUNT: AnswerShape =
+    AnswerShape { dialect: Dialect::GoogleGenerate, walk: walk::count, content: Some("totalTokens") };
 
 static EVENTS: Google = Google { shape: &CHAT, framing: Framing::Events };
 
@@ -147,7 +155,8 @@ impl Codec for Google {
     }
 
     fn decode_answer(&self, body: Bytes) -> Result<Box<dyn AnswerDocument>, Failure> {
-        Answer::decode(body, &ANSWER)
+        let counts = self.shape.operation == Operation::CountTokens;
+        Answer::decode(body, if counts { &COUNT } else { &ANSWER })
     }
 
     fn stream_decoder(&self) -> Box<dyn StreamDecoder> {
@@ -175,6 +184,11 @@ impl Codec for Google {
 
     fn reframes(&self) -> bool {
         self.framing == Framing::Array
+    }
+
+    fn counted(&self, tokens: u64) -> Option<Bytes> {
+        let counts = self.shape.operation == Operation::CountTokens;
+        counts.then(|| format!(r#"{{"totalTokens":{tokens}}}"#).into())
     }
 
     fn chat(&self) -> Option<&dyn ChatCodec> {

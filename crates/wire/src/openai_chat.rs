@@ -12,7 +12,7 @@ mod envelope;
 pub(crate) mod error;
 pub(crate) mod input;
 pub(crate) mod message;
-pub mod models;
+pub(crate) mod models;
 mod retelling;
 pub(crate) mod rewrite;
 pub(crate) mod stream;
@@ -27,7 +27,7 @@ use gatewright::dialect::{
 };
 use http::{HeaderMap, StatusCode};
 
-use crate::document::{Answer, AnswerShape, Request, Shape, Walk};
+use crate::document::{Answer, AnswerShape, Request, Shape, Streaming, Walk};
 use crate::json::Kind;
 use crate::refusal;
 
@@ -48,7 +48,7 @@ static SHAPE: Shape = Shape {
     caps: &["max_completion_tokens", "max_tokens"],
     choices: &["n"],
     has_stream_options: true,
-    can_stream: true,
+    streaming: Streaming::Asked,
     texts: message::texts,
     insert: message::insert,
     counts: count::chat,

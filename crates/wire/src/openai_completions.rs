@@ -2,7 +2,7 @@
 
 use gatewright::dialect::{Codec, Dialect, Operation};
 
-use crate::document::{AnswerShape, Shape};
+use crate::document::{AnswerShape, Shape, Streaming};
 use crate::json::Kind;
 use crate::openai_chat::{self, ChunkForm, Family, count, input};
 
@@ -18,7 +18,7 @@ static SHAPE: Shape = Shape {
     caps: &["max_tokens"],
     choices: &["n", "best_of"],
     has_stream_options: true,
-    can_stream: true,
+    streaming: Streaming::Asked,
     texts: |text, sink| input::texts(text, &["prompt", "suffix"], sink),
     insert: input::insert,
     counts: |root| count::inputs(root, "prompt"),

@@ -2,7 +2,7 @@
 
 use gatewright::dialect::{Codec, Dialect, Operation};
 
-use crate::document::{AnswerShape, Shape};
+use crate::document::{AnswerShape, Shape, Streaming};
 use crate::json::Kind;
 use crate::openai_chat::{self, ChunkForm, Family, count, input};
 
@@ -20,7 +20,7 @@ static SHAPE: Shape = Shape {
     caps: &[],
     choices: &[],
     has_stream_options: false,
-    can_stream: false,
+    streaming: Streaming::Never,
     texts: |text, sink| input::texts(text, &["input"], sink),
     insert: input::insert,
     counts: |root| count::inputs(root, "input"),

@@ -24,7 +24,7 @@ use gatewright::dialect::{
 };
 use http::{HeaderMap, StatusCode};
 
-use crate::document::{Answer, AnswerShape, Request, Shape};
+use crate::document::{Answer, AnswerShape, Request, Shape, Streaming};
 use crate::json::Kind;
 use crate::openai_chat::error;
 use crate::refusal;
@@ -42,7 +42,7 @@ static SHAPE: Shape = Shape {
     caps: &["max_output_tokens"],
     choices: &[],
     has_stream_options: false,
-    can_stream: true,
+    streaming: Streaming::Asked,
     texts: request::texts,
     insert: request::insert,
     counts: request::counts,

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use gatewright::dialect::Dialect;
+use gatewright::dialect::{Dialect, Operation};
 use gatewright::registry::{Instance, Registry};
 use gatewright::text::HoldBack;
 use gatewright::{
@@ -238,8 +238,8 @@ impl Subject<'_> {
     /// How a filter wants to see an ordinary answer.
     fn filter_plan(&self, hooked: &Hooked, route: &RoutePlan, sample: &Sample, streams: bool) -> PlanView {
         let call = CALLS.iter().find(|call| route.matcher.path.matches(call.path));
-        let codec = gatewright_wire::codec(call.map_or(Dialect::OpenAiChat, |call| call.dialect));
-        let (dialect, operation) = (codec.dialect(), codec.operation());
+        let asked = call.map(|call| (call.dialect, call.operation));
+        let (dialect, operation) = asked.unwrap_or((Dialect::OpenAiChat, Operation::Chat));
         let mut cx = RequestCx::new(RequestFacts {
             id: RequestId::new(0, 0),
             principal: Arc::clone(&self.principal),

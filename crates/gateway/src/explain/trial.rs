@@ -70,7 +70,7 @@ pub(super) struct Stage {
 ///
 /// The paths that there are.
 pub(super) fn codec_of(path: &str) -> Result<(&'static dyn Codec, Address), String> {
-    let found = call_of(path).map(|(dialect, address)| (gatewright_wire::codec(dialect), address));
+    let found = call_of(path).map(|(call, address)| (call.codec(None), address));
     found.ok_or_else(|| {
         let known: Vec<_> = CALLS.iter().map(|call| call.path).collect();
         format!("`{path}` takes no request for a model; --path is one of {}", known.join(", "))

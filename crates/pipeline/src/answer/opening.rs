@@ -55,7 +55,8 @@ pub(crate) async fn open(
     answer: Answer,
 ) -> Result<Opened, Failure> {
     let Answer { status, headers, body, .. } = answer;
-    let is_stream = reserved.0.request.streams() && is_stream(codec, headers.get(header::CONTENT_TYPE));
+    let content_type = headers.get(header::CONTENT_TYPE);
+    let is_stream = reserved.0.request.streams() && (codec.is_opaque() || is_stream(codec, content_type));
     let content = if is_stream {
         let source = Source {
             body: Box::pin(body),

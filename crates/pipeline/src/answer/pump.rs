@@ -19,6 +19,7 @@ use gatewright_upstream::AnswerBody as UpstreamBody;
 use http_body::Body;
 use tokio::time::Sleep;
 
+use super::body::BrokeOff;
 use super::chain::{Parcel, Turn, Wait};
 use super::opening::{Source, broke_off, failure_in};
 use crate::course::Course;
@@ -55,6 +56,8 @@ pub(crate) struct Pump {
     out: Outlet,
     cut: CutSignal,
     last_data: Option<Instant>,
+    /// The answer ended early, and its dialect has no words for that: the body is to break off.
+    breaks_off: bool,
     /// There from the end of the provider's answer until the filters have let go of theirs.
     terminator: Option<Terminator>,
 }
@@ -104,6 +107,7 @@ impl Pump {
             out: Outlet::default(),
             cut,
             last_data: None,
+            breaks_off: false,
             terminator: None,
             course,
         };
@@ -114,13 +118,15 @@ impl Pump {
     }
 
     /// The next bytes for the client.
-    pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, BrokeOff>>> {
         loop {
             if let Some(bytes) = self.out.pop() {
-                return Poll::Ready(Some(bytes));
+                return Poll::Ready(Some(Ok(bytes)));
             }
             match &mut self.phase {
-                Phase::Done => return Poll::Ready(None),
+                Phase::Done => {
+                    return Poll::Ready(std::mem::take(&mut self.breaks_off).then_some(Err(BrokeOff)));
+                }
                 Phase::Ending { .. } => ready!(self.poll_end(cx)),
                 Phase::Paused(_) => ready!(self.poll_pause(cx)),
                 Phase::Flowing => ready!(self.poll_flow(cx)),
@@ -130,7 +136,7 @@ impl Pump {
 
     /// Whether nothing follows.
     pub(crate) fn is_done(&self) -> bool {
-        matches!(self.phase, Phase::Done) && self.out.is_empty()
+        matches!(self.phase, Phase::Done) && self.out.is_empty() && !self.breaks_off
     }
 
     // === The flow ===

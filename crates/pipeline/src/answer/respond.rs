@@ -58,7 +58,9 @@ pub(crate) async fn answer(mut course: Box<Course>, answering: Answering) -> Res
                 hide_usage: !load.request.document().wants_stream_usage(),
                 envelope: translates.then(|| translate::envelope(&course, &load, &picked)),
             };
-            stream(course, *source, settings, status)
+            let own = headers.get(CONTENT_TYPE).filter(|_| codec.is_opaque()).cloned();
+            let content_type = own.unwrap_or(HeaderValue::from_static(course.codec.stream_content_type()));
+            stream(course, *source, settings, (status, content_type))
         }
     }
 }
@@ -67,10 +69,9 @@ fn stream(
     mut course: Box<Course>,
     source: Source,
     settings: StreamSettings,
-    status: StatusCode,
+    (status, content_type): (StatusCode, HeaderValue),
 ) -> Response<AnswerBody> {
     let mut headers = HeaderMap::new();
-    let content_type = HeaderValue::from_static(course.codec.stream_content_type());
     set_headers(&mut course, &mut headers, content_type);
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     let mut response = Response::new(AnswerBody::stream(Pump::new(course, source, settings)));

@@ -2,15 +2,18 @@
 
 use std::sync::Arc;
 
-use gatewright::dialect::Codec;
-use gatewright::{Failure, FailureKind, ProviderRequest, ProviderTarget, Side, TransformPhase, UpstreamCall};
+use gatewright::chat::{LossKind, Losses, Place};
+use gatewright::dialect::{Codec, Operation};
+use gatewright::{
+    Failure, FailureKind, LlmResponse, ProviderRequest, ProviderTarget, Side, TransformPhase, UpstreamCall,
+};
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::course::Course;
 use crate::failure::Refusal;
 use crate::hook::Hook;
 use crate::phase::{transform, translate};
-use crate::state::{Picked, Reserved};
+use crate::state::{Load, Picked, Reserved};
 
 /// So many items of a caller's list are passed on.
 const LIST_ITEMS_MAX: usize = 64;
@@ -22,7 +25,7 @@ pub(crate) struct Encoded {
     pub(crate) codec: &'static dyn Codec,
 }
 
-/// Writes the call.
+/// Writes the call; a count of tokens that the provider cannot make in the caller's dialect is answered instead.
 pub(crate) async fn encode(
     course: &mut Course,
     reserved: &Reserved,
@@ -37,8 +40,12 @@ pub(crate) async fn encode(
         operation: request.operation(),
         dialect: request.dialect(),
     };
+    let counts = target.operation == Operation::CountTokens;
     let codec = picked.provider.codec(&target);
-    let codec = codec.ok_or_else(|| not_offered(picked, target.operation.as_str()))?;
+    let Some(codec) = codec.filter(|codec| !counts || codec.dialect() == course.codec.dialect()) else {
+        let otherwise = counts.then(|| counted(course, &reserved.0)).transpose()?;
+        return Err(otherwise.unwrap_or_else(|| not_offered(picked, target.operation.as_str()).into()));
+    };
     if request.model() != target.model {
         request.set_model(target.model);
     }
@@ -81,6 +88,23 @@ pub(crate) async fn encode(
         passes.iter().for_each(|name| join(name, course.cx().client_headers(), &mut call.headers));
     }
     Ok(Encoded { call, codec })
+}
+
+/// A count of tokens by the gateway's own measure: the model's estimator, or else a rough one. That it is no more than
+/// that is told as a loss.
+fn counted(course: &mut Course, load: &Load) -> Result<Refusal, Failure> {
+    let tokens = course.estimate.map_or_else(
+        || load.request.document().estimate_input_tokens(),
+        |estimate| estimate.usage.prompt_tokens(),
+    );
+    let whole = |_: &Place<'_>| "/".to_owned();
+    let mut losses = Losses::new(load.is_strict(), &whole);
+    losses.report(&Place::Pointer("".into()), LossKind::Emulated)?;
+    course.facts.losses = losses.into_found();
+    let body = course.codec.counted(tokens);
+    let body = body.ok_or_else(|| Failure::internal("the caller's dialect has no counts of tokens"))?;
+    let answer = LlmResponse::new(course.codec.decode_answer(body)?);
+    Ok(Refusal::Answered(Box::new(answer)))
 }
 
 /// Adds the items of a caller's lists to those that the call has already, each once.

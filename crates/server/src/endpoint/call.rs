@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use axum::response::Response;
-use gatewright::dialect::{Address, Dialect};
+use gatewright::dialect::{Address, Codec, Dialect, Operation};
 use gatewright_pipeline::Worker;
 use percent_encoding::percent_decode_str;
 
@@ -18,35 +18,53 @@ pub struct CallPath {
     pub path: &'static str,
     /// What is spoken there.
     pub dialect: Dialect,
+    /// What is asked for there.
+    pub operation: Operation,
     /// The path as the router takes it.
     pub(crate) route: &'static str,
 }
 
-const GENERATE: Dialect = Dialect::GoogleGenerate;
 /// Stands for the model's name in a path.
 const MODEL: &str = "{model}";
 
 /// All of them.
-pub static CALLS: [CallPath; 11] = [
-    plain("/v1/chat/completions", Dialect::OpenAiChat),
-    plain("/v1/completions", Dialect::OpenAiCompletions),
-    plain("/v1/embeddings", Dialect::OpenAiEmbeddings),
-    plain("/v1/responses", Dialect::OpenAiResponses),
-    plain("/v1/messages", Dialect::AnthropicMessages),
-    named("/v1beta/models/{model}:generateContent", "/v1beta/models/{*model}", GENERATE),
-    named("/v1beta/models/{model}:streamGenerateContent", "/v1beta/models/{*model}", GENERATE),
-    named("/v1/models/{model}:generateContent", "/v1/models/{*model}", GENERATE),
-    named("/v1/models/{model}:streamGenerateContent", "/v1/models/{*model}", GENERATE),
-    named("/model/{model}/converse", "/model/{model}/converse", Dialect::BedrockConverse),
-    named("/model/{model}/converse-stream", "/model/{model}/converse-stream", Dialect::BedrockConverse),
+pub static CALLS: [CallPath; 23] = [
+    plain("/v1/chat/completions", Dialect::OpenAiChat, Operation::Chat),
+    plain("/v1/completions", Dialect::OpenAiCompletions, Operation::Completion),
+    plain("/v1/embeddings", Dialect::OpenAiEmbeddings, Operation::Embedding),
+    plain("/v1/responses", Dialect::OpenAiResponses, Operation::Chat),
+    plain("/v1/moderations", Dialect::OpenAiModerations, Operation::Moderation),
+    plain("/v1/images/generations", Dialect::OpenAiImages, Operation::Image),
+    plain("/v1/audio/speech", Dialect::OpenAiSpeech, Operation::Speech),
+    plain("/v1/rerank", Dialect::Rerank, Operation::Rerank),
+    plain("/v2/rerank", Dialect::Rerank, Operation::Rerank),
+    plain("/v1/messages", Dialect::AnthropicMessages, Operation::Chat),
+    plain("/v1/messages/count_tokens", Dialect::AnthropicMessages, Operation::CountTokens),
+    method("/v1beta/models/{model}:generateContent", "/v1beta/models/{*model}", Operation::Chat),
+    method("/v1beta/models/{model}:streamGenerateContent", "/v1beta/models/{*model}", Operation::Chat),
+    method("/v1beta/models/{model}:countTokens", "/v1beta/models/{*model}", Operation::CountTokens),
+    method("/v1beta/models/{model}:embedContent", "/v1beta/models/{*model}", Operation::Embedding),
+    method("/v1beta/models/{model}:batchEmbedContents", "/v1beta/models/{*model}", Operation::Embedding),
+    method("/v1/models/{model}:generateContent", "/v1/models/{*model}", Operation::Chat),
+    method("/v1/models/{model}:streamGenerateContent", "/v1/models/{*model}", Operation::Chat),
+    method("/v1/models/{model}:countTokens", "/v1/models/{*model}", Operation::CountTokens),
+    method("/v1/models/{model}:embedContent", "/v1/models/{*model}", Operation::Embedding),
+    method("/v1/models/{model}:batchEmbedContents", "/v1/models/{*model}", Operation::Embedding),
+    converse("/model/{model}/converse"),
+    converse("/model/{model}/converse-stream"),
 ];
 
-const fn plain(path: &'static str, dialect: Dialect) -> CallPath {
-    named(path, path, dialect)
+const fn plain(path: &'static str, dialect: Dialect, operation: Operation) -> CallPath {
+    CallPath { path, dialect, operation, route: path }
 }
 
-const fn named(path: &'static str, route: &'static str, dialect: Dialect) -> CallPath {
-    CallPath { path, dialect, route }
+/// What is asked for stands behind the model in the last segment, which no route can tell apart.
+const fn method(path: &'static str, route: &'static str, operation: Operation) -> CallPath {
+    CallPath { path, dialect: Dialect::GoogleGenerate, operation, route }
+}
+
+const fn converse(path: &'static str) -> CallPath {
+    CallPath { path, dialect: Dialect::BedrockConverse, operation: Operation::Chat, route: path }
 }
 
 impl CallPath {
@@ -61,27 +79,39 @@ impl CallPath {
         let streams = behind.to_ascii_lowercase().contains("stream");
         (!model.is_empty()).then(|| Address { model: Some(model.into()), streams: Some(streams) })
     }
+
+    /// The codec that reads a request and writes its answer, as the query of the address asks for it.
+    #[must_use]
+    pub fn codec(&self, query: Option<&str>) -> &'static dyn Codec {
+        match self.operation {
+            Operation::Chat => gatewright_wire::codec_at(self.dialect, query),
+            operation => gatewright_wire::codec_of(self.dialect, operation),
+        }
+    }
 }
 
-/// The dialect that is spoken at a path, and what the path says of a request.
+/// Which of them a path is, and what it says of a request.
 #[must_use]
-pub fn call_of(path: &str) -> Option<(Dialect, Address)> {
-    CALLS.iter().find_map(|call| Some((call.dialect, call.read(path)?)))
+pub fn call_of(path: &str) -> Option<(&'static CallPath, Address)> {
+    CALLS.iter().find_map(|call| Some((call, call.read(path)?)))
 }
 
 /// Serves a request for a model.
 pub(crate) async fn serve(state: State<Arc<Worker>>, request: Inbound) -> Response {
     match call_of(request.uri().path()) {
-        Some((dialect, address)) => super::serve(&state.0, dialect, address, request).await,
+        Some((call, address)) => {
+            let codec = call.codec(request.uri().query());
+            super::serve(&state.0, codec, address, request).await
+        }
         None => super::unknown::path(state, request).await,
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use gatewright::dialect::Dialect;
+    use gatewright::dialect::{Dialect, Operation};
 
-    use super::call_of;
+    use super::{CALLS, call_of};
 
     #[test]
     fn a_path_names_dialect_model_and_stream() {
@@ -107,8 +137,37 @@ mod tests {
             let found = call_of(path);
             let found = found
                 .as_ref()
-                .map(|(dialect, address)| (*dialect, address.model.as_deref(), address.streams));
+                .map(|(call, address)| (call.dialect, address.model.as_deref(), address.streams));
             assert_eq!(found, expected, "{path}");
+        }
+    }
+    #[test]
+    fn a_path_names_the_operation() {
+        let table = [
+            ("/v1/messages", Operation::Chat),
+            ("/v1/messages/count_tokens", Operation::CountTokens),
+            ("/v1beta/models/m:countTokens", Operation::CountTokens),
+            ("/v1/models/m:countTokens", Operation::CountTokens),
+            ("/v1beta/models/m:embedContent", Operation::Embedding),
+            ("/v1/models/m:batchEmbedContents", Operation::Embedding),
+            ("/v1/models/m:streamGenerateContent", Operation::Chat),
+            ("/v1/moderations", Operation::Moderation),
+            ("/v1/images/generations", Operation::Image),
+            ("/v1/audio/speech", Operation::Speech),
+            ("/v1/rerank", Operation::Rerank),
+            ("/v2/rerank", Operation::Rerank),
+        ];
+        for (path, expected) in table {
+            let found = call_of(path).map(|(call, _)| call.operation);
+            assert_eq!(found, Some(expected), "{path}");
+        }
+    }
+
+    #[test]
+    fn every_path_has_the_codec_of_its_dialect_and_operation() {
+        for call in &CALLS {
+            let codec = call.codec(None);
+            assert_eq!((codec.dialect(), codec.operation()), (call.dialect, call.operation), "{}", call.path);
         }
     }
 }

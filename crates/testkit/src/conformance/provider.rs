@@ -9,7 +9,7 @@ use super::body::samples;
 use super::suite::{Suite, run, trying};
 
 /// Each operation as the callers of one dialect ask for it.
-const TARGETS: [ProviderTarget<'static>; 7] = [
+const TARGETS: [ProviderTarget<'static>; 14] = [
     target(Operation::Chat, Dialect::OpenAiChat),
     target(Operation::Chat, Dialect::OpenAiResponses),
     target(Operation::Chat, Dialect::AnthropicMessages),
@@ -17,6 +17,13 @@ const TARGETS: [ProviderTarget<'static>; 7] = [
     target(Operation::Chat, Dialect::BedrockConverse),
     target(Operation::Completion, Dialect::OpenAiCompletions),
     target(Operation::Embedding, Dialect::OpenAiEmbeddings),
+    target(Operation::Embedding, Dialect::GoogleGenerate),
+    target(Operation::CountTokens, Dialect::AnthropicMessages),
+    target(Operation::CountTokens, Dialect::GoogleGenerate),
+    target(Operation::Moderation, Dialect::OpenAiModerations),
+    target(Operation::Image, Dialect::OpenAiImages),
+    target(Operation::Speech, Dialect::OpenAiSpeech),
+    target(Operation::Rerank, Dialect::Rerank),
 ];
 
 const fn target(operation: Operation, dialect: Dialect) -> ProviderTarget<'static> {

@@ -9,7 +9,7 @@ use super::chat::{self, Envelope};
 use super::refusal::Refused;
 use super::reply::Reply;
 use super::script::Script;
-use super::{completion, converse, embedding, google, messages, plan, responses};
+use super::{completion, converse, embedding, google, judgement, messages, plan, responses};
 
 /// An endpoint that takes a body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -20,6 +20,10 @@ pub(super) enum Endpoint {
     Responses,
     Messages,
     CountTokens,
+    Moderation,
+    Image,
+    Rerank,
+    Speech,
 }
 
 impl Endpoint {
@@ -30,6 +34,10 @@ impl Endpoint {
             Self::Embedding => "embd",
             Self::Responses => "resp",
             Self::Messages | Self::CountTokens => "msg",
+            Self::Moderation => "modr",
+            Self::Image => "img",
+            Self::Rerank => "rerank",
+            Self::Speech => "speech",
         }
     }
 }
@@ -79,6 +87,10 @@ pub(super) fn route<'a>(method: &Method, path: &'a str) -> Result<Route<'a>, Ref
         "/v1/responses" => (Route::Post(Endpoint::Responses), Method::POST),
         "/v1/messages" => (Route::Post(Endpoint::Messages), Method::POST),
         "/v1/messages/count_tokens" => (Route::Post(Endpoint::CountTokens), Method::POST),
+        "/v1/moderations" => (Route::Post(Endpoint::Moderation), Method::POST),
+        "/v1/images/generations" => (Route::Post(Endpoint::Image), Method::POST),
+        "/v1/rerank" | "/v2/rerank" => (Route::Post(Endpoint::Rerank), Method::POST),
+        "/v1/audio/speech" => (Route::Post(Endpoint::Speech), Method::POST),
         "/v1/models" => (Route::Models, Method::GET),
         _ => match path.strip_prefix("/v1/models/") {
             Some(id) => (Route::Model(id), Method::GET),
@@ -120,9 +132,16 @@ pub(super) fn answer(
         Endpoint::Responses => return responses::answer(request, behaviour, facts),
         Endpoint::Messages => return messages::answer(request, behaviour, facts),
         Endpoint::CountTokens => return messages::count(request),
-        Endpoint::Embedding => {
-            let (object, prompt_tokens) = embedding::answer(request)?;
-            let mut script = plan::whole(&Bytes::from(object.to_string()), 0, behaviour, rate);
+        Endpoint::Speech => return judgement::speak(request),
+        Endpoint::Embedding | Endpoint::Moderation | Endpoint::Image | Endpoint::Rerank => {
+            let (object, prompt_tokens) = match endpoint {
+                Endpoint::Moderation => (judgement::moderate(request, facts)?, 0),
+                Endpoint::Image => judgement::draw(request, facts)?,
+                Endpoint::Rerank => judgement::rerank(request)?,
+                _ => embedding::answer(request)?,
+            };
+            let made = object["usage"]["output_tokens"].as_u64().unwrap_or(0);
+            let mut script = plan::whole(&Bytes::from(object.to_string()), made, behaviour, rate);
             script.prompt_tokens = facts.prompt_tokens.unwrap_or(prompt_tokens);
             return Ok(script);
         }

@@ -49,14 +49,42 @@ pub(crate) struct Shape {
     pub(crate) choices: &'static [&'static str],
     /// Whether `stream_options` asks for usage figures in a stream; where not, they come unasked.
     pub(crate) has_stream_options: bool,
-    /// Whether answers can come as a stream.
-    pub(crate) can_stream: bool,
+    /// Which answers come as a stream.
+    pub(crate) streaming: Streaming,
     /// Shows all texts of a request, in order.
     pub(crate) texts: TextWalk,
     /// The patches that put a text in.
     pub(crate) insert: Insertion,
     /// Counts what can be counted in a request.
     pub(crate) counts: fn(&Value<'_>) -> RequestCounts,
+}
+
+/// Which answers of an endpoint come as a stream.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Streaming {
+    /// None, whatever a request says.
+    Never,
+    /// None, and a request for one is refused, because its provider would heed it.
+    Refused,
+    /// Those that are asked for so.
+    Asked,
+    /// All of them.
+    Always,
+}
+
+impl Streaming {
+    /// Whether the answer is a stream to a request that asks for one, or does not.
+    fn holds(self, asked: bool) -> Result<bool, Failure> {
+        match self {
+            Self::Refused if asked => {
+                let message = "`stream` cannot be `true` here, leave it out to have the answer in one piece";
+                Err(Failure::invalid("stream", message).with_code("unsupported_parameter"))
+            }
+            Self::Never | Self::Refused => Ok(false),
+            Self::Asked => Ok(asked),
+            Self::Always => Ok(true),
+        }
+    }
 }
 
 /// A walk over the texts of a request.
@@ -146,7 +174,7 @@ pub(crate) fn read(text: &[u8], shape: &'static Shape, address: &Address) -> Res
         shape,
         model_span: found.model.map_or(Span::new(0, 0), |model| model.span()),
         model,
-        streams: streams && shape.can_stream,
+        streams: shape.streaming.holds(streams)?,
         choices: choices(&found, shape)?,
         output_cap: cap(&found, shape)?,
         wants_usage: !shape.has_stream_options || wants_usage(found.stream_options.last())?,

@@ -5,7 +5,7 @@ use gatewright::dialect::{Address, Dialect, Operation, RequestDocument};
 use gatewright::{EditError, Failure, Placement, RequestCounts, Role, TextPart};
 
 use super::draft::{Draft, Scanned};
-use super::head::{self, RequestHead, Shape};
+use super::head::{self, RequestHead, Shape, Streaming};
 use super::pointer;
 use crate::json::{ObjectEdit, Patches, Value, quote};
 
@@ -109,7 +109,7 @@ impl RequestDocument for Request {
 
     fn set_whole(&mut self) {
         self.requires_usage = false;
-        if !self.head().streams {
+        if !self.head().streams || matches!(self.head().shape.streaming, Streaming::Always) {
             return;
         }
         if self.head().shape.is_addressed {

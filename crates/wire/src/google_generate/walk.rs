@@ -91,6 +91,20 @@ pub(super) fn whole<'a>(text: &'a [u8], visit: &mut dyn FnMut(Part<'a>)) -> Resu
     })
 }
 
+/// The parts of a count of tokens. Counting consumes none.
+pub(super) fn count<'a>(text: &'a [u8], visit: &mut dyn FnMut(Part<'a>)) -> Result<Outline, JsonError> {
+    let outline = whole(text, &mut |part| {
+        if let Part::Error { .. } = part {
+            visit(part);
+        }
+    })?;
+    let total = Value::of_checked(text).get("totalTokens").filter(|total| total.as_u64().is_some());
+    if let Some(value) = total {
+        visit(Part::Usage { value, usage: Some(Usage::default()) });
+    }
+    Ok(Outline { choices: total.map(|_| true), ..outline })
+}
+
 /// Walks over an answer.
 ///
 /// # Errors

@@ -114,7 +114,7 @@ fn a_count_is_a_request_of_its_own_and_consumes_nothing() {
     assert_eq!(codec.operation(), Operation::CountTokens);
     let request = codec.decode_request(Bytes::from_static(BODY.as_bytes())).unwrap();
     assert!(!request.streams());
-    let answer = codec.decode_answer(anthropic_messages::counted(42)).unwrap();
+    let answer = codec.decode_answer(codec.counted(42).unwrap()).unwrap();
     assert_eq!(answer.usage(), Some(gatewright::Usage::default()));
     assert_eq!(answer.to_body(), r#"{"input_tokens":42}"#);
     assert!(codec.decode_answer(Bytes::from_static(b"{}")).is_err());

@@ -57,7 +57,12 @@ impl ProviderAdapter for OpenAi {
     fn encode(&self, request: &ProviderRequest<'_>) -> Result<UpstreamCall, Failure> {
         let path = path(request.dialect)
             .ok_or_else(|| Failure::internal("a dialect without an endpoint was chosen for this provider"))?;
-        let accept = if request.streams { "text/event-stream" } else { "application/json" };
+        let accept = match (request.operation, request.streams) {
+            // The request names the format.
+            (Operation::Speech, _) => "*/*",
+            (_, true) => "text/event-stream",
+            (_, false) => "application/json",
+        };
         let mut headers = HeaderMap::with_capacity(6);
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         headers.insert(ACCEPT, HeaderValue::from_static(accept));
@@ -82,6 +87,10 @@ fn dialect(chats: Chats, operation: Operation, caller: Dialect) -> Option<Dialec
         }),
         Operation::Completion => Some(Dialect::OpenAiCompletions),
         Operation::Embedding => Some(Dialect::OpenAiEmbeddings),
+        Operation::Moderation => Some(Dialect::OpenAiModerations),
+        Operation::Image => Some(Dialect::OpenAiImages),
+        Operation::Speech => Some(Dialect::OpenAiSpeech),
+        Operation::Rerank => Some(Dialect::Rerank),
         _ => None,
     }
 }
@@ -92,6 +101,10 @@ fn path(dialect: Dialect) -> Option<&'static str> {
         Dialect::OpenAiResponses => Some("/responses"),
         Dialect::OpenAiCompletions => Some("/completions"),
         Dialect::OpenAiEmbeddings => Some("/embeddings"),
+        Dialect::OpenAiModerations => Some("/moderations"),
+        Dialect::OpenAiImages => Some("/images/generations"),
+        Dialect::OpenAiSpeech => Some("/audio/speech"),
+        Dialect::Rerank => Some("/rerank"),
         _ => None,
     }
 }

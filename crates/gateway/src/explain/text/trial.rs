@@ -164,7 +164,9 @@ fn ending_on(page: &mut Page, trial: &Trial) {
                 let code = body.code.map(|code| format!(" {code}")).unwrap_or_default();
                 page.line(0, "refused", &format!("{}{code}: {}", body.status.as_u16(), body.message));
             }
-            None => page.line(0, "answered", "by an extension; no provider is called"),
+            None => {
+                page.line(0, "answered", "without a provider, by an extension or by the gateway's own count")
+            }
         },
     }
 }

@@ -89,6 +89,7 @@ impl Pump {
         };
         if let Some(error) = error {
             self.encoder.write_error(&error, &mut tail);
+            self.breaks_off = self.course.codec.is_opaque();
         }
         self.course.facts.code = refusal.code();
         if let Refusal::Failed(failure) = refusal {
