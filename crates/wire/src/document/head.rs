@@ -26,7 +26,6 @@ const OPAQUE_TOKENS: usize = 1_000;
 
 /// What a dialect calls the members of its requests, and how they are walked.
 #[derive(Debug)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a fact about a dialect of its own")]
 pub(crate) struct Shape {
     pub(crate) dialect: Dialect,
     pub(crate) operation: Operation,
