@@ -5,20 +5,20 @@
 //! back. Nothing here knows a vendor; a dialect bears the name of the protocol that it is.
 
 mod abilities;
+mod error;
 mod table;
 
-use std::borrow::Cow;
 use std::fmt;
-use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 
-use crate::chat::{Answer, Chat, Losses, Place};
+use crate::chat::{Answer, Chat, LossKind, Losses, Place};
 use crate::text::Lane;
 use crate::{EditError, Failure, Placement, RequestCounts, Role, StreamEvent, TextPart, Usage};
 
 pub use abilities::{Abilities, ReasoningForm};
+pub use error::{ErrorBody, ErrorClass};
 pub use table::AbilityTable;
 
 /// A public wire protocol.
@@ -262,6 +262,35 @@ pub trait ChatCodec: Send + Sync + fmt::Debug {
 
     /// The RFC 6901 pointer of a place in a request of this dialect.
     fn pointer(&self, place: &Place<'_>) -> String;
+
+    /// Makes a request that goes to a provider of this same dialect one that the target takes. What it refuses is taken
+    /// out and reported, and so is what is [foreign](ChatCodec::foreign); what it only calls otherwise is renamed. A
+    /// dialect whose vendors differ in more than that overrides it.
+    ///
+    /// # Errors
+    ///
+    /// In strict mode, for the first loss.
+    fn conform(
+        &self,
+        request: &mut dyn RequestDocument,
+        abilities: &Abilities,
+        losses: &mut Losses<'_>,
+    ) -> Result<(), Failure> {
+        for param in &abilities.refuses {
+            let place = Place::Param(*param);
+            let pointer = self.pointer(&place);
+            // A dialect without the parameter has no pointer for it.
+            if !pointer.is_empty() && request.remove_field(&pointer).unwrap_or(false) {
+                losses.report(&place, LossKind::Dropped)?;
+            }
+        }
+        for pointer in self.foreign(request) {
+            if request.remove_field(&pointer).unwrap_or(false) {
+                losses.report(&Place::Pointer(pointer.into()), LossKind::Dropped)?;
+            }
+        }
+        Ok(())
+    }
 }
 
 /// What an answer says around its content, where it is not the provider's own bytes.
@@ -273,50 +302,6 @@ pub struct Envelope {
     pub created: u64,
     /// The model name that the answer reports.
     pub model: String,
-}
-
-/// An error as a client reads it, before a dialect gives it its shape.
-#[derive(Clone, Debug)]
-pub struct ErrorBody<'a> {
-    /// The status of the answer; in a stream, the status that it would have been.
-    pub status: StatusCode,
-    /// The error's class.
-    pub class: ErrorClass,
-    /// A machine-readable code.
-    pub code: Option<Cow<'a, str>>,
-    /// What is wrong and what to change.
-    pub message: Cow<'a, str>,
-    /// The field at fault.
-    pub param: Option<Cow<'a, str>>,
-    /// The exchange, so that a caller can quote it.
-    pub request_id: Option<crate::RequestId>,
-    /// How long to wait.
-    pub retry_after: Option<Duration>,
-}
-
-/// The classes of errors that the dialects tell apart.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum ErrorClass {
-    /// The request must be changed.
-    InvalidRequest,
-    /// The credential is missing or not accepted.
-    Authentication,
-    /// The credential may not do this.
-    Permission,
-    /// No such thing.
-    NotFound,
-    /// The body is too large.
-    TooLarge,
-    /// Later.
-    RateLimit,
-    /// Money or quota ran out.
-    Quota,
-    /// No capacity.
-    Overloaded,
-    /// A deadline passed.
-    Timeout,
-    /// The server's side failed.
-    Server,
 }
 
 /// A request of one dialect: views and edits over the client's bytes.
