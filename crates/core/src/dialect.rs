@@ -5,20 +5,22 @@
 //! back. Nothing here knows a vendor; a dialect bears the name of the protocol that it is.
 
 mod abilities;
+mod error;
+mod frame;
 mod table;
 
-use std::borrow::Cow;
 use std::fmt;
-use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 
-use crate::chat::{Answer, Chat, Losses, Place};
+use crate::chat::{Answer, Chat, LossKind, Losses, Place};
 use crate::text::Lane;
 use crate::{EditError, Failure, Placement, RequestCounts, Role, StreamEvent, TextPart, Usage};
 
 pub use abilities::{Abilities, ReasoningForm};
+pub use error::{ErrorBody, ErrorClass};
+pub use frame::{Frame, FrameKind, UsageArtefact};
 pub use table::AbilityTable;
 
 /// A public wire protocol.
@@ -262,6 +264,35 @@ pub trait ChatCodec: Send + Sync + fmt::Debug {
 
     /// The RFC 6901 pointer of a place in a request of this dialect.
     fn pointer(&self, place: &Place<'_>) -> String;
+
+    /// Makes a request that goes to a provider of this same dialect one that the target takes. What it refuses is taken
+    /// out and reported, and so is what is [foreign](ChatCodec::foreign); what it only calls otherwise is renamed. A
+    /// dialect whose vendors differ in more than that overrides it.
+    ///
+    /// # Errors
+    ///
+    /// In strict mode, for the first loss.
+    fn conform(
+        &self,
+        request: &mut dyn RequestDocument,
+        abilities: &Abilities,
+        losses: &mut Losses<'_>,
+    ) -> Result<(), Failure> {
+        for param in &abilities.refuses {
+            let place = Place::Param(*param);
+            let pointer = self.pointer(&place);
+            // A dialect without the parameter has no pointer for it.
+            if !pointer.is_empty() && request.remove_field(&pointer).unwrap_or(false) {
+                losses.report(&place, LossKind::Dropped)?;
+            }
+        }
+        for pointer in self.foreign(request) {
+            if request.remove_field(&pointer).unwrap_or(false) {
+                losses.report(&Place::Pointer(pointer.into()), LossKind::Dropped)?;
+            }
+        }
+        Ok(())
+    }
 }
 
 /// What an answer says around its content, where it is not the provider's own bytes.
@@ -273,50 +304,6 @@ pub struct Envelope {
     pub created: u64,
     /// The model name that the answer reports.
     pub model: String,
-}
-
-/// An error as a client reads it, before a dialect gives it its shape.
-#[derive(Clone, Debug)]
-pub struct ErrorBody<'a> {
-    /// The status of the answer; in a stream, the status that it would have been.
-    pub status: StatusCode,
-    /// The error's class.
-    pub class: ErrorClass,
-    /// A machine-readable code.
-    pub code: Option<Cow<'a, str>>,
-    /// What is wrong and what to change.
-    pub message: Cow<'a, str>,
-    /// The field at fault.
-    pub param: Option<Cow<'a, str>>,
-    /// The exchange, so that a caller can quote it.
-    pub request_id: Option<crate::RequestId>,
-    /// How long to wait.
-    pub retry_after: Option<Duration>,
-}
-
-/// The classes of errors that the dialects tell apart.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum ErrorClass {
-    /// The request must be changed.
-    InvalidRequest,
-    /// The credential is missing or not accepted.
-    Authentication,
-    /// The credential may not do this.
-    Permission,
-    /// No such thing.
-    NotFound,
-    /// The body is too large.
-    TooLarge,
-    /// Later.
-    RateLimit,
-    /// Money or quota ran out.
-    Quota,
-    /// No capacity.
-    Overloaded,
-    /// A deadline passed.
-    Timeout,
-    /// The server's side failed.
-    Server,
 }
 
 /// A request of one dialect: views and edits over the client's bytes.
@@ -416,51 +403,6 @@ pub trait AnswerDocument: Send + Sync + fmt::Debug {
     fn is_edited(&self) -> bool;
     /// The bytes to send: the provider's own buffer when there is no patch at all.
     fn to_body(&self) -> Bytes;
-}
-
-/// One complete unit of a provider's stream, with what a glance at it tells.
-#[derive(Clone, Debug)]
-pub struct Frame {
-    /// The exact bytes, including the blank line or terminator that ends the unit.
-    pub raw: Bytes,
-    /// The payload inside `raw`.
-    pub data: Bytes,
-    /// What the unit is.
-    pub kind: FrameKind,
-    /// Usage figures that the unit carries.
-    pub usage: Option<Usage>,
-    /// Bytes of generated text in the unit, in wire form; the base of estimates.
-    pub text_bytes: u32,
-    /// The unit's only event, where that is text without escapes, as almost always: its lane and where it stands in
-    /// `data`. It saves reading the unit a second time.
-    pub sole_text: Option<(Lane, std::ops::Range<u32>)>,
-    /// Whether the unit is there only because the gateway asked for usage figures, or carries a
-    /// member that is there only for that reason.
-    pub usage_artefact: UsageArtefact,
-}
-
-/// What the gateway's own request for usage figures left in a frame.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum UsageArtefact {
-    /// Nothing that depends on it.
-    None,
-    /// The whole frame: usage and no choices.
-    Frame,
-    /// A `usage: null` member.
-    NullMember,
-}
-
-/// What a frame is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FrameKind {
-    /// A part of the answer.
-    Data,
-    /// A comment or a ping.
-    KeepAlive,
-    /// The provider reports a failure inside the stream; [`StreamDecoder::events`] has it.
-    Error,
-    /// The dialect's terminator.
-    End,
 }
 
 /// Bytes of a provider's stream to frames, and frames to events. Takes any chunking.

@@ -30,6 +30,20 @@ pub enum MediaKind {
     Document,
 }
 
+impl MediaKind {
+    /// The kind that a word of a data file stands for.
+    #[must_use]
+    pub fn of_word(word: &str) -> Option<Self> {
+        Some(match word {
+            "image" => Self::Image,
+            "audio" => Self::Audio,
+            "video" => Self::Video,
+            "document" => Self::Document,
+            _ => return None,
+        })
+    }
+}
+
 /// Where the bytes of a medium are.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum MediaSource<'a> {

@@ -148,6 +148,85 @@ pub enum Param {
     WebSearch,
 }
 
+impl Param {
+    /// All of them.
+    pub const ALL: [Self; 30] = [
+        Self::OutputCap,
+        Self::Temperature,
+        Self::TopP,
+        Self::TopK,
+        Self::Seed,
+        Self::FrequencyPenalty,
+        Self::PresencePenalty,
+        Self::Stop,
+        Self::Choices,
+        Self::ParallelTools,
+        Self::ToolChoice,
+        Self::Reasoning,
+        Self::Format,
+        Self::System,
+        Self::LogitBias,
+        Self::Logprobs,
+        Self::TopLogprobs,
+        Self::EndUser,
+        Self::Metadata,
+        Self::ServiceTier,
+        Self::CacheKey,
+        Self::CacheRetention,
+        Self::Store,
+        Self::Verbosity,
+        Self::Prediction,
+        Self::Modalities,
+        Self::AudioOutput,
+        Self::Safety,
+        Self::Truncation,
+        Self::WebSearch,
+    ];
+
+    /// The word for it in data files and settings.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::OutputCap => "output_cap",
+            Self::Temperature => "temperature",
+            Self::TopP => "top_p",
+            Self::TopK => "top_k",
+            Self::Seed => "seed",
+            Self::FrequencyPenalty => "frequency_penalty",
+            Self::PresencePenalty => "presence_penalty",
+            Self::Stop => "stop",
+            Self::Choices => "choices",
+            Self::ParallelTools => "parallel_tools",
+            Self::ToolChoice => "tool_choice",
+            Self::Reasoning => "reasoning",
+            Self::Format => "format",
+            Self::System => "system",
+            Self::LogitBias => "logit_bias",
+            Self::Logprobs => "logprobs",
+            Self::TopLogprobs => "top_logprobs",
+            Self::EndUser => "end_user",
+            Self::Metadata => "metadata",
+            Self::ServiceTier => "service_tier",
+            Self::CacheKey => "cache_key",
+            Self::CacheRetention => "cache_retention",
+            Self::Store => "store",
+            Self::Verbosity => "verbosity",
+            Self::Prediction => "prediction",
+            Self::Modalities => "modalities",
+            Self::AudioOutput => "audio_output",
+            Self::Safety => "safety",
+            Self::Truncation => "truncation",
+            Self::WebSearch => "web_search",
+        }
+    }
+
+    /// The parameter that a word stands for.
+    #[must_use]
+    pub fn of_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|param| param.as_str() == word)
+    }
+}
+
 impl Effort {
     /// The word that most dialects have for it.
     #[must_use]

@@ -1,5 +1,7 @@
 //! What a target can take, beside its dialect.
 
+use std::borrow::Cow;
+
 use crate::chat::{MediaKind, Param};
 
 /// What a target can take, as far as anybody knows. What nobody knows is taken to be possible: the provider then says
@@ -15,8 +17,10 @@ pub struct Abilities {
     pub output_tokens_max: Option<u64>,
     /// How it is told to reason.
     pub reasoning: ReasoningForm,
-    /// Parameters that it refuses, or that make it fail.
+    /// Parameters that it refuses or ignores, or that make it fail.
     pub refuses: Vec<Param>,
+    /// Parameters for which it has a name of its own at the top of the request, where its dialect has another.
+    pub names: Vec<(Param, Cow<'static, str>)>,
     /// What it reads beside text.
     pub media: Vec<MediaKind>,
     /// Whether it fetches media by their addresses.
@@ -27,6 +31,18 @@ pub struct Abilities {
     pub holds_to_schema: bool,
     /// Whether it takes the oldest name of the cap on output tokens only.
     pub has_legacy_cap: bool,
+    /// Whether it takes the question for usage figures in a stream. One that does not is taken to give them unasked.
+    pub has_stream_options: bool,
+    /// Whether it knows the role of developers, where its dialect has one beside that of the system.
+    pub has_developer_role: bool,
+}
+
+impl Abilities {
+    /// The name that the target has for a parameter at the top of the request, if that is one of its own.
+    #[must_use]
+    pub fn own_name(&self, param: Param) -> Option<&str> {
+        self.names.iter().find(|(named, _)| *named == param).map(|(_, name)| name.as_ref())
+    }
 }
 
 impl Default for Abilities {
@@ -35,11 +51,14 @@ impl Default for Abilities {
             output_tokens_max: None,
             reasoning: ReasoningForm::default(),
             refuses: Vec::new(),
+            names: Vec::new(),
             media: vec![MediaKind::Image, MediaKind::Audio, MediaKind::Video, MediaKind::Document],
             fetches_urls: true,
             continues_answers: true,
             holds_to_schema: true,
             has_legacy_cap: false,
+            has_stream_options: true,
+            has_developer_role: true,
         }
     }
 }
@@ -59,4 +78,19 @@ pub enum ReasoningForm {
     Effort,
     /// It decides itself, within a word.
     Adaptive,
+}
+
+impl ReasoningForm {
+    /// The form that a word of a data file stands for.
+    #[must_use]
+    pub fn of_word(word: &str) -> Option<Self> {
+        Some(match word {
+            "usual" => Self::Usual,
+            "never" => Self::Never,
+            "budget" => Self::Budget,
+            "effort" => Self::Effort,
+            "adaptive" => Self::Adaptive,
+            _ => return None,
+        })
+    }
 }

@@ -1,5 +1,6 @@
 //! What models can take, as a provider adapter's data file tells it.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use serde_json::{Map, Value};
@@ -23,11 +24,13 @@ use crate::chat::{MediaKind, Param};
 #[derive(Clone, Debug, Default)]
 pub struct AbilityTable {
     rows: HashMap<String, Abilities>,
+    others: Abilities,
 }
 
 impl AbilityTable {
     /// Reads a table: a JSON array with an object for each model. Its members are `model` and, where they differ from
-    /// [`Abilities::default`], the fields of [`Abilities`]; `reasoning`, `media` and `refuses` are words.
+    /// [`Abilities::default`], the fields of [`Abilities`]; `reasoning`, `media` and `refuses` are words, `names` is
+    /// an object.
     ///
     /// # Errors
     ///
@@ -36,16 +39,22 @@ impl AbilityTable {
         let table: Vec<Map<String, Value>> = serde_json::from_str(json)
             .map_err(|cause| BuildError::new(format!("the table of models cannot be read: {cause}")))?;
         let rows = table.iter().map(row).collect::<Result<_, _>>()?;
-        Ok(Self { rows })
+        Ok(Self { rows, others: Abilities::default() })
+    }
+
+    /// A table of these rows, and of what all other models can take.
+    #[must_use]
+    pub fn of_rows(rows: impl IntoIterator<Item = (String, Abilities)>, others: Abilities) -> Self {
+        Self { rows: rows.into_iter().collect(), others }
     }
 
     /// What a model can take. A name that is not there, and begins with one that is and a `-`, `@` or `:`, is a
-    /// version of that; of any other nothing is known.
+    /// version of that; of any other nothing is known but what holds for all.
     #[must_use]
     pub fn of(&self, model: &str) -> Abilities {
         let ends = model.rmatch_indices(['-', '@', ':']).map(|(end, _)| end);
         let mut names = std::iter::once(model.len()).chain(ends).filter_map(|end| model.get(..end));
-        names.find_map(|name| self.rows.get(name)).cloned().unwrap_or_default()
+        names.find_map(|name| self.rows.get(name)).unwrap_or(&self.others).clone()
     }
 }
 
@@ -56,13 +65,16 @@ fn row(row: &Map<String, Value>) -> Result<(String, Abilities), BuildError> {
         let known = match key.as_str() {
             "model" => set(&mut model, value.as_str().map(|name| Some(name.to_owned()))),
             "output_tokens_max" => set(&mut abilities.output_tokens_max, value.as_u64().map(Some)),
-            "reasoning" => set(&mut abilities.reasoning, value.as_str().and_then(reasoning)),
-            "media" => set(&mut abilities.media, words(value, media)),
-            "refuses" => set(&mut abilities.refuses, words(value, param)),
+            "reasoning" => set(&mut abilities.reasoning, value.as_str().and_then(ReasoningForm::of_word)),
+            "media" => set(&mut abilities.media, words(value, MediaKind::of_word)),
+            "refuses" => set(&mut abilities.refuses, words(value, Param::of_word)),
+            "names" => set(&mut abilities.names, names(value)),
             "fetches_urls" => set(&mut abilities.fetches_urls, value.as_bool()),
             "continues_answers" => set(&mut abilities.continues_answers, value.as_bool()),
             "holds_to_schema" => set(&mut abilities.holds_to_schema, value.as_bool()),
             "has_legacy_cap" => set(&mut abilities.has_legacy_cap, value.as_bool()),
+            "has_stream_options" => set(&mut abilities.has_stream_options, value.as_bool()),
+            "has_developer_role" => set(&mut abilities.has_developer_role, value.as_bool()),
             _ => None,
         };
         if known.is_none() {
@@ -83,42 +95,10 @@ fn words<T>(list: &Value, of_word: fn(&str) -> Option<T>) -> Option<Vec<T>> {
     list.as_array()?.iter().map(|word| of_word(word.as_str()?)).collect()
 }
 
-fn reasoning(word: &str) -> Option<ReasoningForm> {
-    Some(match word {
-        "usual" => ReasoningForm::Usual,
-        "never" => ReasoningForm::Never,
-        "budget" => ReasoningForm::Budget,
-        "effort" => ReasoningForm::Effort,
-        "adaptive" => ReasoningForm::Adaptive,
-        _ => return None,
-    })
-}
-
-fn media(word: &str) -> Option<MediaKind> {
-    Some(match word {
-        "image" => MediaKind::Image,
-        "audio" => MediaKind::Audio,
-        "video" => MediaKind::Video,
-        "document" => MediaKind::Document,
-        _ => return None,
-    })
-}
-
-fn param(word: &str) -> Option<Param> {
-    Some(match word {
-        "temperature" => Param::Temperature,
-        "top_p" => Param::TopP,
-        "top_k" => Param::TopK,
-        "seed" => Param::Seed,
-        "frequency_penalty" => Param::FrequencyPenalty,
-        "presence_penalty" => Param::PresencePenalty,
-        "stop" => Param::Stop,
-        "choices" => Param::Choices,
-        "parallel_tools" => Param::ParallelTools,
-        "logprobs" => Param::Logprobs,
-        "format" => Param::Format,
-        _ => return None,
-    })
+fn names(value: &Value) -> Option<Vec<(Param, Cow<'static, str>)>> {
+    let name =
+        |(word, name): (&String, &Value)| Some((Param::of_word(word)?, name.as_str()?.to_owned().into()));
+    value.as_object()?.iter().map(name).collect()
 }
 
 #[cfg(test)]
@@ -145,6 +125,22 @@ mod tests {
         let pro = table.of("m-pro");
         assert_eq!(pro.reasoning, ReasoningForm::Effort);
         assert_eq!((pro.media, pro.refuses), (vec![MediaKind::Image], vec![Param::TopK]));
+    }
+
+    #[test]
+    fn every_parameter_has_a_word_and_every_word_its_parameter() {
+        for param in Param::ALL {
+            assert_eq!(Param::of_word(param.as_str()), Some(param));
+        }
+        assert_eq!(Param::of_word("no_such"), None);
+    }
+
+    #[test]
+    fn what_holds_for_all_models_holds_for_those_without_a_row() {
+        let legacy = super::Abilities { has_legacy_cap: true, ..super::Abilities::default() };
+        let table = AbilityTable::of_rows([("m".to_owned(), super::Abilities::default())], legacy.clone());
+        assert_eq!(table.of("other"), legacy);
+        assert!(!table.of("m-2").has_legacy_cap);
     }
 
     #[test]

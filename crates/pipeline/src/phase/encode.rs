@@ -49,11 +49,11 @@ pub(crate) async fn encode(
     if request.model() != target.model {
         request.set_model(target.model);
     }
-    if request.streams() {
-        request.document_mut().require_stream_usage();
-    }
     let streams = request.streams();
     let abilities = picked.provider.abilities(&target);
+    if streams && abilities.has_stream_options {
+        request.document_mut().require_stream_usage();
+    }
     let principal = Arc::clone(course.cx().principal());
     let (body, losses) = translate::request(
         (course.codec, codec),

@@ -1,7 +1,7 @@
 //! A request in the dialect in which its provider is asked.
 
 use bytes::Bytes;
-use gatewright::chat::{Loss, LossKind, Losses, Place};
+use gatewright::chat::{Loss, Losses, Place};
 use gatewright::dialect::{Abilities, Codec};
 use gatewright::service::cache::Cache;
 use gatewright::{Failure, FailureKind, LlmRequest, Side, TenantId};
@@ -39,7 +39,7 @@ pub(crate) fn request(
     Ok((written, losses.into_found()))
 }
 
-/// Takes out what the target refuses.
+/// Takes out what the target refuses, and renames what it calls otherwise.
 fn conform(
     codec: &dyn Codec,
     request: &mut LlmRequest,
@@ -49,17 +49,7 @@ fn conform(
     let Some(chat) = codec.chat() else { return Ok(Vec::new()) };
     let name = |place: &Place<'_>| chat.pointer(place);
     let mut losses = Losses::new(is_strict, &name);
-    for param in &abilities.refuses {
-        let place = Place::Param(*param);
-        if request.remove_field(&chat.pointer(&place)).unwrap_or(false) {
-            losses.report(&place, LossKind::Dropped)?;
-        }
-    }
-    for pointer in chat.foreign(request.document()) {
-        if request.remove_field(&pointer).unwrap_or(false) {
-            losses.report(&Place::Pointer(pointer.into()), LossKind::Dropped)?;
-        }
-    }
+    chat.conform(request.document_mut(), abilities, &mut losses)?;
     Ok(losses.into_found())
 }
 

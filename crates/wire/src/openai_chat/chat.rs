@@ -1,6 +1,7 @@
 //! The dialect's translation to and from the form that all dialects of chats share.
 
 mod answer;
+mod conform;
 mod message;
 pub(crate) mod name;
 pub(crate) mod part;
@@ -11,7 +12,7 @@ pub(crate) mod write;
 use bytes::Bytes;
 use gatewright::Failure;
 use gatewright::chat::{Answer, Chat, Losses, Place};
-use gatewright::dialect::{Abilities, ChatCodec, Envelope};
+use gatewright::dialect::{Abilities, ChatCodec, Envelope, RequestDocument};
 
 pub(super) use answer::{finish_reason, finish_word, with_calls};
 pub(super) use name::{answer_id, call_id};
@@ -44,5 +45,14 @@ impl ChatCodec for Translation {
 
     fn pointer(&self, place: &Place<'_>) -> String {
         name::pointer(place)
+    }
+
+    fn conform(
+        &self,
+        request: &mut dyn RequestDocument,
+        abilities: &Abilities,
+        losses: &mut Losses<'_>,
+    ) -> Result<(), Failure> {
+        conform::request(request, abilities, losses)
     }
 }

@@ -3,6 +3,9 @@
 use gatewright::RequestId;
 use gatewright::chat::{Param, Place};
 
+/// The oldest name of the cap on output tokens.
+pub(super) const LEGACY_CAP: &str = "max_tokens";
+
 /// Members whose values travel as they are written.
 pub(super) const SETTINGS: [(&str, Param); 15] = [
     ("logit_bias", Param::LogitBias),
@@ -42,6 +45,13 @@ pub(super) fn member(param: Param) -> Option<&'static str> {
         other => return SETTINGS.iter().find(|(_, param)| *param == other).map(|(name, _)| *name),
     };
     Some(name)
+}
+
+/// All members that a parameter can be. The first is the one that is written.
+pub(super) fn members(param: Param) -> impl Iterator<Item = &'static str> {
+    let others = SETTINGS.iter().filter(move |(_, other)| *other == param).map(|(name, _)| *name).skip(1);
+    let legacy = (param == Param::OutputCap).then_some(LEGACY_CAP);
+    member(param).into_iter().chain(legacy).chain(others)
 }
 
 /// The RFC 6901 pointer of a place.

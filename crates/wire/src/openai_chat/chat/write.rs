@@ -51,7 +51,7 @@ struct Writing<'o, 'w, 'l> {
     losses: &'w mut Losses<'l>,
 }
 
-impl Writing<'_, '_, '_> {
+impl<'w> Writing<'_, 'w, '_> {
     fn lose(&mut self, param: Param, kind: LossKind) -> Result<(), Failure> {
         self.losses.report(&Place::Param(param), kind)
     }
@@ -68,8 +68,10 @@ impl Writing<'_, '_, '_> {
     fn stream(&mut self, chat: &Chat<'_>) {
         if chat.streams {
             self.object.bool("stream", true);
-            // Whoever reads the stream needs the figures, whether or not the caller is to see them.
-            self.object.raw("stream_options", r#"{"include_usage":true}"#);
+            if self.abilities.has_stream_options {
+                // Whoever reads the stream needs the figures, whether or not the caller is to see them.
+                self.object.raw("stream_options", r#"{"include_usage":true}"#);
+            }
         }
     }
 
@@ -81,8 +83,9 @@ impl Writing<'_, '_, '_> {
             if cap > most {
                 self.lose(Param::OutputCap, LossKind::Approximated)?;
             }
-            let name = if self.abilities.has_legacy_cap { "max_tokens" } else { "max_completion_tokens" };
-            self.object.number(name, cap.min(most));
+            let legacy = self.abilities.has_legacy_cap.then_some(name::LEGACY_CAP);
+            let own = self.abilities.own_name(Param::OutputCap).or(legacy);
+            self.object.number(own.unwrap_or("max_completion_tokens"), cap.min(most));
         }
         if !chat.stop.is_empty() && self.takes(Param::Stop)? {
             if chat.stop.len() > STOPS_MAX {
@@ -108,16 +111,25 @@ impl Writing<'_, '_, '_> {
             (Param::PresencePenalty, &sampling.presence_penalty),
         ];
         for (param, number) in numbers {
-            if let (Some(number), Some(name)) = (number, name::member(param))
+            if let (Some(number), Some(name)) = (number, self.name(param))
                 && self.takes(param)?
             {
                 self.object.raw(name, number);
             }
         }
-        if sampling.top_k.is_some() {
-            self.lose(Param::TopK, LossKind::Dropped)?;
+        // The dialect has no such parameter, but some of its vendors do.
+        match (&sampling.top_k, self.abilities.own_name(Param::TopK)) {
+            (Some(number), Some(name)) if self.takes(Param::TopK)? => self.object.raw(name, number),
+            (Some(_), None) => self.lose(Param::TopK, LossKind::Dropped)?,
+            (Some(_) | None, _) => {}
         }
         Ok(())
+    }
+
+    /// The member that a parameter is, in the target's words.
+    fn name(&self, param: Param) -> Option<&'w str> {
+        let abilities: &'w Abilities = self.abilities;
+        abilities.own_name(param).or_else(|| name::member(param))
     }
 
     /// How much the model is to reason: a word is all that the dialect has for it.
@@ -173,7 +185,7 @@ impl Writing<'_, '_, '_> {
     fn settings(&mut self, chat: &Chat<'_>) -> Result<(), Failure> {
         for setting in &chat.settings {
             let is_known = setting.param != Param::ServiceTier || is_known_tier(&setting.value);
-            match name::member(setting.param).filter(|_| is_known) {
+            match self.name(setting.param).filter(|_| is_known) {
                 Some(name) if self.takes(setting.param)? => self.object.raw(name, &setting.value),
                 Some(_) => {}
                 None => self.lose(setting.param, LossKind::Dropped)?,
