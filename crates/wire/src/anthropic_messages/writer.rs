@@ -328,7 +328,8 @@ impl Writer {
         }
         self.seen.calls = true;
         let mut block = br#"{"type":"tool_use","id":"#.to_vec();
-        quote_into(&mut block, &name::id_for_client(id));
+        let id = name::id_for_client(id, self.envelope.as_ref(), index);
+        quote_into(&mut block, &id);
         block.extend_from_slice(br#","name":"#);
         quote_into(&mut block, tool);
         block.extend_from_slice(br#","input":{}}"#);
