@@ -4,6 +4,7 @@
 //! nobody edits them. Speaks what vendors of the protocol are known to do beyond its reference: usage in any
 //! chunk, no terminator, several names for reasoning, errors inside streams in several shapes.
 
+mod calls;
 pub(crate) mod chat;
 pub(crate) mod count;
 mod decoder;

@@ -102,9 +102,11 @@ fn failure(status: StatusCode, headers: &HeaderMap, said: &Said, body: &[u8]) ->
         Some(words) => words.into(),
     };
     let keeps_status = matches!(kind, FailureKind::Invalid | FailureKind::Unprocessable);
+    // Callers know the one code of this class by heart, and few providers say it.
+    let has_own_code = own_words.is_some() || kind == FailureKind::ContextTooLong;
     let code = said.reason.clone().or_else(|| said.code.clone()).or_else(|| said.kind.clone());
     Failure {
-        code: code.filter(|_| own_words.is_none()).map(Cow::Owned),
+        code: code.filter(|_| !has_own_code).map(Cow::Owned),
         param: said.param.clone().map(Cow::Owned),
         status: keeps_status.then_some(status).filter(StatusCode::is_client_error),
         retry_after: retry_after::read(headers).or(said.retry_after),

@@ -181,6 +181,9 @@ fn told(outcome: &Outcome, step: usize) -> Vec<u8> {
     let events: Vec<StreamEvent> = outcome.frames.iter().flat_map(|(_, events)| events.clone()).collect();
     let mut out = Vec::new();
     events.chunks(step.min(events.len().max(1))).for_each(|events| encoder.write(None, events, &mut out));
+    if outcome.is_complete {
+        encoder.write_end(&mut out);
+    }
     out
 }
 
@@ -264,7 +267,9 @@ fn answer(outcome: &Outcome) -> Vec<String> {
                 Some((known, all)) if *known == Some(*lane) => all.push_str(text),
                 _ => out.push((Some(*lane), format!("{:?} {}", lane.kind, text.as_str()))),
             },
-            EventKind::Raw { .. } => {}
+            EventKind::Raw { .. } | EventKind::End => {}
+            // What a provider does not say is told as nothing.
+            EventKind::Usage(usage) if *usage == Usage::default() => {}
             EventKind::Error(failure) => out.push((None, format!("error {}", failure.message))),
             other => out.push((None, event_text(other))),
         }

@@ -77,7 +77,7 @@ pub(super) fn write(answer: &Answer<'_>, envelope: &Envelope) -> Bytes {
     out.extend_from_slice(br#","type":"message","role":"assistant","model":"#);
     quote_into(&mut out, &envelope.model);
     out.extend_from_slice(br#","content":["#);
-    let mut blocks = Blocks { out, has_any: false, seen: Seen::default() };
+    let mut blocks = Blocks { out, envelope, calls: 0, has_any: false, seen: Seen::default() };
     parts.iter().for_each(|part| blocks.part(part));
     let Blocks { mut out, seen, .. } = blocks;
     let (reason, string) = stop::word(choice.and_then(|choice| choice.finish.as_ref()), seen);
@@ -94,13 +94,16 @@ pub(super) fn write(answer: &Answer<'_>, envelope: &Envelope) -> Bytes {
     out.into()
 }
 
-struct Blocks {
+struct Blocks<'e> {
     out: Vec<u8>,
+    envelope: &'e Envelope,
+    /// How many calls there have been.
+    calls: u32,
     has_any: bool,
     seen: Seen,
 }
 
-impl Blocks {
+impl Blocks<'_> {
     fn part(&mut self, part: &Part<'_>) {
         match &part.kind {
             PartKind::Text(text) if !text.is_empty() => self.block("text", &[("text", text)]),
@@ -116,7 +119,9 @@ impl Blocks {
             PartKind::SealedReasoning(signature) => self.sealed(&seal::write(signature, false)),
             PartKind::ToolCall { id, name, arguments, signature } => {
                 self.seen.calls = true;
-                self.block("tool_use", &[("id", &name::id_for_client(id)), ("name", name)]);
+                let id = name::id_for_client(id, Some(self.envelope), self.calls);
+                self.calls = self.calls.saturating_add(1);
+                self.block("tool_use", &[("id", &id), ("name", name)]);
                 self.out.pop();
                 self.out.extend_from_slice(br#","input":"#);
                 self.out.extend_from_slice(input(arguments).as_bytes());

@@ -6,6 +6,8 @@
 
 use std::borrow::Cow;
 
+use gatewright::dialect::Envelope;
+
 /// The API takes `[a-zA-Z0-9_-]`, and other providers of the dialect no more than so many of them.
 const ID_BYTES_MAX: usize = 64;
 
@@ -30,9 +32,15 @@ pub(super) fn id(id: &str) -> Cow<'_, str> {
     }
 }
 
-/// A tool call's id for a client, which takes any length.
-pub(super) fn id_for_client(id: &str) -> Cow<'_, str> {
-    escaped(id)
+/// A tool call's id for a client, which takes any length. The call at `index` gets one if its provider gave it none.
+pub(super) fn id_for_client<'i>(id: &'i str, envelope: Option<&Envelope>, index: u32) -> Cow<'i, str> {
+    match envelope {
+        Some(envelope) if id.is_empty() => {
+            let answer = envelope.id.as_str();
+            format!("toolu_{}_{index}", answer.strip_prefix("req_").unwrap_or(answer)).into()
+        }
+        _ => escaped(id),
+    }
 }
 
 /// A tool's name as the dialect takes it; none if it does not fit even so.

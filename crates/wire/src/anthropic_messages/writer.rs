@@ -42,6 +42,12 @@ pub(super) struct Writer {
     seen: Seen,
     usage: Usage,
     finish: Option<FinishReason>,
+    /// Calls whose blocks had to end before their arguments did.
+    cut: BTreeSet<u32>,
+    /// Too much waits, and so blocks end whether their time has come or not.
+    is_cutting: bool,
+    /// Arguments came for one of them.
+    pub(super) has_lost: bool,
 }
 
 /// The block that is open.
@@ -221,6 +227,12 @@ impl Writer {
     /// Ends the block that is open.
     pub(super) fn close(&mut self, out: &mut Vec<u8>) {
         if let Some(open) = self.open.take() {
+            if let Some(LaneKind::ToolArguments { index }) = open.lane.map(|lane| lane.kind)
+                && self.is_cutting
+                && !open.may_end()
+            {
+                self.cut.insert(index);
+            }
             let data = format!(r#"{{"type":"content_block_stop","index":{}}}"#, open.index);
             sse::write_event(out, "content_block_stop", data.as_bytes());
         }
@@ -236,7 +248,9 @@ impl Writer {
             self.apply(item, out);
         }
         if self.waiting.len() > WAITING_MAX || self.waiting_bytes > WAITING_BYTES_MAX {
+            self.is_cutting = true;
             self.flush(out);
+            self.is_cutting = false;
         }
         self.catch_up(out);
     }
@@ -311,7 +325,10 @@ impl Writer {
             }
             LaneKind::Reasoning if !goes_on => self.open(Some(lane), EMPTY_THINKING, out),
             // Arguments of no call, or of one that is over.
-            LaneKind::ToolArguments { .. } if !goes_on => return,
+            LaneKind::ToolArguments { index } if !goes_on => {
+                self.has_lost |= self.cut.contains(&index);
+                return;
+            }
             LaneKind::Content | LaneKind::Refusal | LaneKind::Reasoning | LaneKind::ToolArguments { .. } => {}
         }
         if let Some(open) = &mut self.open {
@@ -328,7 +345,8 @@ impl Writer {
         }
         self.seen.calls = true;
         let mut block = br#"{"type":"tool_use","id":"#.to_vec();
-        quote_into(&mut block, &name::id_for_client(id));
+        let id = name::id_for_client(id, self.envelope.as_ref(), index);
+        quote_into(&mut block, &id);
         block.extend_from_slice(br#","name":"#);
         quote_into(&mut block, tool);
         block.extend_from_slice(br#","input":{}}"#);

@@ -28,6 +28,8 @@ pub(super) struct Writer {
     waiting: Vec<Waiting>,
     waiting_bytes: usize,
     has_calls: bool,
+    /// Some providers say it before the last of the text.
+    reason: Option<FinishReason>,
     stopped: bool,
     usage: Option<Usage>,
 }
@@ -66,6 +68,7 @@ impl Writer {
             waiting: Vec::new(),
             waiting_bytes: 0,
             has_calls: false,
+            reason: None,
             stopped: false,
             usage: None,
         }
@@ -97,7 +100,7 @@ impl Writer {
                     Waiting { is_sealed: true, is_complete: true, ..Waiting::of(Lane::reasoning(0)) };
                 return self.enter(Waiting { text: signature.data.to_string(), ..sealed }, out);
             }
-            EventKind::Finish { choice: 0, reason } => self.finish(reason, out),
+            EventKind::Finish { choice: 0, reason } => self.reason = Some(reason.clone()),
             _ => {}
         }
         Ok(())
@@ -106,7 +109,8 @@ impl Writer {
     /// Ends the stream.
     pub(super) fn write_end(&mut self, out: &mut Vec<u8>) {
         self.begin(out);
-        self.finish(&FinishReason::Stop, out);
+        let reason = self.reason.take().unwrap_or(FinishReason::Stop);
+        self.finish(&reason, out);
         event::write(out, event::METADATA, &block::metadata(&self.usage.unwrap_or_default()));
     }
 

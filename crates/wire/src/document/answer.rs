@@ -104,6 +104,7 @@ fn scan(text: &[u8], shape: &'static AnswerShape) -> Result<(AnswerHead, Option<
         Part::Choice { .. }
         | Part::Start
         | Part::Mirror { .. }
+        | Part::SoFar { .. }
         | Part::ToolCall { .. }
         | Part::Finish { .. }
         | Part::Logprobs { .. } => {}

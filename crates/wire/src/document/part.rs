@@ -19,6 +19,8 @@ pub(crate) enum Part<'a> {
     Text { lane: Lane, text: JsonStr<'a>, carrier: Carrier },
     /// The same text as the last of its lane, said again.
     Mirror { lane: Lane, text: JsonStr<'a> },
+    /// A choice's whole text so far, said beside its latest piece.
+    SoFar { value: Value<'a> },
     /// A piece of a tool call, before its arguments.
     ToolCall { lane: Lane, id: Option<JsonStr<'a>>, name: Option<JsonStr<'a>>, site: CallSite },
     /// A choice has come to its end.
@@ -61,7 +63,11 @@ impl Part<'_> {
                 [id, name].into_iter().flatten().any(|text| !text.escaped().is_empty())
             }
             Self::Usage { usage, .. } => usage.is_some(),
-            Self::Choice { .. } | Self::Mirror { .. } | Self::Logprobs { .. } | Self::Model { .. } => false,
+            Self::Choice { .. }
+            | Self::Mirror { .. }
+            | Self::SoFar { .. }
+            | Self::Logprobs { .. }
+            | Self::Model { .. } => false,
         }
     }
 }

@@ -73,7 +73,10 @@ pub(super) fn candidate(choice: u32, parts: &[u8], end: Option<End<'_>>) -> Vec<
     content.str("role", "model");
     content.close();
     if let Some(end) = end {
-        let word = if end.has_malformed_call { finish::MALFORMED_CALL } else { finish::word(end.reason) };
+        // A call that the cap has cut is no fault of the model.
+        let is_natural = matches!(end.reason, FinishReason::Stop | FinishReason::ToolCalls);
+        let is_malformed = end.has_malformed_call && is_natural;
+        let word = if is_malformed { finish::MALFORMED_CALL } else { finish::word(end.reason) };
         candidate.str("finishReason", word);
         if word == finish::MALFORMED_CALL {
             candidate.str("finishMessage", "The arguments of a function call are not a JSON object.");

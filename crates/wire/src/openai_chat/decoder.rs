@@ -5,6 +5,7 @@ use gatewright::dialect::{Frame, FrameKind, StreamDecoder, UsageArtefact};
 use gatewright::text::Lane;
 use gatewright::{EventKind, Failure, FailureKind, Side, StreamEvent};
 
+use super::calls::Calls;
 use super::chat::finish_reason;
 use super::stream::{broken_off, malformed, plain, sole, too_large};
 use super::walk;
@@ -24,6 +25,7 @@ const ERROR_EVENT: &[u8] = b"error";
 pub(crate) struct Decoder {
     sse: SseDecoder,
     progress: Progress,
+    calls: Calls,
     /// The stream cannot be read on.
     is_dead: bool,
 }
@@ -83,12 +85,12 @@ impl StreamDecoder for Decoder {
                 events.push(StreamEvent::from_frame(EventKind::Error(failure), 0));
                 Ok(())
             }
-            FrameKind::Data => match sole(frame) {
+            FrameKind::Data => match sole(frame, |lane| self.calls.lane(lane)) {
                 Some(event) => {
                     events.push(event);
                     Ok(())
                 }
-                None => data_events(&frame.data, events),
+                None => data_events(&frame.data, &mut self.calls, events),
             },
         }
     }
@@ -189,6 +191,7 @@ fn glance(data: &[u8]) -> Result<(Glance, Outline), JsonError> {
             Part::Error { .. } => glance.has_error = true,
             Part::Start
             | Part::Mirror { .. }
+            | Part::SoFar { .. }
             | Part::ToolCall { .. }
             | Part::Logprobs { .. }
             | Part::Model { .. } => {}
@@ -197,11 +200,11 @@ fn glance(data: &[u8]) -> Result<(Glance, Outline), JsonError> {
     Ok((glance, outline))
 }
 
-fn data_events(data: &Bytes, events: &mut Vec<StreamEvent>) -> Result<(), Failure> {
+fn data_events(data: &Bytes, calls: &mut Calls, events: &mut Vec<StreamEvent>) -> Result<(), Failure> {
     let first = events.len();
     let outline = walk::walk(data, &mut |part| {
         if part.is_event()
-            && let Some(kind) = event_kind(&part)
+            && let Some(kind) = event_kind(&part, calls)
         {
             events.push(numbered(kind, events.len() - first));
         }
@@ -222,24 +225,26 @@ fn numbered(kind: EventKind, ordinal: usize) -> StreamEvent {
 }
 
 /// The event that a part is; the caller has asked whether it is one.
-fn event_kind(part: &Part<'_>) -> Option<EventKind> {
+fn event_kind(part: &Part<'_>, calls: &mut Calls) -> Option<EventKind> {
     Some(match part {
         Part::Start => EventKind::Start,
         Part::Text { lane, text, .. } => {
-            EventKind::TextDelta { lane: *lane, text: text.decode().into_owned().into() }
+            EventKind::TextDelta { lane: calls.lane(*lane), text: text.decode().into_owned().into() }
         }
         Part::ToolCall { lane, id, name, .. } => {
             let text = |text: &Option<JsonStr<'_>>| text.map(|text| text.decode().into_owned());
             let (id, name) = (text(id).unwrap_or_default(), text(name).unwrap_or_default());
-            EventKind::ToolCallStart { lane: *lane, id, name }
+            EventKind::ToolCallStart { lane: calls.begin(*lane, &id, &name), id, name }
         }
         Part::Finish { choice, reason } => {
             EventKind::Finish { choice: *choice, reason: finish_reason(&reason.decode()) }
         }
         Part::Usage { usage, .. } => EventKind::Usage((*usage)?),
         Part::Error { value } => EventKind::Error(Box::new(refusal::parse_in_stream(value.raw()))),
-        Part::Choice { .. } | Part::Mirror { .. } | Part::Logprobs { .. } | Part::Model { .. } => {
-            return None;
-        }
+        Part::Choice { .. }
+        | Part::Mirror { .. }
+        | Part::SoFar { .. }
+        | Part::Logprobs { .. }
+        | Part::Model { .. } => return None,
     })
 }

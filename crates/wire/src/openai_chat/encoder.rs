@@ -10,7 +10,8 @@ use http::StatusCode;
 
 use super::envelope::{ChunkForm, Envelope};
 use super::retelling::{Retelling, Sink};
-use super::{error, rewrite};
+use super::{error, rewrite, walk};
+use crate::document::Part;
 use crate::json::{JsonError, ObjectEdit, Patches, Reader, Value, member_near_end};
 use crate::sse;
 
@@ -67,6 +68,13 @@ impl Encoder {
         if self.settings.hide_usage && frame.usage_artefact == UsageArtefact::NullMember {
             remove_usage(&frame.data, patches);
         }
+        if may_tell_all(frame) {
+            walk::walk(&frame.data, &mut |part| {
+                if let Part::SoFar { value } = part {
+                    patches.replace(value.span(), "null");
+                }
+            })?;
+        }
         Ok(())
     }
 
@@ -93,6 +101,11 @@ impl StreamEncoder for Encoder {
         if frame.kind == FrameKind::Data {
             self.envelope.learn(&frame.data);
         }
+    }
+
+    /// What a filter has changed in earlier frames must not be told once more in a later one.
+    fn alters(&mut self, frame: &Frame) -> bool {
+        may_tell_all(frame)
     }
 
     fn pass(&mut self, frame: &Frame, out: &mut Vec<u8>) {
@@ -156,6 +169,11 @@ impl StreamEncoder for Encoder {
             out.extend_from_slice(b": keep-alive\n\n");
         }
     }
+}
+
+/// Whether a frame may tell the whole text so far.
+fn may_tell_all(frame: &Frame) -> bool {
+    frame.kind == FrameKind::Data && memchr::memmem::find(&frame.data, br#""message""#).is_some()
 }
 
 /// Takes the usage member out. It mostly stands near the end, where looking for it costs little.

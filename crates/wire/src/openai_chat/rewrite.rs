@@ -150,6 +150,8 @@ impl<'p, 'e> Pass<'p, 'e> {
             | Part::Finish { .. }
             | Part::Choice { .. }
             | Part::Start
+            // Taken out of every frame that is not the bytes that came.
+            | Part::SoFar { .. }
             | Part::Error { .. }
             | Part::Model { .. } => {}
         }

@@ -11,14 +11,26 @@ use crate::json::{JsonError, JsonStr, Kind, Reader, Span, Value};
 
 /// [`walk`] as other dialects of the family and documents of answers take it.
 pub(crate) fn whole<'a>(text: &'a [u8], visit: &mut dyn FnMut(Part<'a>)) -> Result<Outline, JsonError> {
-    walk(text, &mut |part| visit(part))
+    walk_over(text, Form::Whole, &mut |part| visit(part))
 }
 
-/// Walks over an answer.
+/// What is walked over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Form {
+    Whole,
+    /// It may tell the whole text so far beside its latest piece.
+    Chunk,
+}
+
+/// Walks over a chunk of a stream.
 ///
 /// # Errors
 /// The first byte at which `text` is not a JSON object.
 pub(crate) fn walk<'a>(text: &'a [u8], visit: &mut impl FnMut(Part<'a>)) -> Result<Outline, JsonError> {
+    walk_over(text, Form::Chunk, visit)
+}
+
+fn walk_over<'a>(text: &'a [u8], form: Form, visit: &mut impl FnMut(Part<'a>)) -> Result<Outline, JsonError> {
     let mut reader = Reader::new(text);
     let whole = reader.clone();
     let mut outline = Outline { object: Span::new(0, 0), choices: None };
@@ -28,7 +40,7 @@ pub(crate) fn walk<'a>(text: &'a [u8], visit: &mut impl FnMut(Part<'a>)) -> Resu
                 let mut count = 0;
                 let is_array = reader.array(|reader, index| {
                     count += 1;
-                    choice(reader, index, visit)
+                    choice(reader, (index, form), visit)
                 })?;
                 outline.choices = is_array.then_some(count > 0);
             }
@@ -77,17 +89,31 @@ struct Choice<'v, 'a, V> {
     finish: Option<JsonStr<'a>>,
     /// The last piece of reasoning, which others may repeat.
     reasoning: Option<JsonStr<'a>>,
+    /// The message of a chunk, which counts only if there is no delta.
+    message: Option<Reader<'a>>,
+    has_delta: bool,
+    form: Form,
     visit: &'v mut V,
 }
 
 fn choice<'a>(
     reader: &mut Reader<'a>,
-    position: usize,
+    (position, form): (usize, Form),
     visit: &mut impl FnMut(Part<'a>),
 ) -> Result<(), JsonError> {
-    let mut choice =
-        Choice { whole: reader.clone(), position, index: None, finish: None, reasoning: None, visit };
+    let mut choice = Choice {
+        whole: reader.clone(),
+        position,
+        index: None,
+        finish: None,
+        reasoning: None,
+        message: None,
+        has_delta: false,
+        form,
+        visit,
+    };
     reader.object(|reader, key| choice.member(reader, &key))?;
+    choice.late_message()?;
     let index = choice.index()?;
     (choice.visit)(Part::Choice { choice: index });
     if let Some(reason) = choice.finish.filter(|reason| !reason.escaped().is_empty()) {
@@ -115,7 +141,9 @@ impl<'a, V: FnMut(Part<'a>)> Choice<'_, 'a, V> {
                 let index = reader.value()?.as_u64();
                 self.index = self.index.or_else(|| u32::try_from(index?).ok());
             }
+            b"message" if self.form == Form::Chunk => self.message = Some(reader.clone()),
             b"delta" | b"message" => {
+                self.has_delta = true;
                 self.index()?;
                 reader.object(|reader, key| self.message_member(reader, &key))?;
             }
@@ -131,6 +159,18 @@ impl<'a, V: FnMut(Part<'a>)> Choice<'_, 'a, V> {
             }
             _ => {}
         }
+        Ok(())
+    }
+
+    /// The message of a chunk: what the chunk says, or what the deltas up to here have said.
+    fn late_message(&mut self) -> Result<(), JsonError> {
+        let Some(mut reader) = self.message.take() else { return Ok(()) };
+        if self.has_delta {
+            (self.visit)(Part::SoFar { value: reader.value()? });
+            return Ok(());
+        }
+        self.index()?;
+        reader.object(|reader, key| self.message_member(reader, &key))?;
         Ok(())
     }
 
@@ -230,7 +270,10 @@ impl<'a, V: FnMut(Part<'a>)> Choice<'_, 'a, V> {
         let name = body.get("name").and_then(|name| name.json_str());
         (self.visit)(Part::ToolCall { lane, id, name, site });
         for member in body.members().filter(|member| member.key.is("arguments") || member.key.is("input")) {
-            if let Some(text) = member.value.json_str() {
+            // Some servers send the object itself in place of its text.
+            let object = Some(member.value).filter(|value| value.kind() == Kind::Object);
+            let text = member.value.json_str().or_else(|| object.map(|object| object.source_str()));
+            if let Some(text) = text {
                 (self.visit)(Part::Text { lane, text, carrier: Carrier::Other });
             }
         }

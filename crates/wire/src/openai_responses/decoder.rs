@@ -44,7 +44,7 @@ impl StreamDecoder for Decoder {
         if frame.kind == FrameKind::KeepAlive {
             return Ok(());
         }
-        if let Some(event) = sole(frame) {
+        if let Some(event) = sole(frame, |lane| lane) {
             events.push(event);
             return Ok(());
         }

@@ -115,6 +115,8 @@ fn is_idle(setting: &Setting<'_>) -> bool {
         (Param::Modalities, Kind::Array) => {
             value.elements().all(|element| element.json_str().is_some_and(|kind| kind.is("text")))
         }
+        // Without options it is a search all the same.
+        (Param::WebSearch, Kind::Object) => false,
         (_, Kind::Array | Kind::Object) => !value.has_children(),
         _ => false,
     }

@@ -1,11 +1,11 @@
 //! Tools, calls and choices of the dialect, read.
 
 use gatewright::Failure;
-use gatewright::chat::{Origin, Part, PartKind, Tool, ToolChoice, ToolKind};
+use gatewright::chat::{Json, Origin, Part, PartKind, Tool, ToolChoice, ToolKind};
 
 use super::part::cache_mark;
 use crate::document::invalid;
-use crate::json::{Reader, Value, quote};
+use crate::json::{Kind, Reader, Value, quote};
 
 /// Reads the tools on offer.
 pub(super) fn tools<'a>(reader: &mut Reader<'a>, tools: &mut Vec<Tool<'a>>) -> Result<(), Failure> {
@@ -95,7 +95,7 @@ pub(super) fn call<'a>(value: &Value<'a>, origin: Origin) -> Result<Part<'a>, Fa
     let text = |key| body.or_else(|| value.get("custom"))?.get(key)?.as_str();
     let Some(name) = text("name") else { return Err(nameless(origin)) };
     // The input of a tool that takes text is no JSON; as a string it is.
-    let arguments = text("arguments").or_else(|| {
+    let arguments = body.and_then(|body| arguments(&body)).or_else(|| {
         let input = String::from_utf8(quote(&text("input")?).into()).unwrap_or_default();
         Some(input.into())
     });
@@ -107,9 +107,15 @@ pub(super) fn call<'a>(value: &Value<'a>, origin: Origin) -> Result<Part<'a>, Fa
 pub(super) fn legacy_call<'a>(value: &Value<'a>, origin: Origin) -> Result<Part<'a>, Failure> {
     let text = |key| value.get(key).and_then(|text| text.as_str());
     let Some(name) = text("name") else { return Err(nameless(origin)) };
-    let arguments = text("arguments").unwrap_or_default();
+    let arguments = arguments(value).unwrap_or_default();
     let kind = PartKind::ToolCall { id: "".into(), name, arguments, signature: None };
     Ok(Part::new(kind).at(origin))
+}
+
+/// The arguments of a call, as the text that they should be or the object that some servers and clients send.
+fn arguments<'a>(call: &Value<'a>) -> Option<Json<'a>> {
+    let arguments = call.get("arguments")?;
+    arguments.as_str().or_else(|| (arguments.kind() == Kind::Object).then(|| arguments.source()))
 }
 
 fn nameless(origin: Origin) -> Failure {

@@ -6,7 +6,7 @@ use gatewright::dialect::Dialect;
 
 use super::part;
 use crate::document::invalid;
-use crate::json::{Reader, Value, quote};
+use crate::json::{Kind, Reader, Value, quote};
 use crate::openai_responses::item::seal;
 
 /// Reads an item of the input.
@@ -76,7 +76,11 @@ pub(in crate::openai_responses::chat) fn call<'a>(item: &Value<'a>) -> Option<Pa
     let quoted = |input: std::borrow::Cow<'_, str>| -> Json<'a> {
         String::from_utf8(quote(&input).into()).unwrap_or_default().into()
     };
-    let arguments = text("arguments").or_else(|| text("input").map(quoted)).unwrap_or_default();
+    // Some send the object itself in place of its text.
+    let object = item.get("arguments").filter(|arguments| arguments.kind() == Kind::Object);
+    let object = || object.map(|object| object.source());
+    let arguments =
+        text("arguments").or_else(object).or_else(|| text("input").map(quoted)).unwrap_or_default();
     let id = text("call_id").unwrap_or_default();
     Some(PartKind::ToolCall { id, name: text("name")?, arguments, signature: None })
 }
