@@ -21,7 +21,10 @@ use gatewright_ext_usage_export as _;
 use gatewright_ext_webhook_guard as _;
 use gatewright_gateway::{Build, Expected};
 use gatewright_provider_anthropic as _;
+use gatewright_provider_azure as _;
+use gatewright_provider_azure_credentials as _;
 use gatewright_provider_bedrock as _;
+use gatewright_provider_compatible as _;
 use gatewright_provider_gemini as _;
 use gatewright_provider_openai as _;
 use gatewright_provider_vertex as _;
@@ -31,62 +34,62 @@ use gatewright_provider_vertex_credentials as _;
 const EXPECTED: &[Expected] = &[
     Expected {
         package: "gatewright-ext-content-policy",
-        listed_in: "gatewright.toml:16, extensions.content-policy",
+        listed_in: "gatewright.toml:19, extensions.content-policy",
         points: None,
     },
     Expected {
         package: "gatewright-ext-enrich",
-        listed_in: "gatewright.toml:17, extensions.enrich",
+        listed_in: "gatewright.toml:20, extensions.enrich",
         points: None,
     },
     Expected {
         package: "gatewright-ext-json-schema",
-        listed_in: "gatewright.toml:19, extensions.json-schema",
+        listed_in: "gatewright.toml:22, extensions.json-schema",
         points: None,
     },
     Expected {
         package: "gatewright-ext-mask",
-        listed_in: "gatewright.toml:20, extensions.mask",
+        listed_in: "gatewright.toml:23, extensions.mask",
         points: None,
     },
     Expected {
         package: "gatewright-ext-prompt-templates",
-        listed_in: "gatewright.toml:22, extensions.prompt-templates",
+        listed_in: "gatewright.toml:25, extensions.prompt-templates",
         points: None,
     },
     Expected {
         package: "gatewright-ext-request-caps",
-        listed_in: "gatewright.toml:23, extensions.request-caps",
+        listed_in: "gatewright.toml:26, extensions.request-caps",
         points: None,
     },
     Expected {
         package: "gatewright-ext-request-limits",
-        listed_in: "gatewright.toml:24, extensions.request-limits",
+        listed_in: "gatewright.toml:27, extensions.request-limits",
         points: None,
     },
     Expected {
         package: "gatewright-ext-response-tag",
-        listed_in: "gatewright.toml:25, extensions.response-tag",
+        listed_in: "gatewright.toml:28, extensions.response-tag",
         points: None,
     },
     Expected {
         package: "gatewright-ext-static-keys",
-        listed_in: "gatewright.toml:26, extensions.static-keys",
+        listed_in: "gatewright.toml:29, extensions.static-keys",
         points: None,
     },
     Expected {
         package: "gatewright-ext-token-limits",
-        listed_in: "gatewright.toml:27, extensions.token-limits",
+        listed_in: "gatewright.toml:30, extensions.token-limits",
         points: None,
     },
     Expected {
         package: "gatewright-ext-usage-export",
-        listed_in: "gatewright.toml:28, extensions.usage-export",
+        listed_in: "gatewright.toml:31, extensions.usage-export",
         points: None,
     },
     Expected {
         package: "gatewright-ext-webhook-guard",
-        listed_in: "gatewright.toml:31, extensions.webhook-guard",
+        listed_in: "gatewright.toml:34, extensions.webhook-guard",
         points: None,
     },
     Expected {
@@ -95,28 +98,43 @@ const EXPECTED: &[Expected] = &[
         points: None,
     },
     Expected {
+        package: "gatewright-provider-azure",
+        listed_in: "gatewright.toml:15, extensions.azure",
+        points: None,
+    },
+    Expected {
+        package: "gatewright-provider-azure-credentials",
+        listed_in: "gatewright.toml:16, extensions.azure-credentials",
+        points: None,
+    },
+    Expected {
         package: "gatewright-provider-bedrock",
-        listed_in: "gatewright.toml:15, extensions.bedrock",
+        listed_in: "gatewright.toml:17, extensions.bedrock",
+        points: None,
+    },
+    Expected {
+        package: "gatewright-provider-compatible",
+        listed_in: "gatewright.toml:18, extensions.compatible",
         points: None,
     },
     Expected {
         package: "gatewright-provider-gemini",
-        listed_in: "gatewright.toml:18, extensions.gemini",
+        listed_in: "gatewright.toml:21, extensions.gemini",
         points: None,
     },
     Expected {
         package: "gatewright-provider-openai",
-        listed_in: "gatewright.toml:21, extensions.openai",
+        listed_in: "gatewright.toml:24, extensions.openai",
         points: None,
     },
     Expected {
         package: "gatewright-provider-vertex",
-        listed_in: "gatewright.toml:29, extensions.vertex",
+        listed_in: "gatewright.toml:32, extensions.vertex",
         points: None,
     },
     Expected {
         package: "gatewright-provider-vertex-credentials",
-        listed_in: "gatewright.toml:30, extensions.vertex-credentials",
+        listed_in: "gatewright.toml:33, extensions.vertex-credentials",
         points: None,
     },
 ];

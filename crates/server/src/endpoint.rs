@@ -35,7 +35,7 @@ pub(crate) async fn serve(
 pub(crate) fn codec_for(request: &Inbound) -> &'static dyn Codec {
     let dialect = if request.uri().path().starts_with("/v1beta/") {
         Dialect::GoogleGenerate
-    } else if request.headers().contains_key("anthropic-version") {
+    } else if request.headers().contains_key(gatewright_wire::anthropic_messages::VERSION_HEADER) {
         Dialect::AnthropicMessages
     } else {
         Dialect::OpenAiChat

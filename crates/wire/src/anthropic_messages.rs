@@ -34,6 +34,9 @@ use crate::document::{Answer, AnswerShape, Request, Shape, Streaming};
 use crate::json::Kind;
 use crate::refusal;
 
+/// The header by which every client of the dialect says which version it speaks.
+pub const VERSION_HEADER: &str = "anthropic-version";
+
 static SHAPE: Shape = SHAPE_OF_CHATS;
 
 const SHAPE_OF_CHATS: Shape = Shape {
