@@ -78,6 +78,9 @@ impl Encoder {
                     self.let_stop(out);
                 }
                 self.writer.event(event, self.model.as_deref(), out);
+                if self.is_translating && self.writer.cuts.has_lost {
+                    self.write_error(&apart(), out);
+                }
             }
         }
     }
@@ -279,6 +282,19 @@ impl StreamEncoder for Encoder {
 
 fn index_of(event: &Event<'_>) -> u64 {
     event.index.and_then(|index| index.as_u64()).unwrap_or(0)
+}
+
+/// The pieces of a tool call come too far apart for a dialect that has one block after the other.
+fn apart() -> ErrorBody<'static> {
+    ErrorBody {
+        status: StatusCode::BAD_GATEWAY,
+        class: ErrorClass::Server,
+        code: None,
+        message: "the answer has a tool call that does not end".into(),
+        param: None,
+        request_id: None,
+        retry_after: None,
+    }
 }
 
 /// A failure among the events, as the stream says it. What a failure of the exchange looks like is decided

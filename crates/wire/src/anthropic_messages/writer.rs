@@ -42,6 +42,17 @@ pub(super) struct Writer {
     seen: Seen,
     usage: Usage,
     finish: Option<FinishReason>,
+    pub(super) cuts: Cuts,
+}
+
+/// Calls whose blocks had to end before their arguments did.
+#[derive(Debug, Default)]
+pub(super) struct Cuts {
+    calls: BTreeSet<u32>,
+    /// Too much waits, and so blocks end whether their time has come or not.
+    is_cutting: bool,
+    /// Arguments came for one of them.
+    pub(super) has_lost: bool,
 }
 
 /// The block that is open.
@@ -221,6 +232,12 @@ impl Writer {
     /// Ends the block that is open.
     pub(super) fn close(&mut self, out: &mut Vec<u8>) {
         if let Some(open) = self.open.take() {
+            if let Some(LaneKind::ToolArguments { index }) = open.lane.map(|lane| lane.kind)
+                && self.cuts.is_cutting
+                && !open.may_end()
+            {
+                self.cuts.calls.insert(index);
+            }
             let data = format!(r#"{{"type":"content_block_stop","index":{}}}"#, open.index);
             sse::write_event(out, "content_block_stop", data.as_bytes());
         }
@@ -236,7 +253,9 @@ impl Writer {
             self.apply(item, out);
         }
         if self.waiting.len() > WAITING_MAX || self.waiting_bytes > WAITING_BYTES_MAX {
+            self.cuts.is_cutting = true;
             self.flush(out);
+            self.cuts.is_cutting = false;
         }
         self.catch_up(out);
     }
@@ -311,7 +330,10 @@ impl Writer {
             }
             LaneKind::Reasoning if !goes_on => self.open(Some(lane), EMPTY_THINKING, out),
             // Arguments of no call, or of one that is over.
-            LaneKind::ToolArguments { .. } if !goes_on => return,
+            LaneKind::ToolArguments { index } if !goes_on => {
+                self.cuts.has_lost |= self.cuts.calls.contains(&index);
+                return;
+            }
             LaneKind::Content | LaneKind::Refusal | LaneKind::Reasoning | LaneKind::ToolArguments { .. } => {}
         }
         if let Some(open) = &mut self.open {

@@ -238,3 +238,11 @@ fn what_waits_is_bounded() {
     let blocks = shape(&stream).iter().filter(|word| word.starts_with("tool_use")).count();
     assert_eq!(blocks, 3_000);
 }
+
+#[test]
+fn a_call_that_is_cut_because_too_much_waits_is_no_whole_call() {
+    let mut events: Vec<_> = (0..1_500).map(|index| call(index, "b")).collect();
+    events.extend((0..1_500).map(|index| arguments(index, "{}")));
+    let stream = written(events);
+    assert!(stream.contains("event: error") && !stream.contains("message_stop"), "it would look whole");
+}
