@@ -199,10 +199,12 @@ fn set_headers(course: &mut Course, headers: &mut HeaderMap, content_type: Heade
     course.facts.hints.write(headers);
 }
 
-/// What the translation of the request lost, up to a bound: `/seed;dropped, /messages/2;approximated`.
+/// What the translation of the request lost, up to a bound: `/seed;dropped, /messages/2;approximated`. What no header
+/// carries of a name that a caller invented is written as `?`.
 fn lost(losses: &[Loss]) -> Option<HeaderValue> {
     let mut text = String::new();
     for Loss { field, kind } in losses {
+        let field = field.replace(|letter: char| !letter.is_ascii_graphic(), "?");
         let entry = format!("{field};{}", kind.as_str());
         if text.len() + entry.len() > LOST_BYTES_MAX {
             text.push_str(", ...");
@@ -213,8 +215,7 @@ fn lost(losses: &[Loss]) -> Option<HeaderValue> {
         }
         text.push_str(&entry);
     }
-    // Field names that a caller invented may have characters that no header carries; they are told in the log.
-    (!text.is_empty()).then(|| HeaderValue::try_from(text).unwrap_or(HeaderValue::from_static("unprintable")))
+    (!text.is_empty()).then(|| HeaderValue::try_from(text).ok()).flatten()
 }
 
 /// Waits until the record is durable, within the bound of the settings.
@@ -234,4 +235,23 @@ pub(crate) fn record_late(course: &Course, why: &str) {
         course.worker.observer.record_delayed(&principal.tenant);
     }
     tracing::error!(id = %course.id, why, "Usage record is late");
+}
+
+#[cfg(test)]
+mod tests {
+    use gatewright::chat::{Loss, LossKind};
+
+    #[test]
+    fn losses_are_named_up_to_a_bound_whatever_their_letters() {
+        let loss = |field: &str| Loss { field: field.to_owned().into(), kind: LossKind::Dropped };
+        let text = |losses: &[Loss]| super::lost(losses).map(|value| value.to_str().unwrap().to_owned());
+        assert_eq!(text(&[]), None);
+        assert_eq!(
+            text(&[loss("/seed"), loss("/gr\u{fc}\u{df}e")]).as_deref(),
+            Some("/seed;dropped, /gr??e;dropped")
+        );
+        let many: Vec<_> = (0..200).map(|index| loss(&format!("/messages/{index}"))).collect();
+        let cut = text(&many).unwrap();
+        assert!(cut.len() < 1_100 && cut.ends_with(", ..."), "{cut}");
+    }
 }

@@ -37,7 +37,10 @@ pub(crate) fn identify(course: &mut Course, decoded: Decoded) -> Result<Routed, 
     };
     course.facts.route = Some(route.name.clone());
     let chains = snapshot.chains.get(&route.name).cloned().unwrap_or_default();
-    let is_strict = head.headers.get(STRICT).is_some_and(|value| value.as_bytes() == b"true");
+    let is_strict = head
+        .headers
+        .get(STRICT)
+        .is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"true") || value == "1");
 
     let mut cx = RequestCx::new(RequestFacts {
         id: course.id,

@@ -78,7 +78,7 @@ impl Encoder {
                     self.let_stop(out);
                 }
                 self.writer.event(event, self.model.as_deref(), out);
-                if self.is_translating && self.writer.has_lost {
+                if self.is_translating && self.writer.cuts.has_lost {
                     self.write_error(&apart(), out);
                 }
             }

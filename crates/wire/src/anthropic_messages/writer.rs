@@ -42,8 +42,13 @@ pub(super) struct Writer {
     seen: Seen,
     usage: Usage,
     finish: Option<FinishReason>,
-    /// Calls whose blocks had to end before their arguments did.
-    cut: BTreeSet<u32>,
+    pub(super) cuts: Cuts,
+}
+
+/// Calls whose blocks had to end before their arguments did.
+#[derive(Debug, Default)]
+pub(super) struct Cuts {
+    calls: BTreeSet<u32>,
     /// Too much waits, and so blocks end whether their time has come or not.
     is_cutting: bool,
     /// Arguments came for one of them.
@@ -228,10 +233,10 @@ impl Writer {
     pub(super) fn close(&mut self, out: &mut Vec<u8>) {
         if let Some(open) = self.open.take() {
             if let Some(LaneKind::ToolArguments { index }) = open.lane.map(|lane| lane.kind)
-                && self.is_cutting
+                && self.cuts.is_cutting
                 && !open.may_end()
             {
-                self.cut.insert(index);
+                self.cuts.calls.insert(index);
             }
             let data = format!(r#"{{"type":"content_block_stop","index":{}}}"#, open.index);
             sse::write_event(out, "content_block_stop", data.as_bytes());
@@ -248,9 +253,9 @@ impl Writer {
             self.apply(item, out);
         }
         if self.waiting.len() > WAITING_MAX || self.waiting_bytes > WAITING_BYTES_MAX {
-            self.is_cutting = true;
+            self.cuts.is_cutting = true;
             self.flush(out);
-            self.is_cutting = false;
+            self.cuts.is_cutting = false;
         }
         self.catch_up(out);
     }
@@ -326,7 +331,7 @@ impl Writer {
             LaneKind::Reasoning if !goes_on => self.open(Some(lane), EMPTY_THINKING, out),
             // Arguments of no call, or of one that is over.
             LaneKind::ToolArguments { index } if !goes_on => {
-                self.has_lost |= self.cut.contains(&index);
+                self.cuts.has_lost |= self.cuts.calls.contains(&index);
                 return;
             }
             LaneKind::Content | LaneKind::Refusal | LaneKind::Reasoning | LaneKind::ToolArguments { .. } => {}
