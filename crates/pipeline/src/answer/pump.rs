@@ -37,6 +37,7 @@ use crate::vault::Keepsake;
 const DRAIN_WAIT: Duration = Duration::from_secs(1);
 
 /// A streamed answer under way.
+#[expect(clippy::struct_excessive_bools, reason = "each says one thing of the stream or of its settings")]
 pub(crate) struct Pump {
     course: Box<Course>,
     /// Taken away when the answer ends; dropping it cancels the call.

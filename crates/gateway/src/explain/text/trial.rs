@@ -165,7 +165,7 @@ fn ending_on(page: &mut Page, trial: &Trial) {
                 page.line(0, "refused", &format!("{}{code}: {}", body.status.as_u16(), body.message));
             }
             None => {
-                page.line(0, "answered", "without a provider, by an extension or by the gateway's own count")
+                page.line(0, "answered", "without a provider, by an extension or by the gateway's own count");
             }
         },
     }
