@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use gatewright::ProviderRequest;
 use gatewright::ProviderTarget;
 use gatewright::UpstreamCall;
 use gatewright::dialect::Codec;
@@ -44,12 +45,12 @@ impl Extension for Simulated {
 }
 
 impl ProviderAdapter for Simulated {
-    fn codec(&self, operation: Operation) -> Option<&'static dyn Codec> {
-        (operation == Operation::Chat).then(|| gatewright_wire::codec(Dialect::OpenAiChat))
+    fn codec(&self, target: &ProviderTarget<'_>) -> Option<&'static dyn Codec> {
+        (target.operation == Operation::Chat).then(|| gatewright_wire::codec(Dialect::OpenAiChat))
     }
 
-    fn encode(&self, request: &LlmRequest, _: &ProviderTarget<'_>) -> Result<UpstreamCall, Failure> {
-        let body = request.to_body();
+    fn encode(&self, request: &ProviderRequest<'_>) -> Result<UpstreamCall, Failure> {
+        let body = request.body.clone();
         self.act(trouble::Hook::Encode, &String::from_utf8_lossy(&body));
         let headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static("application/json"))]);
         let path = Cow::Borrowed("/chat/completions");
@@ -58,13 +59,13 @@ impl ProviderAdapter for Simulated {
 
     fn classify(
         &self,
-        operation: Operation,
+        target: &ProviderTarget<'_>,
         status: StatusCode,
         headers: &HeaderMap,
         body: &[u8],
     ) -> Failure {
         self.act(trouble::Hook::Classify, &String::from_utf8_lossy(body));
-        match self.codec(operation) {
+        match self.codec(target) {
             Some(codec) => codec.parse_error(status, headers, body),
             None => Failure::internal("only chat is asked for"),
         }

@@ -63,6 +63,7 @@ gatewright::inventory::submit! {
         points: &[Point::UsageSink],
         provides: &[],
         needs: &[],
+        base_url: None,
         schema,
         create,
     }

@@ -47,6 +47,14 @@ async fn gateway_of_the_suites(provider: &SimulatedProvider) -> Gateway {
     let refusals = [400, 401, 422, 429, 500, 503]
         .map(|status| (format!("status-{status}"), format!("sim?status={status}")));
     let models = models.map(|(name, model)| (name.to_owned(), model.to_owned()));
+    let kinds = [
+        ("echo", "sim?echo=1"),
+        ("tools", "sim?tools=2"),
+        ("reasoning", "sim?reasoning=1&tokens=8"),
+        ("status-400", "sim?status=400"),
+        ("status-429", "sim?status=429"),
+        ("status-503", "sim?status=503"),
+    ];
     let keys = json!([
         {"key": CALLER_KEY, "tenant": "acme", "user": "ann", "tags": {"two-lines": "one\ntwo"}},
         {"key": NARROW_KEY, "tenant": "acme", "models": ["small"]},
@@ -55,7 +63,7 @@ async fn gateway_of_the_suites(provider: &SimulatedProvider) -> Gateway {
     let mut routes = json!([
         route("broken", json!({"path": "/v1/*", "model": "broken"})),
         route("limited", json!({"path": "/v1/*", "model": "once-an-hour"})),
-        route("default", json!({"path": "/v1/*"})),
+        route("default", json!({"path": "*"})),
     ]);
     routes[0]["request"] = json!(["broken"]);
     routes[1]["limit"] = json!(["once"]);
@@ -74,8 +82,32 @@ async fn gateway_of_the_suites(provider: &SimulatedProvider) -> Gateway {
     for (name, model) in models.into_iter().chain(refusals) {
         builder = builder.model(&name, &json!([{"provider": "simulated", "model": model}]));
     }
+    for (name, adapter, path, settings) in PROVIDERS {
+        let mut plan = json!({
+            "use": adapter,
+            "base_url": format!("http://{}{path}", provider.address()),
+            "api_key": "AKIDEXAMPLE:secret-of-the-provider",
+            "allow_private": true,
+        });
+        if let Some(settings) = settings {
+            plan["with"] = serde_json::from_str(settings).unwrap();
+        }
+        builder = builder.set(&format!("/providers/{name}"), plan);
+        for (kind, model) in kinds {
+            builder = builder.model(&format!("{kind}@{name}"), &json!([{"provider": name, "model": model}]));
+        }
+    }
     builder.start().await
 }
+
+/// Each provider protocol: its name in the suites, its adapter, where the simulated provider speaks it, and settings.
+const PROVIDERS: [(&str, &str, &str, Option<&str>); 5] = [
+    ("openai", "openai", "/v1", Some(r#"{"chats": "completions"}"#)),
+    ("responses", "openai", "/v1", Some(r#"{"chats": "responses_only"}"#)),
+    ("anthropic", "anthropic", "", None),
+    ("gemini", "gemini", "/v1beta", None),
+    ("bedrock", "bedrock", "", Some(r#"{"region": "eu-central-1"}"#)),
+];
 
 /// Runs a suite and checks what only the other ends of its requests can know.
 async fn run_suite(mut command: Command) {

@@ -15,6 +15,7 @@ mod content_policy;
 mod crash;
 mod drain;
 mod ending;
+mod endpoints;
 mod enrich;
 mod explain;
 mod extensions;

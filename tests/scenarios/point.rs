@@ -163,6 +163,19 @@ async fn an_estimator_counts_for_limits_prices_and_answers_without_usage() {
 }
 
 #[tokio::test]
+async fn an_estimator_answers_a_count_that_the_provider_cannot_make() {
+    let provider = SimulatedProvider::start().await;
+    let gateway = watched(&provider)
+        .set("/extensions", with(&[json!({"id": "constant", "use": "constant", "with": {"tokens": 4321}})]))
+        .set("/models/small", json!({"targets": [{"provider": "simulated"}], "estimator": "constant"}))
+        .start()
+        .await;
+    let answer = gateway.post("/v1/messages/count_tokens", chat("x").to_string()).send().await.whole().await;
+    assert_eq!((answer.status.as_u16(), answer.json()), (200, json!({"input_tokens": 4321})));
+    check_nothing_left(&gateway, "an estimator").await;
+}
+
+#[tokio::test]
 async fn audit_records_tell_who_was_refused_what_was_cut_and_what_changed_and_carry_no_content() {
     const SECRET: &str = "the-launch-is-on-tuesday";
     let provider = SimulatedProvider::start().await;

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use gatewright_policy::Plan;
 
+use crate::extensions::ExtensionCatalogue;
 use crate::located::Node;
 use crate::position::{KeyPath, Source};
 use crate::problem::Problems;
@@ -29,10 +30,10 @@ pub(crate) fn build(
     shape: Shape,
     root: &Node,
     sources: &[Source],
-    generation: u64,
+    (generation, extensions): (u64, &dyn ExtensionCatalogue),
     problems: &mut Problems,
 ) -> Built {
-    let mut builder = Builder { root, sources, problems, files: Vec::new() };
+    let mut builder = Builder { root, sources, extensions, problems, files: Vec::new() };
     let settings = builder.settings(&shape);
     let plan = builder.plan(shape, generation);
     Built { settings, plan, files: builder.files }
@@ -41,6 +42,7 @@ pub(crate) fn build(
 struct Builder<'a> {
     root: &'a Node,
     sources: &'a [Source],
+    extensions: &'a dyn ExtensionCatalogue,
     problems: &'a mut Problems,
     files: Vec<PathBuf>,
 }

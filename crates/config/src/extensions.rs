@@ -21,6 +21,12 @@ pub trait ExtensionCatalogue {
         &[]
     }
 
+    /// Where the provider of an adapter is if the configuration does not say.
+    fn base_url(&self, name: &str) -> Option<&str> {
+        let _ = name;
+        None
+    }
+
     /// The values of others that an extension reads.
     fn needs(&self, name: &str) -> &[&'static str] {
         let _ = name;
@@ -43,6 +49,10 @@ impl ExtensionCatalogue for Registry {
 
     fn provides(&self, name: &str) -> &[&'static str] {
         self.get(name).map_or(&[], |extension| extension.provides)
+    }
+
+    fn base_url(&self, name: &str) -> Option<&str> {
+        self.get(name)?.base_url
     }
 
     fn needs(&self, name: &str) -> &[&'static str] {

@@ -104,10 +104,10 @@ pub fn load_sources(sources: Vec<Source>, inputs: &Inputs<'_>) -> Result<Loaded,
     check::settings(&mut root, inputs.extensions, &mut problems);
     check::names(&root, inputs.extensions, &mut problems);
     check::sense(&root, &mut problems);
-    let built = (!problems.has_errors())
-        .then(|| decode::decode(&root, &mut problems))
-        .flatten()
-        .map(|shape| build::build(shape, &root, &sources, inputs.generation, &mut problems));
+    let built =
+        (!problems.has_errors()).then(|| decode::decode(&root, &mut problems)).flatten().map(|shape| {
+            build::build(shape, &root, &sources, (inputs.generation, inputs.extensions), &mut problems)
+        });
     let places = Places::of(&root);
     let has_errors = problems.has_errors();
     let problems = problems.into_sorted(&sources);

@@ -4,15 +4,24 @@
 //! names the codec that its provider speaks; the pipeline uses the caller's codec for what goes
 //! back. Nothing here knows a vendor; a dialect bears the name of the protocol that it is.
 
-use std::borrow::Cow;
+mod abilities;
+mod error;
+mod frame;
+mod table;
+
 use std::fmt;
-use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 
+use crate::chat::{Answer, Chat, LossKind, Losses, Place};
 use crate::text::Lane;
 use crate::{EditError, Failure, Placement, RequestCounts, Role, StreamEvent, TextPart, Usage};
+
+pub use abilities::{Abilities, ReasoningForm};
+pub use error::{ErrorBody, ErrorClass};
+pub use frame::{Frame, FrameKind, UsageArtefact};
+pub use table::AbilityTable;
 
 /// A public wire protocol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -20,20 +29,65 @@ use crate::{EditError, Failure, Placement, RequestCounts, Role, StreamEvent, Tex
 pub enum Dialect {
     /// OpenAI chat completions.
     OpenAiChat,
+    /// OpenAI responses.
+    OpenAiResponses,
+    /// Anthropic messages.
+    AnthropicMessages,
+    /// Google's `generateContent`, of the Gemini API and Vertex AI.
+    GoogleGenerate,
+    /// Amazon Bedrock's Converse.
+    BedrockConverse,
     /// OpenAI legacy text completions.
     OpenAiCompletions,
     /// OpenAI embeddings.
     OpenAiEmbeddings,
+    /// OpenAI moderations.
+    OpenAiModerations,
+    /// OpenAI images, made from a text.
+    OpenAiImages,
+    /// OpenAI speech, made from a text.
+    OpenAiSpeech,
+    /// Documents by their relevance to a query, in the form that providers share.
+    Rerank,
 }
 
 impl Dialect {
+    /// All of them.
+    pub const ALL: [Self; 11] = [
+        Self::OpenAiChat,
+        Self::OpenAiResponses,
+        Self::AnthropicMessages,
+        Self::GoogleGenerate,
+        Self::BedrockConverse,
+        Self::OpenAiCompletions,
+        Self::OpenAiEmbeddings,
+        Self::OpenAiModerations,
+        Self::OpenAiImages,
+        Self::OpenAiSpeech,
+        Self::Rerank,
+    ];
+
+    /// The dialect of a name.
+    #[must_use]
+    pub fn of_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|dialect| dialect.as_str() == name)
+    }
+
     /// The dialect's name in configuration, logs and metrics.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::OpenAiChat => "openai_chat",
+            Self::OpenAiResponses => "openai_responses",
+            Self::AnthropicMessages => "anthropic_messages",
+            Self::GoogleGenerate => "google_generate",
+            Self::BedrockConverse => "bedrock_converse",
             Self::OpenAiCompletions => "openai_completions",
             Self::OpenAiEmbeddings => "openai_embeddings",
+            Self::OpenAiModerations => "openai_moderations",
+            Self::OpenAiImages => "openai_images",
+            Self::OpenAiSpeech => "openai_speech",
+            Self::Rerank => "rerank",
         }
     }
 }
@@ -48,6 +102,16 @@ pub enum Operation {
     Completion,
     /// Vectors for texts.
     Embedding,
+    /// How many tokens the prompt of a chat has. It makes nothing, and costs nothing.
+    CountTokens,
+    /// Whether texts or images are harmful, and how.
+    Moderation,
+    /// Images for a text.
+    Image,
+    /// Documents by their relevance to a query.
+    Rerank,
+    /// A text, spoken.
+    Speech,
 }
 
 impl Operation {
@@ -58,6 +122,11 @@ impl Operation {
             Self::Chat => "chat",
             Self::Completion => "completion",
             Self::Embedding => "embedding",
+            Self::CountTokens => "count_tokens",
+            Self::Moderation => "moderation",
+            Self::Image => "image",
+            Self::Rerank => "rerank",
+            Self::Speech => "speech",
         }
     }
 }
@@ -71,12 +140,21 @@ pub trait Codec: Send + Sync + fmt::Debug {
     fn operation(&self) -> Operation;
 
     /// Decodes a request, lazily: the text is validated, the routing fields are read, the rest
-    /// stays a span.
+    /// stays a span. `address` is what the path of the request says.
     ///
     /// # Errors
     ///
     /// A [`Failure`] of the client's side that names the field and says what to change.
-    fn decode_request(&self, body: Bytes) -> Result<Box<dyn RequestDocument>, Failure>;
+    fn decode_request_at(&self, body: Bytes, address: &Address) -> Result<Box<dyn RequestDocument>, Failure>;
+
+    /// Decodes a request of which the path says nothing.
+    ///
+    /// # Errors
+    ///
+    /// As [`Codec::decode_request_at`].
+    fn decode_request(&self, body: Bytes) -> Result<Box<dyn RequestDocument>, Failure> {
+        self.decode_request_at(body, &Address::default())
+    }
 
     /// Decodes a whole answer of a provider.
     ///
@@ -94,53 +172,138 @@ pub trait Codec: Send + Sync + fmt::Debug {
     /// Writes an error body for a client.
     fn render_error(&self, error: &ErrorBody<'_>) -> Bytes;
 
+    /// A header that says of what class an error is, in dialects whose clients look for it there.
+    fn error_header(&self, error: &ErrorBody<'_>) -> Option<(HeaderName, HeaderValue)> {
+        let _ = error;
+        None
+    }
+
     /// Reads a provider's error answer, whatever its body is: the dialect's own shape, another
     /// JSON, HTML, nothing. Addresses, account ids and keys in the provider's text are left out.
     fn parse_error(&self, status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Failure;
+
+    /// The media type of a streamed answer.
+    fn stream_content_type(&self) -> &'static str {
+        "text/event-stream; charset=utf-8"
+    }
+
+    /// Whether a client's stream is framed otherwise than the provider's, so that every frame has to pass through the
+    /// encoder, edited or not.
+    fn reframes(&self) -> bool {
+        false
+    }
+
+    /// Whether its answers are bytes that only the caller understands, of the media type that the provider names. They
+    /// flow as they come, and one that breaks off can be told in no other way than by breaking off.
+    fn is_opaque(&self) -> bool {
+        false
+    }
+
+    /// The answer that tells how many tokens a prompt has, in dialects that can be asked for it.
+    fn counted(&self, tokens: u64) -> Option<Bytes> {
+        let _ = tokens;
+        None
+    }
+
+    /// The translation between this dialect and the form that all dialects of chats share; `None` where it is none
+    /// of them.
+    fn chat(&self) -> Option<&dyn ChatCodec> {
+        None
+    }
 }
 
-/// An error as a client reads it, before a dialect gives it its shape.
-#[derive(Clone, Debug)]
-pub struct ErrorBody<'a> {
-    /// The status of the answer; in a stream, the status that it would have been.
-    pub status: StatusCode,
-    /// The error's class.
-    pub class: ErrorClass,
-    /// A machine-readable code.
-    pub code: Option<Cow<'a, str>>,
-    /// What is wrong and what to change.
-    pub message: Cow<'a, str>,
-    /// The field at fault.
-    pub param: Option<Cow<'a, str>>,
-    /// The exchange, so that a caller can quote it.
-    pub request_id: Option<crate::RequestId>,
-    /// How long to wait.
-    pub retry_after: Option<Duration>,
+/// What the path of a request says, in dialects that do not put it into the body.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Address {
+    /// The model that is asked for.
+    pub model: Option<Box<str>>,
+    /// Whether the answer is wanted as a stream.
+    pub streams: Option<bool>,
 }
 
-/// The classes of errors that the dialects tell apart.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum ErrorClass {
-    /// The request must be changed.
-    InvalidRequest,
-    /// The credential is missing or not accepted.
-    Authentication,
-    /// The credential may not do this.
-    Permission,
-    /// No such thing.
-    NotFound,
-    /// The body is too large.
-    TooLarge,
-    /// Later.
-    RateLimit,
-    /// Money or quota ran out.
-    Quota,
-    /// No capacity.
-    Overloaded,
-    /// A deadline passed.
-    Timeout,
-    /// The server's side failed.
-    Server,
+/// Translates a dialect of chats to and from the form that all of them share.
+///
+/// Each dialect has one, and knows no other dialect. What is written is complete: nothing is spliced into it later.
+pub trait ChatCodec: Send + Sync + fmt::Debug {
+    /// Reads a request that [`Codec::decode_request`] has accepted.
+    ///
+    /// # Errors
+    ///
+    /// A [`Failure`] of the client's side that names the field and says what to change.
+    fn read_request<'a>(&self, body: &'a [u8]) -> Result<Chat<'a>, Failure>;
+
+    /// Writes a request. What has no place in this dialect, or exceeds what the target can take, is reported.
+    ///
+    /// # Errors
+    ///
+    /// A [`Failure`] of the client's side for what every provider of the dialect refuses, and for a reported loss in
+    /// strict mode.
+    fn write_request(
+        &self,
+        chat: &Chat<'_>,
+        abilities: &Abilities,
+        losses: &mut Losses<'_>,
+    ) -> Result<Bytes, Failure>;
+
+    /// Reads an answer that [`Codec::decode_answer`] has accepted.
+    ///
+    /// # Errors
+    ///
+    /// A [`Failure`] of the upstream side when it is malformed.
+    fn read_answer<'a>(&self, body: &'a [u8]) -> Result<Answer<'a>, Failure>;
+
+    /// Writes a whole answer.
+    fn write_answer(&self, answer: &Answer<'_>, envelope: &Envelope) -> Bytes;
+
+    /// Parts of a request that a provider of this dialect did not make, though they bear its form, and would refuse:
+    /// their RFC 6901 pointers, the last first. A caller has them from an answer that was translated.
+    fn foreign(&self, request: &dyn RequestDocument) -> Vec<String> {
+        let _ = request;
+        Vec::new()
+    }
+
+    /// The RFC 6901 pointer of a place in a request of this dialect.
+    fn pointer(&self, place: &Place<'_>) -> String;
+
+    /// Makes a request that goes to a provider of this same dialect one that the target takes. What it refuses is taken
+    /// out and reported, and so is what is [foreign](ChatCodec::foreign); what it only calls otherwise is renamed. A
+    /// dialect whose vendors differ in more than that overrides it.
+    ///
+    /// # Errors
+    ///
+    /// In strict mode, for the first loss.
+    fn conform(
+        &self,
+        request: &mut dyn RequestDocument,
+        abilities: &Abilities,
+        losses: &mut Losses<'_>,
+    ) -> Result<(), Failure> {
+        for param in &abilities.refuses {
+            let place = Place::Param(*param);
+            let pointer = self.pointer(&place);
+            // A dialect without the parameter has no pointer for it.
+            if !pointer.is_empty() && request.remove_field(&pointer).unwrap_or(false) {
+                losses.report(&place, LossKind::Dropped)?;
+            }
+        }
+        for pointer in self.foreign(request) {
+            if request.remove_field(&pointer).unwrap_or(false) {
+                losses.report(&Place::Pointer(pointer.into()), LossKind::Dropped)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What an answer says around its content, where it is not the provider's own bytes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Envelope {
+    /// The exchange; a dialect derives its answer's id from it.
+    pub id: crate::RequestId,
+    /// When the answer was begun, in seconds since 1970.
+    pub created: u64,
+    /// The model name that the answer reports.
+    pub model: String,
 }
 
 /// A request of one dialect: views and edits over the client's bytes.
@@ -242,51 +405,6 @@ pub trait AnswerDocument: Send + Sync + fmt::Debug {
     fn to_body(&self) -> Bytes;
 }
 
-/// One complete unit of a provider's stream, with what a glance at it tells.
-#[derive(Clone, Debug)]
-pub struct Frame {
-    /// The exact bytes, including the blank line or terminator that ends the unit.
-    pub raw: Bytes,
-    /// The payload inside `raw`.
-    pub data: Bytes,
-    /// What the unit is.
-    pub kind: FrameKind,
-    /// Usage figures that the unit carries.
-    pub usage: Option<Usage>,
-    /// Bytes of generated text in the unit, in wire form; the base of estimates.
-    pub text_bytes: u32,
-    /// The unit's only event, where that is text without escapes, as almost always: its lane and where it stands in
-    /// `data`. It saves reading the unit a second time.
-    pub sole_text: Option<(Lane, std::ops::Range<u32>)>,
-    /// Whether the unit is there only because the gateway asked for usage figures, or carries a
-    /// member that is there only for that reason.
-    pub usage_artefact: UsageArtefact,
-}
-
-/// What the gateway's own request for usage figures left in a frame.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum UsageArtefact {
-    /// Nothing that depends on it.
-    None,
-    /// The whole frame: usage and no choices.
-    Frame,
-    /// A `usage: null` member.
-    NullMember,
-}
-
-/// What a frame is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FrameKind {
-    /// A part of the answer.
-    Data,
-    /// A comment or a ping.
-    KeepAlive,
-    /// The provider reports a failure inside the stream; [`StreamDecoder::events`] has it.
-    Error,
-    /// The dialect's terminator.
-    End,
-}
-
 /// Bytes of a provider's stream to frames, and frames to events. Takes any chunking.
 pub trait StreamDecoder: Send + fmt::Debug {
     /// Takes the next chunk of the body. Frames that lie wholly inside it share its buffer.
@@ -322,6 +440,8 @@ pub struct StreamSettings {
     pub model: Option<String>,
     /// Take out what is there only because the gateway asked for usage figures.
     pub hide_usage: bool,
+    /// There where the stream is written from the events of another dialect.
+    pub envelope: Option<Envelope>,
 }
 
 /// Frames and events to the bytes of a client's stream.
@@ -329,6 +449,13 @@ pub trait StreamEncoder: Send + fmt::Debug {
     /// Learns the envelope (id, model, time) of a data frame that passes, so that frames which
     /// the gateway must invent later look alike. Cheap: it keeps a reference to the frame.
     fn observe(&mut self, frame: &Frame);
+    /// Whether a frame that no extension edited must be written by [`StreamEncoder::pass`] all the same, because it
+    /// repeats what was edited before. Asked of every such frame, in order, where extensions see the stream; one
+    /// that need not be written goes out as it came.
+    fn alters(&mut self, frame: &Frame) -> bool {
+        let _ = frame;
+        false
+    }
     /// Writes a frame that no extension edited, with the encoder's settings applied.
     fn pass(&mut self, frame: &Frame, out: &mut Vec<u8>);
     /// Writes a frame whose events were edited, dropped or added to, with the encoder's settings

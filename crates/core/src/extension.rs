@@ -89,6 +89,9 @@ pub trait Extension: Sized + Send + Sync + 'static {
     /// earlier is refused when the configuration is checked.
     const NEEDS: &'static [&'static str] = &[];
 
+    /// Of a provider adapter: the URL of the provider's public service, for configurations that name none.
+    const BASE_URL: Option<&'static str> = None;
+
     /// Makes an instance. Compile patterns and check settings here, not per request.
     ///
     /// It runs for `check` as well, so leave what reaches outside to [`Extension::start`].

@@ -14,6 +14,7 @@
 extern crate self as gatewright;
 
 mod ask;
+pub mod chat;
 mod context;
 mod decision;
 pub mod dialect;
@@ -49,7 +50,7 @@ pub use id::{InstanceId, ModelName, ProviderName, RequestId, RouteName, TenantId
 pub use label::Label;
 pub use money::{Money, ParseMoneyError};
 pub use point::audit::{AuditAction, AuditRecord, AuditSink};
-pub use point::auth::{AuthVerdict, Authenticator, RequestHead};
+pub use point::auth::{AuthVerdict, Authenticator, KEY_HEADERS, RequestHead};
 pub use point::credential::{CredentialProvider, CredentialQuery, CredentialScope, Found, Shown};
 pub use point::estimator::TokenEstimator;
 pub use point::filter::{FilterPlan, ResponseFilter, StreamFilter, StreamFlow};
@@ -57,7 +58,7 @@ pub use point::limiter::{
     Admission, Estimate, LimitHint, LimitPhase, LimitUnit, Limiter, Progress, Reservation, TopUp,
 };
 pub use point::picker::{Candidate, TargetPicker, Try, TryResult};
-pub use point::provider::{ProviderAdapter, ProviderTarget, UpstreamCall};
+pub use point::provider::{ProviderAdapter, ProviderRequest, ProviderTarget, UnsignedCall, UpstreamCall};
 pub use point::sink::UsageSink;
 pub use point::transform::{RequestTransform, TransformPhase};
 pub use principal::{Principal, matches_pattern};

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::chat::Loss;
 use crate::dialect::Operation;
 use crate::{ModelName, Money, Principal, ProviderName, RequestId, RouteName, Tags, Usage, UsageSource};
 
@@ -52,6 +53,8 @@ pub struct UsageRecord {
     /// The part of `total` that the gateway itself spent before the request went out and after the
     /// provider's head came in.
     pub overhead: Duration,
+    /// What the translation into the provider's dialect could not carry over.
+    pub losses: Vec<Loss>,
     /// Labels.
     pub tags: Tags,
 }

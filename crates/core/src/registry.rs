@@ -41,6 +41,8 @@ pub struct Registration {
     pub provides: &'static [&'static str],
     /// The public values of others that it reads, see [`Extension::NEEDS`].
     pub needs: &'static [&'static str],
+    /// Where a provider is if the configuration does not say, see [`Extension::BASE_URL`].
+    pub base_url: Option<&'static str>,
     /// The JSON Schema of its settings.
     pub schema: fn() -> serde_json::Value,
     /// Makes an instance.
@@ -443,6 +445,7 @@ macro_rules! registration {
             points: &[$( $crate::point::Point::$point ),+],
             provides: <$extension as $crate::Extension>::PROVIDES,
             needs: <$extension as $crate::Extension>::NEEDS,
+            base_url: <$extension as $crate::Extension>::BASE_URL,
             schema,
             create,
         }

@@ -6,6 +6,7 @@ use bytes::Bytes;
 
 pub use event_text::EventText;
 
+use crate::chat::{Media, Signature};
 use crate::text::Lane;
 use crate::{Failure, Usage};
 
@@ -21,6 +22,14 @@ pub enum FinishReason {
     ToolCalls,
     /// A content policy stopped the answer.
     ContentFilter,
+    /// A stop string of the request: which, where the provider tells.
+    StopString(Option<String>),
+    /// The model's context is full.
+    ContextFull,
+    /// The provider runs a tool of its own and wants to be asked again.
+    Paused,
+    /// The model called a tool in a way that nobody can read.
+    MalformedCall,
     /// Anything else, in the provider's own word.
     Other(String),
 }
@@ -66,6 +75,32 @@ pub enum EventKind {
         id: String,
         /// The tool's name.
         name: String,
+    },
+    /// Nothing more comes of a lane, where the dialect tells.
+    LaneEnd {
+        /// Which.
+        lane: Lane,
+    },
+    /// What proves to the provider that the text of a lane, or a tool call, is its own.
+    Signature {
+        /// Which.
+        lane: Lane,
+        /// The proof.
+        signature: Signature<'static>,
+    },
+    /// Reasoning that only the provider can read.
+    SealedReasoning {
+        /// Whose.
+        choice: u32,
+        /// The sealed text.
+        signature: Signature<'static>,
+    },
+    /// An image or a sound that the model made, as a whole.
+    Media {
+        /// Whose.
+        choice: u32,
+        /// What it is.
+        media: Box<Media<'static>>,
     },
     /// What the provider says it consumed so far; later figures replace earlier ones.
     Usage(Usage),

@@ -7,11 +7,12 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use arc_swap::ArcSwap;
 use gatewright::record::UsageRecord;
+use gatewright::service::cache::Cache;
 use gatewright::service::{Clock, Random};
 use gatewright::{AuditAction, AuditRecord};
 use gatewright_config::{Loaded, Settings, Source};
 use gatewright_pipeline::{CutSwitch, Observer, PathSettings, Snapshot, Watchdog, Worker};
-use gatewright_store::Ledger;
+use gatewright_store::{Ledger, MemoryCache};
 use gatewright_upstream::Upstream;
 
 use crate::instances::{Instances, STOP_WITHIN, Workshop};
@@ -22,6 +23,9 @@ use crate::reload::{Built, build};
 
 /// How long sinks may take to be given what they are owed, and the ledger to write what is queued, at the end.
 const FLUSH_WITHIN: Duration = Duration::from_secs(10);
+
+/// What the callers of other dialects cannot carry for their providers takes at most about this much.
+const VAULT_BYTES_MAX: u64 = 64 * 1024 * 1024;
 
 /// What an engine is made of.
 pub(crate) struct Foundations {
@@ -38,6 +42,7 @@ pub(crate) struct Engine {
     pub(crate) current: Generation,
     pub(crate) workshop: Workshop,
     pub(crate) cut: CutSwitch,
+    vault: Arc<dyn Cache>,
     observer: Arc<dyn Observer>,
     usage: Arc<Outbox<UsageRecord>>,
     audits: Arc<Outbox<AuditRecord>>,
@@ -64,6 +69,7 @@ pub(crate) struct Station {
     observer: Arc<dyn Observer>,
     ledger: Arc<dyn gatewright_pipeline::Ledger>,
     cut: CutSwitch,
+    vault: Arc<dyn Cache>,
     isolation: tokio::runtime::Handle,
     settings: PathSettings,
 }
@@ -80,6 +86,7 @@ impl Station {
             observer: self.observer,
             ledger: self.ledger,
             cut: self.cut,
+            vault: self.vault,
             isolation: self.isolation,
             home: (std::thread::current().id(), tokio::runtime::Handle::current()),
             settings: self.settings,
@@ -117,7 +124,8 @@ impl Engine {
         metrics.reloaded(Some(1));
         let current = Generation { number: 1, settings, instances, files, sources };
         let cut = CutSwitch::default();
-        Ok(Self { metrics, store, snapshots, current, workshop, cut, observer, usage, audits })
+        let vault = Arc::new(MemoryCache::new(VAULT_BYTES_MAX, Arc::clone(&workshop.services.clock)));
+        Ok(Self { metrics, store, snapshots, current, workshop, cut, vault, observer, usage, audits })
     }
 
     /// What the workers of this engine share.
@@ -136,6 +144,7 @@ impl Engine {
             observer: Arc::clone(&self.observer),
             ledger: self.workshop.wrap.ledger(Arc::new(records)),
             cut: self.cut.clone(),
+            vault: Arc::clone(&self.vault),
             isolation: self.workshop.runtime.handle().clone(),
             settings: path_settings(&self.current.settings),
         }

@@ -20,7 +20,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use gatewright::registry::Registry;
 use gatewright::service::Clock;
-use gatewright::{InstanceId, ModelName, Principal, TenantId};
+use gatewright::{InstanceId, KEY_HEADERS, ModelName, Principal, TenantId};
 use gatewright_config::{Loaded, Settings};
 use gatewright_policy::{Plan, RoutePlan};
 use gatewright_upstream::Egress;
@@ -279,8 +279,8 @@ impl Asker<'_> {
 
     /// Whether a credential is to be looked at in place of a name.
     fn asks_authenticators(&self) -> bool {
-        let has_credential = [header::AUTHORIZATION.as_str(), "x-api-key", "api-key"]
-            .iter()
+        let has_credential = std::iter::once(&header::AUTHORIZATION.as_str())
+            .chain(&KEY_HEADERS)
             .any(|name| self.headers.contains_key(*name));
         has_credential && self.arguments.tenant.is_none() && self.arguments.key.is_none()
     }

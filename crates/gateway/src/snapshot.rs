@@ -4,9 +4,9 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use gatewright::{InstanceId, ProviderName};
-use gatewright_pipeline::{Chains, Credentials, Hooked, Provider, Snapshot, key_header};
+use gatewright_pipeline::{Chains, Credentials, Hooked, Proof, Provider, Snapshot};
 use gatewright_policy::{Http2, InstancePlan, Plan, ProviderPlan};
-use gatewright_upstream::{Credential, Deadlines, Destination, DestinationSettings, Origin};
+use gatewright_upstream::{Deadlines, Destination, DestinationSettings, Origin};
 
 use crate::instances::{Instances, Living};
 use crate::reload::adapter_id;
@@ -76,10 +76,7 @@ fn build_provider(
     let destination = destination(plan, old.and_then(|old| old.providers.get::<ProviderName>(&plan.name)))?;
     let credentials = plan.credential.as_ref().and_then(|id| hooks.get(id)).map(Arc::clone);
     let credential = match &plan.api_key {
-        Some(secret) => {
-            let (header, value) = key_header(&hooked, secret)?;
-            Some(Credential::new(header, value, Arc::clone(destination.origin())))
-        }
+        Some(secret) => Some(Proof::of_key(&hooked, secret, destination.origin())?),
         None => None,
     };
     Ok(Arc::new(Provider {

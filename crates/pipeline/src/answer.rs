@@ -8,6 +8,7 @@ pub(crate) mod opening;
 mod pump;
 pub(crate) mod respond;
 pub(crate) mod stage;
+pub(crate) mod translate;
 pub(crate) mod whole;
 
 pub use body::AnswerBody;

@@ -10,6 +10,7 @@ use gatewright::{
 use http::HeaderMap;
 
 use crate::answer::opening::Content;
+use crate::answer::translate;
 use crate::answer::whole::count;
 use crate::attempt;
 use crate::course::Course;
@@ -51,7 +52,7 @@ async fn ask(
     let model = model.ok_or_else(|| Failure::internal("the model of an exchange is not in its snapshot"))?;
     request.document_mut().set_whole();
     let mut course = begin(worker, snapshot, &exchange, &request)?;
-    let reserved = Reserved(Load { request, model, chains: Arc::new(Chains::default()) });
+    let reserved = Reserved(Load { request, model, chains: Arc::new(Chains::default()), is_strict: false });
     let result = answer(&mut course, reserved).await;
     let outcome = match &result {
         Ok(_) => {
@@ -72,13 +73,7 @@ fn begin(
     exchange: &AskExchange,
     request: &LlmRequest,
 ) -> Result<Box<Course>, Failure> {
-    let codec = snapshot.providers.values().find_map(|provider| {
-        provider.codec(request.operation()).filter(|codec| codec.dialect() == request.dialect())
-    });
-    let codec = codec.ok_or_else(|| {
-        let text = "no provider takes questions of this kind";
-        Failure::new(Side::Gateway, FailureKind::Unsupported, text)
-    })?;
+    let codec = gatewright_wire::codec(request.dialect());
     let cx = RequestCx::new(RequestFacts {
         id: exchange.id,
         principal: Arc::clone(&exchange.principal),
@@ -98,14 +93,19 @@ async fn answer(course: &mut Course, reserved: Reserved) -> Result<LlmResponse, 
         Refusal::Failed(failure) => *failure,
         Refusal::Denied(_) | Refusal::Answered(_) => Failure::internal("a further question was refused"),
     })?;
-    let Answering { opened, picked, .. } = answering;
+    let Answering { opened, load, picked } = answering;
     course.facts.status = opened.status.as_u16();
     let Content::Whole(body) = opened.content else {
         let text = "the provider streams an answer that was asked for in one piece";
         return Err(Failure::new(Side::Upstream, FailureKind::Malformed, text));
     };
-    let codec = picked.provider.codec(course.codec.operation()).unwrap_or(course.codec);
+    let codec = opened.codec;
     let mut response = LlmResponse::new(codec.decode_answer(body)?);
     count(course, &mut response);
-    Ok(response)
+    if codec.dialect() == course.codec.dialect() {
+        return Ok(response);
+    }
+    let envelope = translate::envelope(course, &load, &picked);
+    let body = translate::answer(course, codec, &response.to_body(), &envelope)?;
+    Ok(LlmResponse::new(course.codec.decode_answer(body)?))
 }

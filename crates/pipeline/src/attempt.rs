@@ -65,7 +65,7 @@ pub(crate) async fn ready(
     let Some(picked) = pick::pick(course, reserved, tried)? else { return Ok(None) };
     tried.push(picked.index);
     let encoded = encode::encode(course, reserved, &picked).await?;
-    let credential = credential::find(course, &picked).await?;
+    let credential = credential::find(course, &picked, &encoded).await?;
     Ok(Some(Ready { picked, encoded, credential }))
 }
 

@@ -7,6 +7,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
+use gatewright::chat::Loss;
 use gatewright::dialect::Codec;
 use gatewright::service::Clock;
 use gatewright::{
@@ -72,6 +73,8 @@ pub(crate) struct Facts {
     pub(crate) hints: Hints,
     /// The caller's own name for the exchange, for the access line.
     pub(crate) caller_id: Option<Box<str>>,
+    /// What the last attempt's translation could not carry over.
+    pub(crate) losses: Vec<Loss>,
 }
 
 /// A claim on a limit, with the instance that granted it.
@@ -160,6 +163,7 @@ impl Course {
                 first_token: None,
                 hints: Hints::default(),
                 caller_id: None,
+                losses: Vec::new(),
             },
             claims: Vec::new(),
             chain: Chain::default(),

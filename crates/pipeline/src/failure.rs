@@ -14,7 +14,7 @@ pub enum Refusal {
     Denied(Box<Denial>),
     /// Something failed.
     Failed(Box<Failure>),
-    /// An extension answered in the provider's place.
+    /// Somebody else answered in the place of the provider: an extension, or the gateway itself.
     Answered(Box<LlmResponse>),
 }
 

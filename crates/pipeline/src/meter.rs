@@ -10,6 +10,7 @@ const BYTES_PER_TOKEN: u64 = 4;
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Meter {
     prompt_estimate: u64,
+    /// Since the last report, or since the beginning.
     text_bytes: u64,
     reported: Option<Usage>,
 }
@@ -33,13 +34,18 @@ impl Meter {
     /// The provider reported; later figures replace earlier ones.
     pub(crate) fn report(&mut self, usage: Usage) {
         self.reported = Some(usage);
+        self.text_bytes = 0;
     }
 
-    /// The figures and where they come from.
-    ///
+    /// The figures and where they come from. A report in the middle of an answer leaves out what follows it, which is
+    /// estimated.
     pub(crate) fn usage(&self) -> (Usage, UsageSource) {
         match self.reported {
-            Some(usage) => (usage, UsageSource::Provider),
+            Some(usage) if self.text_bytes == 0 => (usage, UsageSource::Provider),
+            Some(usage) => {
+                let output = usage.output.saturating_add(self.text_bytes.div_ceil(BYTES_PER_TOKEN));
+                (Usage { output, ..usage }, UsageSource::Estimated)
+            }
             None => (self.estimate(), UsageSource::Estimated),
         }
     }
@@ -68,7 +74,19 @@ mod tests {
 
         let reported = Usage { input: 90, output: 2, ..Usage::default() };
         meter.report(reported);
+        assert_eq!(meter.usage(), (reported, UsageSource::Provider));
+    }
+
+    #[test]
+    fn estimates_what_follows_a_report_in_the_middle_of_an_answer() {
+        let mut meter = Meter::new(100);
+        meter.report(Usage { input: 90, output: 1, ..Usage::default() });
         meter.text(40);
+        let so_far = Usage { input: 90, output: 11, ..Usage::default() };
+        assert_eq!(meter.usage(), (so_far, UsageSource::Estimated));
+
+        let reported = Usage { input: 90, output: 8, ..Usage::default() };
+        meter.report(reported);
         assert_eq!(meter.usage(), (reported, UsageSource::Provider));
     }
 }

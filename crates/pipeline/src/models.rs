@@ -43,7 +43,7 @@ pub async fn models<B>(
     wanted: Option<&str>,
 ) -> ModelAnswer {
     let mut course = Course::begin(worker, codec);
-    let Received { head, peer, tls, body } = received;
+    let Received { head, peer, tls, body, .. } = received;
     // These endpoints take no body.
     drop(body);
     let result = list(&mut course, &head, (peer, tls), wanted).await;

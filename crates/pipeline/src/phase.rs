@@ -12,3 +12,4 @@ pub(crate) mod record;
 pub(crate) mod send;
 pub(crate) mod settle;
 pub(crate) mod transform;
+pub(crate) mod translate;

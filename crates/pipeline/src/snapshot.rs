@@ -6,14 +6,14 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use gatewright::dialect::{Codec, Operation};
-use gatewright::{InstanceId, ProviderAdapter, ProviderName, RouteName};
+use gatewright::dialect::{Abilities, Codec};
+use gatewright::{InstanceId, ProviderAdapter, ProviderName, ProviderTarget, RouteName};
 use gatewright_policy::Plan;
-use gatewright_upstream::{Credential, Deadlines, Destination};
+use gatewright_upstream::{Deadlines, Destination};
 
 use crate::hook::Hook;
 use crate::hooked::Hooked;
-use crate::phase::credential::Credentials;
+use crate::phase::credential::{Credentials, Proof};
 
 /// A plan and its live parts.
 #[derive(Debug, Default)]
@@ -57,8 +57,8 @@ pub struct Provider {
     pub credentials: Option<Credentials>,
     /// Where it is.
     pub destination: Arc<Destination>,
-    /// What it is shown, bound to its origin.
-    pub credential: Option<Credential>,
+    /// What it is shown.
+    pub credential: Option<Proof>,
     /// How long each part of a call may take.
     pub deadlines: Deadlines,
     /// Headers that the operator adds to every call.
@@ -66,9 +66,19 @@ pub struct Provider {
 }
 
 impl Provider {
-    /// The codec of the adapter for an operation; one that panics at the question has none.
-    pub(crate) fn codec(&self, operation: Operation) -> Option<&'static dyn Codec> {
-        self.hooked.gate.fixed(Hook::Encode, None, || self.adapter.codec(operation))
+    /// The codec in which the adapter is asked; one that panics at the question has none.
+    pub(crate) fn codec(&self, target: &ProviderTarget<'_>) -> Option<&'static dyn Codec> {
+        self.hooked.gate.fixed(Hook::Encode, None, || self.adapter.codec(target))
+    }
+
+    /// What the adapter knows of a target; of one that panics at the question nothing is known.
+    pub(crate) fn abilities(&self, target: &ProviderTarget<'_>) -> Abilities {
+        self.hooked.gate.fixed(Hook::Encode, Abilities::default(), || self.adapter.abilities(target))
+    }
+
+    /// The lists of a caller that the provider reads; of an adapter that panics at the question none.
+    pub(crate) fn passes(&self) -> &[http::HeaderName] {
+        self.hooked.gate.fixed(Hook::Encode, &[][..], || self.adapter.passes())
     }
 }
 

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use gatewright::dialect::Address;
 use gatewright::{Failure, LlmRequest, Principal};
 use gatewright_policy::{ModelPlan, TargetPlan};
 use http::request;
@@ -35,6 +36,8 @@ pub struct Received<B> {
     pub peer: std::net::SocketAddr,
     /// Whether the connection is encrypted.
     pub tls: bool,
+    /// What the path says beside where it leads.
+    pub address: Address,
     /// The body, unread.
     pub body: B,
 }
@@ -44,6 +47,7 @@ pub struct Received<B> {
 pub(crate) struct Authenticated<B> {
     pub(crate) head: request::Parts,
     pub(crate) principal: Arc<Principal>,
+    pub(crate) address: Address,
     pub(crate) body: B,
 }
 
@@ -61,6 +65,15 @@ pub(crate) struct Load {
     pub(crate) request: LlmRequest,
     pub(crate) model: Arc<ModelPlan>,
     pub(crate) chains: Arc<Chains>,
+    /// Whether the caller wants a loss in translation refused.
+    pub(crate) is_strict: bool,
+}
+
+impl Load {
+    /// Whether a loss in translation is refused.
+    pub(crate) fn is_strict(&self) -> bool {
+        self.model.strict || self.is_strict
+    }
 }
 
 /// Route, model and chains are known.

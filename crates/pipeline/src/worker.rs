@@ -5,6 +5,7 @@ use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use gatewright::service::cache::Cache;
 use gatewright::service::{Clock, Random};
 use gatewright_upstream::Upstream;
 
@@ -31,6 +32,8 @@ pub struct Worker {
     pub ledger: Arc<dyn Ledger>,
     /// The end of all exchanges at the drain deadline.
     pub cut: CutSwitch,
+    /// What callers of other dialects cannot carry for their providers, by tenant and the id of a tool call.
+    pub vault: Arc<dyn Cache>,
     /// Where isolated hooks run.
     pub isolation: tokio::runtime::Handle,
     /// The worker's own thread and where it spawns: connections to providers stay there.

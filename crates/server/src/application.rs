@@ -1,5 +1,6 @@
 //! The data API as a listener serves it: axum routes, the endpoints below answer.
 
+use std::collections::BTreeSet;
 use std::convert::Infallible;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -8,20 +9,13 @@ use axum::Router;
 use axum::extract::Request;
 use axum::response::Response;
 use axum::routing::{get, post};
-use gatewright::dialect::Dialect;
 use gatewright_pipeline::Worker;
 use hyper::body::Incoming;
 use tower::Service as _;
 
 use crate::endpoint;
+use crate::endpoint::call::{self, CALLS};
 use crate::listener::{BodyLimits, ClientBody, ConnectionInfo};
-
-/// The paths that take requests for a model, and what is spoken at each.
-pub const MODEL_PATHS: [(&str, Dialect); 3] = [
-    (endpoint::chat::PATH, endpoint::chat::DIALECT),
-    (endpoint::completions::PATH, endpoint::completions::DIALECT),
-    (endpoint::embeddings::PATH, endpoint::embeddings::DIALECT),
-];
 
 /// The data API of one worker. Cloned for each connection; a clone is a reference count.
 #[derive(Clone, Debug)]
@@ -31,12 +25,14 @@ impl Application {
     /// The API over a worker's services.
     #[must_use]
     pub fn new(worker: Arc<Worker>) -> Self {
-        let router = Router::new()
-            .route(endpoint::chat::PATH, post(endpoint::chat::completions))
-            .route(endpoint::completions::PATH, post(endpoint::completions::completions))
-            .route(endpoint::embeddings::PATH, post(endpoint::embeddings::embeddings))
+        let routes: BTreeSet<_> = CALLS.iter().map(|call| call.route).collect();
+        let calls =
+            routes.into_iter().fold(Router::new(), |router, route| router.route(route, post(call::serve)));
+        let router = calls
             .route("/v1/models", get(endpoint::models::list))
             .route("/v1/models/{*model}", get(endpoint::models::retrieve))
+            .route("/v1beta/models", get(endpoint::models::list))
+            .route("/v1beta/models/{*model}", get(endpoint::models::retrieve))
             .fallback(endpoint::unknown::path)
             .method_not_allowed_fallback(endpoint::unknown::method)
             .with_state(worker);

@@ -1,9 +1,7 @@
 //! The endpoints of the data API. Each is decode, call, encode, and nothing else; what all of them
 //! need to hand a request to the pipeline is here.
 
-pub(crate) mod chat;
-pub(crate) mod completions;
-pub(crate) mod embeddings;
+pub(crate) mod call;
 pub(crate) mod models;
 pub(crate) mod unknown;
 
@@ -15,12 +13,32 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::response::Response;
-use gatewright::dialect::Codec;
+use gatewright::dialect::{Address, Codec, Dialect};
+use gatewright_pipeline::state::Received;
 use gatewright_pipeline::{Worker, exchange};
 
 use crate::application::Inbound;
 
-/// Serves a request for a model in one dialect.
-pub(crate) async fn serve(worker: &Arc<Worker>, codec: &'static dyn Codec, request: Inbound) -> Response {
-    exchange::serve(worker, codec, receive(request)).await.map(Body::new)
+/// Serves a request for a model of a caller who speaks `codec`'s dialect.
+pub(crate) async fn serve(
+    worker: &Arc<Worker>,
+    codec: &'static dyn Codec,
+    address: Address,
+    request: Inbound,
+) -> Response {
+    let received = Received { address, ..receive(request) };
+    exchange::serve(worker, codec, received).await.map(Body::new)
+}
+
+/// The codec in whose dialect a request is answered that asks no model for anything: of what it has, path and head
+/// tell who sent it.
+pub(crate) fn codec_for(request: &Inbound) -> &'static dyn Codec {
+    let dialect = if request.uri().path().starts_with("/v1beta/") {
+        Dialect::GoogleGenerate
+    } else if request.headers().contains_key(gatewright_wire::anthropic_messages::VERSION_HEADER) {
+        Dialect::AnthropicMessages
+    } else {
+        Dialect::OpenAiChat
+    };
+    gatewright_wire::codec(dialect)
 }

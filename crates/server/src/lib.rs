@@ -13,4 +13,5 @@ pub mod tls;
 #[cfg(test)]
 mod testing;
 
-pub use application::{Answer, Application, MODEL_PATHS};
+pub use application::{Answer, Application};
+pub use endpoint::call::{CALLS, CallPath, call_of};

@@ -170,6 +170,7 @@ fn record(n: u64, principal: &Arc<Principal>) -> UsageRecord {
         time_to_first_token: Some(Duration::from_micros(200_000 + n)),
         total: Duration::from_micros(900_000 + n),
         overhead: Duration::from_micros(70),
+        losses: Vec::new(),
         tags: Tags::default(),
     }
 }

@@ -1,4 +1,5 @@
-//! A simulated model provider: a real HTTP/1.1 and HTTP/2 listener on loopback that speaks the OpenAI wire protocol.
+//! A simulated model provider: a real HTTP/1.1 and HTTP/2 listener on loopback that speaks the OpenAI wire
+//! protocol and, under paths of their own, those of others.
 //!
 //! It is told what to do in two ways. The **model name** works from anywhere and through every gateway:
 //! `sim?tokens=200&rate=50&reset_after=20` (see [`Behaviour`] for all keys). In process, a test puts
@@ -13,9 +14,13 @@ mod body;
 mod chat;
 mod completion;
 mod connection;
+mod converse;
 mod embedding;
 mod endpoint;
 mod event;
+mod google;
+mod judgement;
+mod messages;
 mod model;
 mod plan;
 mod prerender;
@@ -24,6 +29,7 @@ mod query;
 mod record;
 mod refusal;
 mod reply;
+mod responses;
 mod schema;
 mod script;
 mod server;
@@ -60,7 +66,8 @@ pub struct ProviderSettings {
     pub listen: SocketAddr,
     /// Content events per second and stream where the model name gives no `rate`; 0 is as fast as possible.
     pub events_per_second: f64,
-    /// The API key that requests must carry; without one any key will do.
+    /// The API key that requests must carry; without one any key will do. Where it is an access key, a pair with a
+    /// colon, calls of the face that has signatures must be signed with it.
     pub key: Option<String>,
     /// Whether requests are remembered.
     pub record: bool,

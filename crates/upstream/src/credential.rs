@@ -8,26 +8,30 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use crate::error::SendError;
 use crate::origin::Origin;
 
-/// A header that authenticates the gateway to one origin.
+/// The headers, mostly one, that authenticate the gateway to one origin.
 ///
-/// It is added when everything else about a request is settled, and only for the origin that it
-/// is bound to. Its value never appears in `Debug` output.
+/// They are added when everything else about a request is settled, and only for the origin that they
+/// are bound to. Their values never appear in `Debug` output.
 #[derive(Clone)]
 pub struct Credential {
-    header: HeaderName,
-    value: HeaderValue,
+    headers: HeaderMap,
     bound: Arc<Origin>,
 }
 
 impl Credential {
     /// Binds a header value to `origin` (scheme, host and port; the base path is not compared).
-    pub fn new(header: HeaderName, mut value: HeaderValue, bound: Arc<Origin>) -> Self {
-        // Keeps the value out of `Debug` and out of HTTP/2's header compression table.
-        value.set_sensitive(true);
-        Self { header, value, bound }
+    pub fn new(header: HeaderName, value: HeaderValue, bound: Arc<Origin>) -> Self {
+        Self::of_headers(HeaderMap::from_iter([(header, value)]), bound)
     }
 
-    /// Adds the header to a request for `destination`, replacing what stood there.
+    /// Binds headers to `origin`, as [`Credential::new`] binds one.
+    pub fn of_headers(mut headers: HeaderMap, bound: Arc<Origin>) -> Self {
+        // Keeps the values out of `Debug` and out of HTTP/2's header compression table.
+        headers.values_mut().for_each(|value| value.set_sensitive(true));
+        Self { headers, bound }
+    }
+
+    /// Adds the headers to a request for `destination`, replacing what stood there.
     ///
     /// # Errors
     ///
@@ -39,7 +43,9 @@ impl Credential {
                 destination: destination.to_string(),
             });
         }
-        headers.insert(self.header.clone(), self.value.clone());
+        for (name, value) in &self.headers {
+            headers.insert(name.clone(), value.clone());
+        }
         Ok(())
     }
 }
@@ -47,7 +53,7 @@ impl Credential {
 impl fmt::Debug for Credential {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Credential")
-            .field("header", &self.header)
+            .field("headers", &self.headers.keys().collect::<Vec<_>>())
             .field("bound", &self.bound)
             .finish_non_exhaustive()
     }

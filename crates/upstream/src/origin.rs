@@ -182,12 +182,16 @@ impl Origin {
     }
 
     /// The value of `Host` and `:authority`.
-    pub(crate) fn authority(&self) -> &HeaderValue {
+    pub fn authority(&self) -> &HeaderValue {
         &self.authority
     }
 
     /// The base path followed by a call's own path and query.
-    pub(crate) fn join(&self, path: &PathAndQuery) -> Result<PathAndQuery, http::uri::InvalidUri> {
+    ///
+    /// # Errors
+    ///
+    /// When the two together are too long for a path.
+    pub fn join(&self, path: &PathAndQuery) -> Result<PathAndQuery, http::uri::InvalidUri> {
         if self.base_path.is_empty() && path.as_str().starts_with('/') {
             return Ok(path.clone());
         }

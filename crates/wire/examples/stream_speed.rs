@@ -26,7 +26,7 @@ fn main() {
     );
     let chunk = Bytes::from(event.repeat(EVENTS as usize));
     let codec = codec(Dialect::OpenAiChat);
-    let settings = StreamSettings { model: None, hide_usage: true };
+    let settings = StreamSettings { model: None, hide_usage: true, envelope: None };
     let mut out = Vec::new();
     println!("{} bytes per event", event.len());
     report("framing only", || {

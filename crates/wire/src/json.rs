@@ -15,6 +15,7 @@ mod patch;
 mod reader;
 mod text;
 mod value;
+mod write;
 
 #[cfg(test)]
 mod tests;
@@ -26,6 +27,7 @@ pub use patch::{OverlapError, Patches};
 pub use reader::Reader;
 pub use text::{JsonStr, quote, quote_into};
 pub use value::{Elements, Member, Members, Value, scan_object};
+pub(crate) use write::{ListWriter, ObjectWriter};
 
 /// How many arrays and objects may stand inside each other.
 pub const DEPTH_MAX: usize = 128;

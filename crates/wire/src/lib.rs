@@ -1,27 +1,67 @@
 //! Bytes on the wire to core's types and back, one module per public dialect.
 //!
-//! Owns JSON text (lazy scanning and patching), server-sent events, and what a dialect calls things.
+//! Owns JSON text (lazy scanning and patching), server-sent events, binary event streams, and what a dialect calls things.
 //! Everything here is sans-IO: bytes in, bytes out, any chunking, no clock, no task.
 //! Text from outside never panics and never costs more than a small multiple of its own length.
 //! Choosing a target, sending, waiting and counting money belong to other crates.
 
 #![warn(missing_docs, clippy::indexing_slicing)]
 
+pub mod anthropic_messages;
+pub mod bedrock_converse;
+mod call;
+mod document;
+pub mod event_stream;
+pub mod google_generate;
 pub mod json;
+pub mod keepsake;
+pub mod models;
 pub mod openai_chat;
 pub mod openai_completions;
 pub mod openai_embeddings;
+pub mod openai_images;
+pub mod openai_moderations;
+pub mod openai_responses;
+pub mod openai_speech;
+pub mod path;
+mod refusal;
+pub mod rerank;
+
 pub mod sse;
 
-use gatewright::dialect::{Codec, Dialect};
+use gatewright::dialect::{Codec, Dialect, Operation};
 
-pub use openai_chat::models;
+/// The codec of a dialect as a request for a chat wants it whose address has this query.
+pub fn codec_at(dialect: Dialect, query: Option<&str>) -> &'static dyn Codec {
+    match dialect {
+        Dialect::GoogleGenerate => google_generate::codec_at(query),
+        _ => codec(dialect),
+    }
+}
+
+/// The codec of an operation in a dialect; the dialect's own one where it has only one operation.
+pub fn codec_of(dialect: Dialect, operation: Operation) -> &'static dyn Codec {
+    match (dialect, operation) {
+        (Dialect::AnthropicMessages, Operation::CountTokens) => anthropic_messages::counting(),
+        (Dialect::GoogleGenerate, Operation::CountTokens) => google_generate::counting(),
+        (Dialect::GoogleGenerate, Operation::Embedding) => google_generate::embedding(),
+        _ => codec(dialect),
+    }
+}
 
 /// The codec of a dialect.
 pub fn codec(dialect: Dialect) -> &'static dyn Codec {
     match dialect {
+        Dialect::AnthropicMessages => anthropic_messages::codec(),
+        Dialect::BedrockConverse => bedrock_converse::codec(),
+        Dialect::GoogleGenerate => google_generate::codec(),
         Dialect::OpenAiCompletions => openai_completions::codec(),
         Dialect::OpenAiEmbeddings => openai_embeddings::codec(),
+        Dialect::OpenAiImages => openai_images::codec(),
+        Dialect::OpenAiModerations => openai_moderations::codec(),
+        Dialect::OpenAiResponses => openai_responses::codec(),
+        Dialect::OpenAiSpeech => openai_speech::codec(),
+        Dialect::Rerank => rerank::codec(),
         // The list of dialects is open to others and closed to us: a new one comes with its codec.
         Dialect::OpenAiChat | _ => openai_chat::codec(),
     }

@@ -4,38 +4,38 @@
 //! nobody edits them. Speaks what vendors of the protocol are known to do beyond its reference: usage in any
 //! chunk, no terminator, several names for reasoning, errors inside streams in several shapes.
 
-mod answer;
+mod calls;
+pub(crate) mod chat;
 pub(crate) mod count;
 mod decoder;
-mod draft;
-mod encoder;
+pub(crate) mod encoder;
 mod envelope;
-mod error;
-mod head;
+pub(crate) mod error;
 pub(crate) mod input;
-mod message;
-pub mod models;
-mod part;
-mod pointer;
-mod redact;
-mod refusal;
-mod request;
-mod retry_after;
-mod rewrite;
+pub(crate) mod message;
+pub(crate) mod models;
+mod retelling;
+pub(crate) mod rewrite;
+pub(crate) mod stream;
 mod usage;
+mod walk;
 
 use bytes::Bytes;
 use gatewright::Failure;
 use gatewright::dialect::{
-    AnswerDocument, Codec, Dialect, ErrorBody, Operation, RequestDocument, StreamDecoder, StreamEncoder,
-    StreamSettings,
+    Address, AnswerDocument, ChatCodec, Codec, Dialect, ErrorBody, Operation, RequestDocument, StreamDecoder,
+    StreamEncoder, StreamSettings,
 };
 use http::{HeaderMap, StatusCode};
 
+use crate::document::{Answer, AnswerShape, Request, Shape, Streaming, Walk};
 use crate::json::Kind;
+use crate::refusal;
 
 pub(crate) use envelope::ChunkForm;
-pub(crate) use head::Shape;
+
+/// The walk over answers of the family.
+pub(crate) const WALK: Walk = walk::whole;
 
 static SHAPE: Shape = Shape {
     dialect: Dialect::OpenAiChat,
@@ -43,13 +43,23 @@ static SHAPE: Shape = Shape {
     subject: "messages",
     subject_form: "an array of at least one message",
     accepts_subject: |value| value.kind() == Kind::Array && value.has_children(),
-    can_stream: true,
+    needs_subject: true,
+    is_addressed: false,
+    settings: None,
+    caps: &["max_completion_tokens", "max_tokens"],
+    choices: &["n"],
+    has_stream_options: true,
+    streaming: Streaming::Asked,
     texts: message::texts,
     insert: message::insert,
     counts: count::chat,
 };
 
-static CHAT: Family = Family { shape: &SHAPE, form: ChunkForm::Delta, has_choices: true };
+static ANSWER: AnswerShape =
+    AnswerShape { dialect: Dialect::OpenAiChat, walk: walk::whole, content: Some("choices") };
+
+static CHAT: Family =
+    Family { shape: &SHAPE, answer: &ANSWER, form: ChunkForm::Delta, chat: Some(&chat::Translation) };
 
 /// The codec of OpenAI chat completions.
 pub fn codec() -> &'static dyn Codec {
@@ -60,10 +70,11 @@ pub fn codec() -> &'static dyn Codec {
 #[derive(Debug)]
 pub(crate) struct Family {
     pub(crate) shape: &'static Shape,
+    pub(crate) answer: &'static AnswerShape,
     /// How a choice of a stream is written.
     pub(crate) form: ChunkForm,
-    /// Whether an answer without choices is none.
-    pub(crate) has_choices: bool,
+    /// The translation, in a dialect of chats.
+    pub(crate) chat: Option<&'static dyn ChatCodec>,
 }
 
 impl Codec for Family {
@@ -75,12 +86,12 @@ impl Codec for Family {
         self.shape.operation
     }
 
-    fn decode_request(&self, body: Bytes) -> Result<Box<dyn RequestDocument>, Failure> {
-        request::Request::decode(body, self.shape)
+    fn decode_request_at(&self, body: Bytes, address: &Address) -> Result<Box<dyn RequestDocument>, Failure> {
+        Request::decode(body, self.shape, address)
     }
 
     fn decode_answer(&self, body: Bytes) -> Result<Box<dyn AnswerDocument>, Failure> {
-        answer::Answer::decode(body, self.shape.dialect, self.has_choices)
+        Answer::decode(body, self.answer)
     }
 
     fn stream_decoder(&self) -> Box<dyn StreamDecoder> {
@@ -97,5 +108,9 @@ impl Codec for Family {
 
     fn parse_error(&self, status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Failure {
         refusal::parse(status, headers, body)
+    }
+
+    fn chat(&self) -> Option<&dyn ChatCodec> {
+        self.chat
     }
 }

@@ -2,8 +2,9 @@
 
 use gatewright::dialect::{Codec, Dialect, Operation};
 
+use crate::document::{AnswerShape, Shape, Streaming};
 use crate::json::Kind;
-use crate::openai_chat::{ChunkForm, Family, Shape, count, input};
+use crate::openai_chat::{self, ChunkForm, Family, count, input};
 
 static SHAPE: Shape = Shape {
     dialect: Dialect::OpenAiCompletions,
@@ -11,13 +12,22 @@ static SHAPE: Shape = Shape {
     subject: "prompt",
     subject_form: "a string or an array",
     accepts_subject: |value| matches!(value.kind(), Kind::String | Kind::Array),
-    can_stream: true,
+    needs_subject: true,
+    is_addressed: false,
+    settings: None,
+    caps: &["max_tokens"],
+    choices: &["n", "best_of"],
+    has_stream_options: true,
+    streaming: Streaming::Asked,
     texts: |text, sink| input::texts(text, &["prompt", "suffix"], sink),
     insert: input::insert,
     counts: |root| count::inputs(root, "prompt"),
 };
 
-static COMPLETIONS: Family = Family { shape: &SHAPE, form: ChunkForm::Text, has_choices: true };
+static ANSWER: AnswerShape =
+    AnswerShape { dialect: Dialect::OpenAiCompletions, walk: openai_chat::WALK, content: Some("choices") };
+
+static COMPLETIONS: Family = Family { shape: &SHAPE, answer: &ANSWER, form: ChunkForm::Text, chat: None };
 
 /// The codec of OpenAI legacy completions.
 pub fn codec() -> &'static dyn Codec {

@@ -2,8 +2,9 @@
 
 use gatewright::dialect::{Codec, Dialect, Operation};
 
+use crate::document::{AnswerShape, Shape, Streaming};
 use crate::json::Kind;
-use crate::openai_chat::{ChunkForm, Family, Shape, count, input};
+use crate::openai_chat::{self, ChunkForm, Family, count, input};
 
 static SHAPE: Shape = Shape {
     dialect: Dialect::OpenAiEmbeddings,
@@ -13,13 +14,22 @@ static SHAPE: Shape = Shape {
     accepts_subject: |value| {
         value.kind() == Kind::String || (value.kind() == Kind::Array && value.has_children())
     },
-    can_stream: false,
+    needs_subject: true,
+    is_addressed: false,
+    settings: None,
+    caps: &[],
+    choices: &[],
+    has_stream_options: false,
+    streaming: Streaming::Never,
     texts: |text, sink| input::texts(text, &["input"], sink),
     insert: input::insert,
     counts: |root| count::inputs(root, "input"),
 };
 
-static EMBEDDINGS: Family = Family { shape: &SHAPE, form: ChunkForm::Text, has_choices: false };
+static ANSWER: AnswerShape =
+    AnswerShape { dialect: Dialect::OpenAiEmbeddings, walk: openai_chat::WALK, content: None };
+
+static EMBEDDINGS: Family = Family { shape: &SHAPE, answer: &ANSWER, form: ChunkForm::Text, chat: None };
 
 /// The codec of OpenAI embeddings.
 pub fn codec() -> &'static dyn Codec {

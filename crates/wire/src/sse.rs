@@ -6,6 +6,7 @@
 
 mod decoder;
 mod fields;
+mod frame;
 
 #[cfg(test)]
 mod tests;
@@ -13,6 +14,7 @@ mod tests;
 use bytes::Bytes;
 
 pub use decoder::SseDecoder;
+pub(crate) use frame::write_frame;
 
 /// How large one event may be, all its lines together, unless a decoder is told otherwise.
 pub const EVENT_BYTES_MAX: usize = 1 << 20;
@@ -39,6 +41,14 @@ pub enum SseError {
         /// The bound.
         bytes_max: usize,
     },
+}
+
+/// Appends an event of this type with these data, which must not contain a line end.
+pub(crate) fn write_event(out: &mut Vec<u8>, name: &str, data: &[u8]) {
+    out.extend_from_slice(b"event: ");
+    out.extend_from_slice(name.as_bytes());
+    out.push(b'\n');
+    write_data(out, data);
 }
 
 /// Appends an event with these data, which must not contain a line end.

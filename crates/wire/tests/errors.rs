@@ -48,9 +48,34 @@ fn clients_read_errors_in_their_envelope() {
 fn models_are_listed_and_shown() {
     let entry = ModelEntry { id: "a\"b", owned_by: "acme" };
     let one = r#"{"id":"a\"b","object":"model","created":0,"owned_by":"acme"}"#;
-    assert_eq!(models::retrieve(entry), one);
-    assert_eq!(models::list([entry, entry]), format!(r#"{{"object":"list","data":[{one},{one}]}}"#));
-    assert_eq!(models::list([]), r#"{"object":"list","data":[]}"#);
+    let dialect = Dialect::OpenAiChat;
+    assert_eq!(models::retrieve(dialect, &entry), one);
+    let two = format!(r#"{{"object":"list","data":[{one},{one}]}}"#);
+    assert_eq!(models::list(dialect, &[entry, entry]), two);
+    assert_eq!(models::list(dialect, &[]), r#"{"object":"list","data":[]}"#);
+}
+
+#[test]
+fn models_are_listed_and_shown_in_the_dialect_of_who_asks() {
+    let [a, b] = ["a\"b", "c/d"].map(|id| ModelEntry { id, owned_by: "acme" });
+    let json = |body: bytes::Bytes| serde_json::from_slice::<serde_json::Value>(&body).unwrap();
+    let model = |id: &str| serde_json::json!({"type": "model", "id": id, "display_name": id, "created_at": "1970-01-01T00:00:00Z"});
+    let dialect = Dialect::AnthropicMessages;
+    assert_eq!(json(models::retrieve(dialect, &a)), model("a\"b"));
+    let page = serde_json::json!({"data": [model("a\"b"), model("c/d")], "has_more": false,
+        "first_id": "a\"b", "last_id": "c/d"});
+    assert_eq!(json(models::list(dialect, &[a, b])), page);
+    let empty = serde_json::json!({"data": [], "has_more": false, "first_id": null, "last_id": null});
+    assert_eq!(json(models::list(dialect, &[])), empty);
+
+    let model = |id: &str| {
+        serde_json::json!({"name": format!("models/{id}"), "displayName": id,
+            "supportedGenerationMethods": ["generateContent", "countTokens"]})
+    };
+    let dialect = Dialect::GoogleGenerate;
+    assert_eq!(json(models::retrieve(dialect, &b)), model("c/d"));
+    let list = serde_json::json!({"models": [model("a\"b"), model("c/d")]});
+    assert_eq!(json(models::list(dialect, &[a, b])), list);
 }
 
 fn parse(status: u16, body: &str) -> Failure {

@@ -1,4 +1,4 @@
-//! Streamed answers of the OpenAI dialects. Each `golden/<dialect>.<case>.sse` is what a provider sends, and the
+//! Streamed answers of the dialects. Each `golden/<dialect>.<case>.sse` is what a provider sends, and the
 //! `.txt` beside it is what the gateway makes of it: the glance at each frame, its events, and what goes to a
 //! client when nobody edits and when a filter does. Set `REFRESH_GOLDEN=1` to write the `.txt` files anew.
 
@@ -57,7 +57,7 @@ fn events(codec: &dyn Codec, frame: &Frame) -> Vec<StreamEvent> {
 
 /// What goes out when nobody edits, and nobody asked for usage or may see the provider's model name.
 fn passed(codec: &dyn Codec, frames: &[Frame]) -> Vec<u8> {
-    let settings = StreamSettings { model: Some("public".to_owned()), hide_usage: true };
+    let settings = StreamSettings { model: Some("public".to_owned()), hide_usage: true, envelope: None };
     let mut encoder = codec.stream_encoder(settings);
     let mut out = Vec::new();
     frames.iter().for_each(|frame| encoder.pass(frame, &mut out));
@@ -139,8 +139,14 @@ fn corpus() -> Vec<(PathBuf, &'static dyn Codec, Vec<u8>)> {
     let streams = files.filter(|path| path.extension().is_some_and(|extension| extension == "sse"));
     let read = |path: PathBuf| {
         let name = path.file_name().unwrap().to_str().unwrap();
-        let is_chat = name.starts_with("chat.");
-        let dialect = if is_chat { Dialect::OpenAiChat } else { Dialect::OpenAiCompletions };
+        let dialects = [
+            ("chat.", Dialect::OpenAiChat),
+            ("completions.", Dialect::OpenAiCompletions),
+            ("google.", Dialect::GoogleGenerate),
+        ];
+        let dialect =
+            dialects.into_iter().find(|(prefix, _)| name.starts_with(prefix)).map(|(_, dialect)| dialect);
+        let dialect = dialect.expect("the name begins with a dialect");
         let stream = std::fs::read(&path).unwrap();
         (path, codec(dialect), stream)
     };
@@ -282,7 +288,11 @@ fn added_text_of_another_lane_comes_before_the_end_of_the_choice() {
 #[test]
 fn events_of_any_kind_can_be_added_without_a_frame() {
     let codec = codec(Dialect::OpenAiChat);
-    let mut encoder = codec.stream_encoder(StreamSettings { model: Some("p".to_owned()), hide_usage: false });
+    let mut encoder = codec.stream_encoder(StreamSettings {
+        model: Some("p".to_owned()),
+        hide_usage: false,
+        envelope: None,
+    });
     encoder.observe(&frame(TEXT));
     let lane = Lane::tool_arguments(0, 1);
     let kinds = [
@@ -343,7 +353,7 @@ fn dropped_usage_leaves_the_frame_without_it() {
 #[test]
 fn hidden_usage_is_hidden_from_filtered_frames_too() {
     let codec = codec(Dialect::OpenAiChat);
-    let settings = StreamSettings { model: None, hide_usage: true };
+    let settings = StreamSettings { model: None, hide_usage: true, envelope: None };
     let mut encoder = codec.stream_encoder(settings);
     let mut out = Vec::new();
     let only_usage = frame(r#"{"choices":[],"usage":{"prompt_tokens":1,"completion_tokens":1}}"#);

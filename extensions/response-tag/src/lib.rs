@@ -78,7 +78,8 @@ impl ResponseFilter for ResponseTag {
             rule.apply(head, cx)?;
             disclaimer.push_str(rule.disclaimer.as_deref().unwrap_or_default());
         }
-        let is_read = *cx.local::<Asked>() == Asked::Text && head.operation != Operation::Embedding;
+        let makes_text = matches!(head.operation, Operation::Chat | Operation::Completion);
+        let is_read = makes_text && *cx.local::<Asked>() == Asked::Text;
         let disclaimer = if is_read { Arc::from(disclaimer) } else { Arc::default() };
         Ok(Box::new(Closing { disclaimer, calls: Vec::new() }))
     }

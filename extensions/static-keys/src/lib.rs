@@ -1,6 +1,7 @@
 //! Authenticates callers by keys that stand in the configuration, in plain text or as digests.
 //!
-//! A key comes as `authorization: Bearer …` or as `x-api-key: …`. The instance keeps SHA-256 digests
+//! A key comes in any of the ways that client libraries have: `authorization: Bearer …`, `x-api-key: …`, `api-key: …`,
+//! `x-goog-api-key: …`, or as the query parameter `key`. The instance keeps SHA-256 digests
 //! only, and compares them in constant time. It abstains from what it does not know, so that another
 //! authenticator may stand behind it in the chain.
 
@@ -60,9 +61,7 @@ impl Extension for StaticKeys {
 #[async_trait]
 impl Authenticator for StaticKeys {
     async fn authenticate(&self, head: &RequestHead<'_>) -> HookResult<AuthVerdict> {
-        let presented =
-            [head.bearer().map(str::as_bytes), head.headers.get("x-api-key").map(|key| key.as_bytes())];
-        let known = presented.into_iter().flatten().find_map(|key| self.find(key));
+        let known = head.keys().find_map(|key| self.find(key));
         Ok(known.map_or(AuthVerdict::Abstain, |principal| AuthVerdict::Accept(Arc::clone(principal))))
     }
 }

@@ -34,6 +34,8 @@ struct Line<'r> {
     first_token_ms: Option<u64>,
     total_ms: u64,
     overhead_us: u64,
+    /// Fields of the request that the translation to the provider could not carry over, and what became of each.
+    losses: BTreeMap<&'r str, &'r str>,
     tags: BTreeMap<&'r str, &'r str>,
 }
 
@@ -85,6 +87,7 @@ pub(crate) fn of(record: &UsageRecord) -> String {
         first_token_ms: record.time_to_first_token.map(millis),
         total_ms: millis(record.total),
         overhead_us: u64::try_from(record.overhead.as_micros()).unwrap_or(u64::MAX),
+        losses: record.losses.iter().map(|loss| (&*loss.field, loss.kind.as_str())).collect(),
         tags: record.tags.iter().collect(),
     };
     serde_json::to_string(&line).expect("texts and numbers can always be written as JSON")

@@ -40,6 +40,7 @@ fn record(number: u128) -> Arc<UsageRecord> {
         time_to_first_token: None,
         total: Duration::from_millis(250),
         overhead: Duration::from_micros(40),
+        losses: Vec::new(),
         tags,
     })
 }
@@ -122,7 +123,7 @@ async fn records_are_posted_in_batches_as_json_lines() {
         "usage": {"input": 7, "cache_read": 0, "cache_write": 0, "cache_write_1h": 0, "output": 3,
             "reasoning": 0, "input_audio": 0, "output_audio": 0},
         "usage_source": "provider", "cost_nanos": 13, "first_token_ms": null, "total_ms": 250,
-        "overhead_us": 40, "tags": {"team": "core"},
+        "overhead_us": 40, "losses": {}, "tags": {"team": "core"},
     });
     assert_eq!(lines(&calls[0])[0], expected);
     assert_eq!(bed.meter.counter_value("exported_records"), 3);

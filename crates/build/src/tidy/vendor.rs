@@ -28,6 +28,16 @@ const VENDORS: &[&str] = &[
     "together_ai",
     "fireworks_ai",
     "perplexity",
+    "openrouter",
+    "cerebras",
+    "sambanova",
+    "moonshot",
+    "dashscope",
+    "minimax",
+    "nvidia",
+    "cloudflare",
+    "vllm",
+    "sglang",
 ];
 
 /// The dialects' names in lower case without separators: a protocol may be called by its name anywhere.
@@ -35,6 +45,9 @@ const DIALECTS: &[&str] = &[
     "openaichat",
     "openaicompletions",
     "openaiembeddings",
+    "openaimoderations",
+    "openaiimages",
+    "openaispeech",
     "openairesponses",
     "anthropicmessages",
     "geminigenerate",

@@ -73,6 +73,7 @@ impl Builder<'_> {
                 model::AnswerModel::Served => AnswerModel::Served,
                 model::AnswerModel::Asked => AnswerModel::Asked,
             },
+            strict: model.strict,
             description: model.description.map(Arc::from),
         }
     }

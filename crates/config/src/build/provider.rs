@@ -24,7 +24,13 @@ impl Builder<'_> {
         provider: Provider,
         path: &KeyPath,
     ) -> Option<ProviderPlan> {
-        let base_url = match parse_base_url(&provider.base_url) {
+        let default = self.extensions.base_url(&provider.adapter);
+        let Some(base_url) = provider.base_url.as_deref().or(default) else {
+            let message = format!("`{}` has no public service; say where it is", provider.adapter);
+            self.error(&path.key("base_url"), message);
+            return None;
+        };
+        let base_url = match parse_base_url(base_url) {
             Ok(url) => url,
             Err(message) => {
                 self.error(&path.key("base_url"), message);

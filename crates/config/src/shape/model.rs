@@ -28,6 +28,11 @@ pub(crate) struct Model {
     #[serde(default)]
     pub(crate) answer_model: AnswerModel,
 
+    /// Whether a request is refused that cannot be translated into the provider's dialect without a loss. Otherwise
+    /// losses are named in the answer's `x-gatewright-lost` header and in the usage record.
+    #[serde(default)]
+    pub(crate) strict: bool,
+
     /// What the model is for.
     pub(crate) description: Option<String>,
 }

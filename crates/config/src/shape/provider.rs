@@ -22,9 +22,10 @@ pub(crate) struct Provider {
     #[serde(default)]
     pub(crate) with: Option<Value>,
 
-    /// The URL that the adapter's paths are appended to, with scheme `http` or `https`.
+    /// The URL that the adapter's paths are appended to, with scheme `http` or `https`. The default is the public
+    /// service of the adapter's provider, where there is one.
     #[schemars(extend("format" = URL_FORM))]
-    pub(crate) base_url: String,
+    pub(crate) base_url: Option<String>,
 
     /// The credential. Write it as a reference: `${env:NAME}` or `${file:PATH}`.
     pub(crate) api_key: Option<Secret>,

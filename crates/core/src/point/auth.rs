@@ -34,7 +34,21 @@ impl<'a> RequestHead<'a> {
             .then(|| token.trim_matches(' '))
             .filter(|token| !token.is_empty())
     }
+
+    /// Every API key that the head presents, in each of the ways in which client libraries do: as a bearer token, in
+    /// one of [`KEY_HEADERS`], as the query parameter `key`. What stands in the query is taken as it is written.
+    pub fn keys(&self) -> impl Iterator<Item = &'a [u8]> {
+        let headers = self.headers;
+        let named = KEY_HEADERS.iter().filter_map(|name| headers.get(*name)).map(|value| value.as_bytes());
+        let query = self.uri.query().unwrap_or_default().split('&');
+        let asked = query.filter_map(|pair| pair.strip_prefix("key=")).map(str::as_bytes);
+        let keys = self.bearer().map(str::as_bytes).into_iter().chain(named).chain(asked);
+        keys.filter(|key| !key.is_empty())
+    }
 }
+
+/// The headers in which client libraries send an API key, beside `authorization`.
+pub const KEY_HEADERS: [&str; 3] = ["x-api-key", "api-key", "x-goog-api-key"];
 
 /// What an authenticator says of a head.
 #[derive(Clone, Debug)]

@@ -19,6 +19,7 @@ const fn registration(
         points,
         provides,
         needs,
+        base_url: None,
         schema: || serde_json::Value::Null,
         create: nothing,
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use gatewright::dialect::Dialect;
+use gatewright::dialect::{Dialect, Operation};
 use gatewright::registry::{Instance, Registry};
 use gatewright::text::HoldBack;
 use gatewright::{
@@ -13,7 +13,7 @@ use gatewright::{
 };
 use gatewright_pipeline::{Hook, Hooked, OnFailures, Snapshot};
 use gatewright_policy::{Circuit, InstancePlan, RoutePlan};
-use gatewright_server::MODEL_PATHS;
+use gatewright_server::CALLS;
 use http::{HeaderMap, StatusCode};
 
 use super::model::{ModelView, Sample};
@@ -237,9 +237,9 @@ impl Subject<'_> {
 
     /// How a filter wants to see an ordinary answer.
     fn filter_plan(&self, hooked: &Hooked, route: &RoutePlan, sample: &Sample, streams: bool) -> PlanView {
-        let paths = MODEL_PATHS.iter().find(|(path, _)| route.matcher.path.matches(path));
-        let codec = gatewright_wire::codec(paths.map_or(Dialect::OpenAiChat, |(_, dialect)| *dialect));
-        let (dialect, operation) = (codec.dialect(), codec.operation());
+        let call = CALLS.iter().find(|call| route.matcher.path.matches(call.path));
+        let asked = call.map(|call| (call.dialect, call.operation));
+        let (dialect, operation) = asked.unwrap_or((Dialect::OpenAiChat, Operation::Chat));
         let mut cx = RequestCx::new(RequestFacts {
             id: RequestId::new(0, 0),
             principal: Arc::clone(&self.principal),

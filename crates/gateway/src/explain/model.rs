@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use gatewright::{InstanceId, ModelName};
 use gatewright_policy::{ModelPlan, ProviderPlan, RoutePlan, Strategy, TargetPlan};
-use gatewright_server::MODEL_PATHS;
+use gatewright_server::CALLS;
 
 use super::chain::Subject;
 
@@ -72,8 +72,8 @@ impl Subject<'_> {
         if !route.matcher.tenant.matches(tenant.as_str()) {
             return route.matcher.model.matches(model);
         }
-        MODEL_PATHS.iter().any(|(path, _)| {
-            let taken = self.snapshot.plan.route(path, tenant, Some(model));
+        CALLS.iter().any(|call| {
+            let taken = self.snapshot.plan.route(call.path, tenant, Some(model));
             taken.is_some_and(|taken| taken.name == route.name)
         })
     }

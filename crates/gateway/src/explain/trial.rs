@@ -7,7 +7,7 @@ use std::sync::atomic::AtomicU64;
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
-use gatewright::dialect::{Codec, Dialect};
+use gatewright::dialect::{Address, Codec};
 use gatewright::service::{Clock, Random};
 use gatewright::{Failure, FailureKind, InstanceId, LlmRequest, Principal, Side};
 use gatewright_pipeline::state::{ReadBody, Received};
@@ -15,7 +15,8 @@ use gatewright_pipeline::{
     CutSwitch, Decision, Ending, NoLedger, PathSettings, Rehearsal, Script, Silent, Snapshot, Step, Worker,
     exchange,
 };
-use gatewright_server::MODEL_PATHS;
+use gatewright_server::{CALLS, call_of};
+use gatewright_store::MemoryCache;
 use gatewright_upstream::Upstream;
 use http::request::Parts;
 use http::{HeaderMap, Method, Request};
@@ -68,11 +69,10 @@ pub(super) struct Stage {
 /// # Errors
 ///
 /// The paths that there are.
-pub(super) fn codec_of(path: &str) -> Result<&'static dyn Codec, String> {
-    let found: Option<Dialect> =
-        MODEL_PATHS.iter().find(|(known, _)| *known == path).map(|(_, dialect)| *dialect);
-    found.map(gatewright_wire::codec).ok_or_else(|| {
-        let known: Vec<_> = MODEL_PATHS.iter().map(|(path, _)| *path).collect();
+pub(super) fn codec_of(path: &str) -> Result<(&'static dyn Codec, Address), String> {
+    let found = call_of(path).map(|(call, address)| (call.codec(None), address));
+    found.ok_or_else(|| {
+        let known: Vec<_> = CALLS.iter().map(|call| call.path).collect();
         format!("`{path}` takes no request for a model; --path is one of {}", known.join(", "))
     })
 }
@@ -91,24 +91,25 @@ pub(super) async fn run(
     stage: Stage,
     inquiry: Inquiry,
 ) -> Result<(Rehearsal, Bytes), String> {
-    let codec = codec_of(&inquiry.path)?;
+    let (codec, address) = codec_of(&inquiry.path)?;
     let head = head_of(&inquiry)?;
-    let body = with_model(codec, inquiry.body, inquiry.model.as_deref());
+    let body = with_model((codec, &address), inquiry.body, inquiry.model.as_deref());
     let worker = Arc::new(Worker {
         snapshots: Arc::new(ArcSwap::new(snapshot)),
         upstream: Upstream::new(),
-        clock: stage.clock,
+        clock: Arc::clone(&stage.clock),
         random: stage.random,
         turns: AtomicU64::new(0),
         observer: Arc::new(Silent),
         ledger: Arc::new(NoLedger),
         cut: CutSwitch::default(),
+        vault: Arc::new(MemoryCache::new(0, stage.clock)),
         isolation: stage.isolation,
         home: (std::thread::current().id(), tokio::runtime::Handle::current()),
         settings: PathSettings { access_log: false, trace_header: false, ..stage.settings },
     });
     let peer = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-    let received = Received { head, peer, tls: false, body: Given(body.clone()) };
+    let received = Received { head, peer, tls: false, address, body: Given(body.clone()) };
     let script = Script { principal: inquiry.principal, withheld: inquiry.withheld };
     Ok((exchange::rehearse(&worker, codec, received, script).await, body))
 }
@@ -121,9 +122,9 @@ fn head_of(inquiry: &Inquiry) -> Result<Parts, String> {
 }
 
 /// The body under another model's name. One that cannot be read stays as it is: the path says what is wrong.
-fn with_model(codec: &dyn Codec, body: Bytes, model: Option<&str>) -> Bytes {
+fn with_model((codec, address): (&dyn Codec, &Address), body: Bytes, model: Option<&str>) -> Bytes {
     let Some(model) = model else { return body };
-    match codec.decode_request(body.clone()) {
+    match codec.decode_request_at(body.clone(), address) {
         Ok(document) => {
             let mut request = LlmRequest::new(document);
             request.set_model(model);

@@ -1,6 +1,5 @@
 //! The body of every answer.
 
-use std::convert::Infallible;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -11,10 +10,15 @@ use super::pump::Pump;
 
 /// The body of an answer: bytes at hand, or a stream that polls the provider as it is polled.
 ///
-/// It never fails: what goes wrong after the head was sent is said inside the stream, in the
-/// caller's dialect.
+/// What goes wrong after the head was sent is said inside the stream, in the caller's dialect. It fails only where the
+/// dialect has no place for that, so that nobody takes the part for the whole.
 #[derive(Debug)]
 pub struct AnswerBody(Kind);
+
+/// The answer ended before it was complete.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[error("the answer broke off before it was complete")]
+pub struct BrokeOff;
 
 #[derive(Debug)]
 enum Kind {
@@ -36,15 +40,15 @@ impl AnswerBody {
 
 impl Body for AnswerBody {
     type Data = Bytes;
-    type Error = Infallible;
+    type Error = BrokeOff;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, BrokeOff>>> {
         match &mut self.0 {
             Kind::Whole(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
-            Kind::Stream(pump) => pump.poll(cx).map(|bytes| bytes.map(|bytes| Ok(Frame::data(bytes)))),
+            Kind::Stream(pump) => pump.poll(cx).map(|bytes| bytes.map(|bytes| bytes.map(Frame::data))),
         }
     }
 

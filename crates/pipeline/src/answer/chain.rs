@@ -9,7 +9,7 @@ use gatewright::{BoxFuture, Denial, EventKind, Flow, Outcome, RequestCx, StreamC
 use http::StatusCode;
 
 use super::lanes::LaneTexts;
-use super::stage::{Awaited, Fed, Judged, Stage};
+use super::stage::{Awaited, Closed, Fed, Judged, Stage};
 use crate::context::Context;
 use crate::course::lost;
 use crate::failure::Refusal;
@@ -223,7 +223,7 @@ impl Chain {
         }
         let mut events = Vec::new();
         cx.enter(&stage.hooked);
-        let closed = stage.close(None, &mut events, (&mut StreamCx::new(cx.as_mut()?, usage), worker));
+        let closed = stage.close(Closed::All, &mut events, (&mut StreamCx::new(cx.as_mut()?, usage), worker));
         cx.leave();
         self.finished(at, events, closed)
     }

@@ -21,6 +21,8 @@ use crate::state::Reserved;
 pub(crate) struct Opened {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
+    /// What it is written in.
+    pub(crate) codec: &'static dyn Codec,
     pub(crate) content: Content,
 }
 
@@ -53,7 +55,8 @@ pub(crate) async fn open(
     answer: Answer,
 ) -> Result<Opened, Failure> {
     let Answer { status, headers, body, .. } = answer;
-    let is_stream = reserved.0.request.streams() && is_event_stream(headers.get(header::CONTENT_TYPE));
+    let content_type = headers.get(header::CONTENT_TYPE);
+    let is_stream = reserved.0.request.streams() && (codec.is_opaque() || is_stream(codec, content_type));
     let content = if is_stream {
         let source = Source {
             body: Box::pin(body),
@@ -68,11 +71,12 @@ pub(crate) async fn open(
     if let Some(attempt) = &mut course.attempt {
         attempt.answered = Some(course.worker.clock.now());
     }
-    Ok(Opened { status, headers, content })
+    Ok(Opened { status, headers, codec, content })
 }
 
-fn is_event_stream(content_type: Option<&HeaderValue>) -> bool {
-    content_type.is_some_and(|value| value.as_bytes().starts_with(b"text/event-stream"))
+fn is_stream(codec: &dyn Codec, content_type: Option<&HeaderValue>) -> bool {
+    let expected = codec.stream_content_type().split(';').next().unwrap_or_default();
+    content_type.is_some_and(|value| value.as_bytes().starts_with(expected.as_bytes()))
 }
 
 async fn whole(course: &mut Course, body: AnswerBody) -> Result<Bytes, Failure> {

@@ -19,6 +19,7 @@ use gatewright_upstream::AnswerBody as UpstreamBody;
 use http_body::Body;
 use tokio::time::Sleep;
 
+use super::body::BrokeOff;
 use super::chain::{Parcel, Turn, Wait};
 use super::opening::{Source, broke_off, failure_in};
 use crate::course::Course;
@@ -29,12 +30,14 @@ use crate::hooked::{Fault, Waiting};
 use crate::phase::send::{read_failure, shutdown};
 use crate::state::Settled;
 use crate::subject::Subject;
+use crate::vault::Keepsake;
 
 /// How long the rest of a provider's body may take once its answer is complete, so that the
 /// connection can be used again.
 const DRAIN_WAIT: Duration = Duration::from_secs(1);
 
 /// A streamed answer under way.
+#[expect(clippy::struct_excessive_bools, reason = "each says one thing of the stream or of its settings")]
 pub(crate) struct Pump {
     course: Box<Course>,
     /// Taken away when the answer ends; dropping it cancels the call.
@@ -42,7 +45,11 @@ pub(crate) struct Pump {
     is_upstream_ended: bool,
     decoder: Box<dyn StreamDecoder>,
     encoder: Box<dyn StreamEncoder>,
-    is_renaming: bool,
+    /// Frames have to pass through the encoder though nobody edits them.
+    is_rewriting: bool,
+    /// There where the provider speaks another dialect than the caller: every frame is written anew from its events,
+    /// and what the caller cannot carry is collected.
+    translation: Option<Keepsake>,
     hides_usage: bool,
     /// Room for the events of the next frame.
     spare: Vec<StreamEvent>,
@@ -50,8 +57,20 @@ pub(crate) struct Pump {
     out: Outlet,
     cut: CutSignal,
     last_data: Option<Instant>,
+    /// The answer ended early, and its dialect has no words for that: the body is to break off.
+    breaks_off: bool,
     /// There from the end of the provider's answer until the filters have let go of theirs.
-    terminator: Option<Bytes>,
+    terminator: Option<Terminator>,
+}
+
+/// How the end of the answer is told to the client.
+enum Terminator {
+    /// As the provider told it.
+    Frame(Frame),
+    /// By what the provider's terminator says, in the caller's dialect.
+    Events(Vec<StreamEvent>),
+    /// In the caller's dialect, because the provider sent none.
+    Own,
 }
 
 enum Phase {
@@ -80,7 +99,8 @@ impl Pump {
             upstream: Some(body),
             is_upstream_ended: is_ended,
             decoder,
-            is_renaming: settings.model.is_some(),
+            is_rewriting: settings.model.is_some() || course.codec.reframes(),
+            translation: settings.envelope.is_some().then(Keepsake::default),
             hides_usage: settings.hide_usage,
             encoder: course.codec.stream_encoder(settings),
             spare: Vec::new(),
@@ -88,6 +108,7 @@ impl Pump {
             out: Outlet::default(),
             cut,
             last_data: None,
+            breaks_off: false,
             terminator: None,
             course,
         };
@@ -98,13 +119,15 @@ impl Pump {
     }
 
     /// The next bytes for the client.
-    pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, BrokeOff>>> {
         loop {
             if let Some(bytes) = self.out.pop() {
-                return Poll::Ready(Some(bytes));
+                return Poll::Ready(Some(Ok(bytes)));
             }
             match &mut self.phase {
-                Phase::Done => return Poll::Ready(None),
+                Phase::Done => {
+                    return Poll::Ready(std::mem::take(&mut self.breaks_off).then_some(Err(BrokeOff)));
+                }
                 Phase::Ending { .. } => ready!(self.poll_end(cx)),
                 Phase::Paused(_) => ready!(self.poll_pause(cx)),
                 Phase::Flowing => ready!(self.poll_flow(cx)),
@@ -114,7 +137,7 @@ impl Pump {
 
     /// Whether nothing follows.
     pub(crate) fn is_done(&self) -> bool {
-        matches!(self.phase, Phase::Done) && self.out.is_empty()
+        matches!(self.phase, Phase::Done) && self.out.is_empty() && !self.breaks_off
     }
 
     // === The flow ===
@@ -171,8 +194,12 @@ impl Pump {
 
     fn frame(&mut self, frame: Frame) {
         match frame.kind {
+            FrameKind::KeepAlive if self.translation.is_some() => {
+                self.write(|encoder, out| encoder.write_keep_alive(out));
+            }
+            FrameKind::KeepAlive if self.is_rewriting => self.write(|encoder, out| encoder.pass(&frame, out)),
             FrameKind::KeepAlive => self.out.pass(&frame),
-            FrameKind::End => self.complete(frame.raw),
+            FrameKind::End => self.last(frame),
             FrameKind::Error => {
                 let failure = failure_in(&mut *self.decoder, &frame);
                 self.fail(&failure.into());
@@ -183,7 +210,7 @@ impl Pump {
 
     fn data(&mut self, frame: Frame) {
         self.count(&frame);
-        if self.course.chain.is_empty() {
+        if self.course.chain.is_empty() && self.translation.is_none() {
             self.release(&frame);
             return;
         }
@@ -193,9 +220,29 @@ impl Pump {
             self.fail(&failure.into());
             return;
         }
+        if self.course.chain.is_empty() {
+            self.translate(&events);
+            events.clear();
+            self.spare = events;
+            return;
+        }
         let original = events.len();
         self.course.chain.push(Parcel { frame: Some(frame), events, original });
         self.turn_chain();
+    }
+
+    /// The provider's terminator came.
+    fn last(&mut self, frame: Frame) {
+        self.count(&frame);
+        if self.translation.is_some() {
+            let mut events = Vec::new();
+            match self.decoder.events(&frame, &mut events) {
+                Ok(()) => self.complete(Terminator::Events(events)),
+                Err(failure) => self.fail(&failure.into()),
+            }
+        } else {
+            self.complete(Terminator::Frame(frame));
+        }
     }
 
     fn count(&mut self, frame: &Frame) {
@@ -216,7 +263,9 @@ impl Pump {
             UsageArtefact::NullMember if self.hides_usage => {
                 self.write(|encoder, out| encoder.pass(frame, out));
             }
-            _ if self.is_renaming => self.write(|encoder, out| encoder.pass(frame, out)),
+            _ if self.is_rewriting || (!self.course.chain.is_empty() && self.encoder.alters(frame)) => {
+                self.write(|encoder, out| encoder.pass(frame, out));
+            }
             _ => self.out.pass(frame),
         }
     }
@@ -225,6 +274,14 @@ impl Pump {
         let mut bytes = Vec::new();
         write(&mut *self.encoder, &mut bytes);
         self.out.push(bytes.into());
+    }
+
+    /// Writes events in the caller's dialect.
+    fn translate(&mut self, events: &[StreamEvent]) {
+        if let Some(keepsake) = &mut self.translation {
+            events.iter().for_each(|event| keepsake.see(event));
+        }
+        self.write(|encoder, out| encoder.write(None, events, out));
     }
 
     // === The filters ===
@@ -263,6 +320,7 @@ impl Pump {
 
     fn parcel(&mut self, parcel: &Parcel) {
         match &parcel.frame {
+            _ if self.translation.is_some() => self.translate(&parcel.events),
             Some(frame) if parcel.is_untouched() => self.release(frame),
             frame => self.write(|encoder, out| encoder.write(frame.as_ref(), &parcel.events, out)),
         }

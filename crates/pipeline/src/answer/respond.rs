@@ -1,6 +1,7 @@
 //! The head of every answer, and the whole of those that are not streamed.
 
 use bytes::Bytes;
+use gatewright::chat::Loss;
 use gatewright::dialect::StreamSettings;
 use gatewright::text::Lane;
 use gatewright::{EventKind, FinishReason, LlmResponse, Outcome, Side, StreamEvent, UsageSource};
@@ -11,45 +12,55 @@ use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use super::body::AnswerBody;
 use super::opening::{Content, Opened, Source};
 use super::pump::Pump;
-use super::whole;
+use super::{translate, whole};
 use crate::course::Course;
 use crate::failure::Refusal;
 use crate::phase::filter;
 use crate::state::{Answering, Settled};
 
 static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// Names what the translation into the provider's dialect lost.
+static LOST: HeaderName = HeaderName::from_static("x-gatewright-lost");
+const LOST_BYTES_MAX: usize = 1_024;
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
-const EVENT_STREAM: HeaderValue = HeaderValue::from_static("text/event-stream; charset=utf-8");
 
 /// Answers with what the provider sends.
 pub(crate) async fn answer(mut course: Box<Course>, answering: Answering) -> Response<AnswerBody> {
-    let Answering { opened: Opened { status, headers, content }, load, picked } = answering;
+    let Answering { opened: Opened { status, headers, codec, content }, load, picked } = answering;
     course.facts.status = status.as_u16();
     match content {
-        Content::Whole(body) => match whole::shape(&mut course, &load, &picked, status, body).await {
-            Ok(body) => {
-                let (usage, source) = course.usage();
-                let outcome = Outcome::Completed { usage, reported: source == UsageSource::Provider };
-                let settled = course.settle(&outcome);
-                wait_for_record(&mut course, settled).await;
-                let content_type = headers.get(CONTENT_TYPE).cloned().unwrap_or(JSON);
-                let mut response = Response::new(AnswerBody::whole(body));
-                *response.status_mut() = status;
-                set_headers(&mut course, response.headers_mut(), content_type);
-                response
+        Content::Whole(body) => {
+            match whole::shape(&mut course, &load, &picked, (status, codec), body).await {
+                Ok(body) => {
+                    let (usage, source) = course.usage();
+                    let outcome = Outcome::Completed { usage, reported: source == UsageSource::Provider };
+                    let settled = course.settle(&outcome);
+                    wait_for_record(&mut course, settled).await;
+                    let is_translated = codec.dialect() != course.codec.dialect();
+                    let content_type =
+                        headers.get(CONTENT_TYPE).filter(|_| !is_translated).cloned().unwrap_or(JSON);
+                    let mut response = Response::new(AnswerBody::whole(body));
+                    *response.status_mut() = status;
+                    set_headers(&mut course, response.headers_mut(), content_type);
+                    response
+                }
+                Err(refusal) => refuse(course, &refusal).await,
             }
-            Err(refusal) => refuse(course, &refusal).await,
-        },
+        }
         Content::Stream(source) => {
             if let Err(failure) = filter::open(&mut course, &load, &picked, status, true) {
                 return refuse(course, &failure.into()).await;
             }
             let asked = load.model.answer_model == AnswerModel::Asked;
+            let translates = codec.dialect() != course.codec.dialect();
             let settings = StreamSettings {
                 model: asked.then(|| load.model.name.as_str().to_owned()),
                 hide_usage: !load.request.document().wants_stream_usage(),
+                envelope: translates.then(|| translate::envelope(&course, &load, &picked)),
             };
-            stream(course, *source, settings, status)
+            let own = headers.get(CONTENT_TYPE).filter(|_| codec.is_opaque()).cloned();
+            let content_type = own.unwrap_or(HeaderValue::from_static(course.codec.stream_content_type()));
+            stream(course, *source, settings, (status, content_type))
         }
     }
 }
@@ -58,10 +69,10 @@ fn stream(
     mut course: Box<Course>,
     source: Source,
     settings: StreamSettings,
-    status: StatusCode,
+    (status, content_type): (StatusCode, HeaderValue),
 ) -> Response<AnswerBody> {
     let mut headers = HeaderMap::new();
-    set_headers(&mut course, &mut headers, EVENT_STREAM);
+    set_headers(&mut course, &mut headers, content_type);
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     let mut response = Response::new(AnswerBody::stream(Pump::new(course, source, settings)));
     *response.status_mut() = status;
@@ -71,6 +82,7 @@ fn stream(
 
 /// Answers with a refusal in the caller's dialect, or with what an extension answered.
 pub(crate) async fn refuse(mut course: Box<Course>, refusal: &Refusal) -> Response<AnswerBody> {
+    let mut class = None;
     let (status, content_type, body, retry_after) = match refusal {
         Refusal::Answered(response) => {
             let (content_type, body) = rendered(&course, response);
@@ -78,6 +90,7 @@ pub(crate) async fn refuse(mut course: Box<Course>, refusal: &Refusal) -> Respon
         }
         Refusal::Denied(_) | Refusal::Failed(_) => {
             let error = refusal.body(course.id).unwrap_or_else(|| unreachable_error(&course));
+            class = course.codec.error_header(&error);
             (error.status, JSON, course.codec.render_error(&error), error.retry_after)
         }
     };
@@ -91,6 +104,7 @@ pub(crate) async fn refuse(mut course: Box<Course>, refusal: &Refusal) -> Respon
     let mut response = Response::new(AnswerBody::whole(body));
     *response.status_mut() = status;
     add_refusal_headers(refusal, response.headers_mut());
+    response.headers_mut().extend(class);
     set_headers(&mut course, response.headers_mut(), content_type);
     if let Some(after) = retry_after {
         let seconds = after.as_secs() + u64::from(after.subsec_nanos() > 0);
@@ -153,7 +167,7 @@ fn rendered(course: &Course, response: &LlmResponse) -> (HeaderValue, Bytes) {
     let mut body = Vec::new();
     encoder.write(None, &events, &mut body);
     encoder.write_end(&mut body);
-    (EVENT_STREAM, body.into())
+    (HeaderValue::from_static(course.codec.stream_content_type()), body.into())
 }
 
 fn unreachable_error(course: &Course) -> gatewright::dialect::ErrorBody<'static> {
@@ -176,10 +190,32 @@ fn set_headers(course: &mut Course, headers: &mut HeaderMap, content_type: Heade
         headers.insert(crate::trace::HEADER, value);
     }
     headers.insert(CONTENT_TYPE, content_type);
+    if let Some(value) = lost(&course.facts.losses) {
+        headers.insert(LOST.clone(), value);
+    }
     if let Ok(id) = HeaderValue::from_str(course.id.as_str()) {
         headers.insert(REQUEST_ID.clone(), id);
     }
     course.facts.hints.write(headers);
+}
+
+/// What the translation of the request lost, up to a bound: `/seed;dropped, /messages/2;approximated`. What no header
+/// carries of a name that a caller invented is written as `?`.
+fn lost(losses: &[Loss]) -> Option<HeaderValue> {
+    let mut text = String::new();
+    for Loss { field, kind } in losses {
+        let field = field.replace(|letter: char| !letter.is_ascii_graphic(), "?");
+        let entry = format!("{field};{}", kind.as_str());
+        if text.len() + entry.len() > LOST_BYTES_MAX {
+            text.push_str(", ...");
+            break;
+        }
+        if !text.is_empty() {
+            text.push_str(", ");
+        }
+        text.push_str(&entry);
+    }
+    (!text.is_empty()).then(|| HeaderValue::try_from(text).ok()).flatten()
 }
 
 /// Waits until the record is durable, within the bound of the settings.
@@ -199,4 +235,23 @@ pub(crate) fn record_late(course: &Course, why: &str) {
         course.worker.observer.record_delayed(&principal.tenant);
     }
     tracing::error!(id = %course.id, why, "Usage record is late");
+}
+
+#[cfg(test)]
+mod tests {
+    use gatewright::chat::{Loss, LossKind};
+
+    #[test]
+    fn losses_are_named_up_to_a_bound_whatever_their_letters() {
+        let loss = |field: &str| Loss { field: field.to_owned().into(), kind: LossKind::Dropped };
+        let text = |losses: &[Loss]| super::lost(losses).map(|value| value.to_str().unwrap().to_owned());
+        assert_eq!(text(&[]), None);
+        assert_eq!(
+            text(&[loss("/seed"), loss("/gr\u{fc}\u{df}e")]).as_deref(),
+            Some("/seed;dropped, /gr??e;dropped")
+        );
+        let many: Vec<_> = (0..200).map(|index| loss(&format!("/messages/{index}"))).collect();
+        let cut = text(&many).unwrap();
+        assert!(cut.len() < 1_100 && cut.ends_with(", ..."), "{cut}");
+    }
 }

@@ -1,5 +1,6 @@
 //! One response filter at work on one answer.
 
+mod closed;
 mod mode;
 mod tally;
 mod whole;
@@ -13,6 +14,7 @@ use gatewright::{
     ResponseHead, Side, StreamCx, StreamEvent, StreamFilter, StreamFlow, Usage,
 };
 
+pub(crate) use self::closed::Closed;
 pub(crate) use self::whole::{Judged, respond};
 
 use self::mode::Mode;
@@ -193,7 +195,10 @@ impl Stage {
                     };
                 }
                 match event.kind() {
-                    EventKind::Finish { choice, .. } => self.close(Some(*choice), before, (cx, worker)),
+                    EventKind::Finish { choice, .. } => {
+                        self.close(Closed::Choice(*choice), before, (cx, worker))
+                    }
+                    EventKind::LaneEnd { lane } => self.close(Closed::Lane(*lane), before, (cx, worker)),
                     _ => Fed::Keep,
                 }
             }
@@ -258,11 +263,11 @@ impl Stage {
         fed
     }
 
-    /// Ends the text of one choice, or of all: whatever is still held goes through the filter a
-    /// last time and out. Where the filter waits, [`Stage::resume`] goes on with the lane that it waits for.
+    /// Ends texts: whatever is still held of them goes through the filter a last time and out. Where the filter
+    /// waits, [`Stage::resume`] goes on with the lane that it waits for.
     pub(crate) fn close(
         &mut self,
-        choice: Option<u32>,
+        closed: Closed,
         before: &mut Vec<StreamEvent>,
         (cx, worker): (&mut StreamCx<'_>, &Worker),
     ) -> Fed {
@@ -271,8 +276,7 @@ impl Stage {
             return Fed::Keep;
         }
         cx.enter(self.hooked.index);
-        let concerns = |lane: &Lane| choice.is_none_or(|choice| lane.choice == choice);
-        let lanes: Vec<Lane> = stage.open_lanes().filter(concerns).collect();
+        let lanes: Vec<Lane> = stage.open_lanes().filter(|lane| closed.concerns(*lane)).collect();
         for lane in lanes {
             let Mode::Text { stage, .. } = &mut self.mode else { return Fed::Keep };
             if let Err(error) = stage.push(lane, "", true) {
@@ -305,8 +309,11 @@ impl Stage {
         // Held text is shown again: the filter now knows what it waited for, and its window says what goes out.
         match event.as_ref().map(|event| event.kind()) {
             Some(EventKind::TextDelta { lane, .. }) => self.look(*lane, event, before, (cx, worker)),
-            Some(EventKind::Finish { choice, .. }) => self.close(Some(*choice), before, (cx, worker)),
-            _ => self.close(None, before, (cx, worker)),
+            Some(EventKind::Finish { choice, .. }) => {
+                self.close(Closed::Choice(*choice), before, (cx, worker))
+            }
+            Some(EventKind::LaneEnd { lane }) => self.close(Closed::Lane(*lane), before, (cx, worker)),
+            _ => self.close(Closed::All, before, (cx, worker)),
         }
     }
 

@@ -4,6 +4,7 @@ use std::future::poll_fn;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use gatewright::dialect::Codec;
 use gatewright::text::Lane;
 use gatewright::{EventKind, Flow, LlmResponse, StreamEvent};
 use gatewright_policy::AnswerModel;
@@ -11,6 +12,7 @@ use gatewright_policy::AnswerModel;
 use super::chain::{Parcel, Turn, Wait, too_large};
 use super::lanes::LaneTexts;
 use super::stage::{Judged, respond};
+use super::translate;
 use crate::course::{Course, lost};
 use crate::failure::Refusal;
 use crate::hook::Hook;
@@ -23,10 +25,9 @@ pub(crate) async fn shape(
     course: &mut Course,
     load: &Load,
     picked: &Picked,
-    status: http::StatusCode,
+    (status, codec): (http::StatusCode, &'static dyn Codec),
     body: Bytes,
 ) -> Result<Bytes, Refusal> {
-    let codec = picked.provider.codec(course.codec.operation()).unwrap_or(course.codec);
     let mut response = LlmResponse::new(codec.decode_answer(body)?);
     count(course, &mut response);
     filter::open(course, load, picked, status, false)?;
@@ -37,6 +38,14 @@ pub(crate) async fn shape(
             None => run_stream_filter(course, &mut response).await?,
         }
         response = run_whole_filter(course, hooked, response).await?;
+    }
+    if codec.dialect() != course.codec.dialect() {
+        return Ok(translate::answer(
+            course,
+            codec,
+            &response.to_body(),
+            &translate::envelope(course, load, picked),
+        )?);
     }
     if load.model.answer_model == AnswerModel::Asked {
         response.document_mut().set_model(load.model.name.as_str());

@@ -18,11 +18,11 @@ pub(crate) async fn authenticate<B>(
     course: &mut Course,
     received: Received<B>,
 ) -> Result<Authenticated<B>, Refusal> {
-    let Received { head, peer, tls, body } = received;
+    let Received { head, peer, tls, address, body } = received;
     course.facts.caller_id = caller_id(&head.headers);
     let principal = identify_caller(course, &head, (peer, tls)).await?;
     course.facts.principal = Some(Arc::clone(&principal));
-    Ok(Authenticated { head, principal, body })
+    Ok(Authenticated { head, principal, address, body })
 }
 
 /// Takes somebody's word for who calls.
@@ -31,9 +31,9 @@ pub(crate) fn vouch<B>(
     received: Received<B>,
     principal: Arc<Principal>,
 ) -> Authenticated<B> {
-    let Received { head, body, .. } = received;
+    let Received { head, address, body, .. } = received;
     course.facts.principal = Some(Arc::clone(&principal));
-    Authenticated { head, principal, body }
+    Authenticated { head, principal, address, body }
 }
 
 /// The id that the caller gave the exchange, if it is short and printable.

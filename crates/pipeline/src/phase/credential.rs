@@ -4,14 +4,18 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Instant;
 
-use gatewright::{CredentialQuery, CredentialScope, Found, Principal, Shown, TenantId};
-use gatewright_upstream::Credential;
+use gatewright::{
+    CredentialQuery, CredentialScope, Failure, Found, Principal, Secret, Shown, TenantId, UnsignedCall,
+};
+use gatewright_upstream::{Credential, Origin};
+use http::uri::PathAndQuery;
 use parking_lot::Mutex;
 
 use crate::course::Course;
 use crate::failure::Refusal;
 use crate::hook::Hook;
 use crate::hooked::Hooked;
+use crate::phase::encode::Encoded;
 use crate::state::Picked;
 use crate::subject::Subject;
 
@@ -21,7 +25,16 @@ const KEPT_MAX: usize = 10_000;
 /// A provider's source of credentials, and what it found.
 pub struct Credentials {
     hooked: Arc<Hooked>,
-    kept: Mutex<HashMap<Scope, (Credential, Instant)>>,
+    kept: Mutex<HashMap<Scope, (Proof, Instant)>>,
+}
+
+/// What the calls to a provider are authenticated with.
+#[derive(Clone, Debug)]
+pub enum Proof {
+    /// The same headers for every call.
+    Headers(Credential),
+    /// A secret that signs each call.
+    Secret(Secret),
 }
 
 /// Whom a kept credential serves. A tenant is in every scope but the one of everybody.
@@ -40,19 +53,19 @@ impl Credentials {
         Self { hooked, kept: Mutex::default() }
     }
 
-    fn kept(&self, principal: &Principal, now: Instant) -> Option<Credential> {
+    fn kept(&self, principal: &Principal, now: Instant) -> Option<Proof> {
         let kept = self.kept.lock();
         let scopes = scopes(principal);
         let found = scopes.into_iter().flatten().find_map(|scope| kept.get(&scope));
-        found.filter(|(_, until)| now < *until).map(|(credential, _)| credential.clone())
+        found.filter(|(_, until)| now < *until).map(|(proof, _)| proof.clone())
     }
 
-    fn keep(&self, scope: Scope, credential: Credential, until: Instant) {
+    fn keep(&self, scope: Scope, proof: Proof, until: Instant) {
         let mut kept = self.kept.lock();
         if kept.len() >= KEPT_MAX {
             kept.clear();
         }
-        kept.insert(scope, (credential, until));
+        kept.insert(scope, (proof, until));
     }
 
     /// The provider refused what it was shown: it is forgotten, and its source learns it.
@@ -76,8 +89,50 @@ impl Credentials {
     }
 }
 
-/// What the provider of an attempt is shown.
-pub(crate) async fn find(course: &mut Course, picked: &Picked) -> Result<Option<Credential>, Refusal> {
+/// What the provider of an attempt is shown with a call.
+pub(crate) async fn find(
+    course: &mut Course,
+    picked: &Picked,
+    encoded: &Encoded,
+) -> Result<Option<Credential>, Refusal> {
+    match proof(course, picked).await? {
+        None => Ok(None),
+        Some(Proof::Headers(credential)) => Ok(Some(credential)),
+        Some(Proof::Secret(secret)) => Ok(Some(signed(course, picked, encoded, &secret)?)),
+    }
+}
+
+/// Has the adapter sign a call.
+fn signed(
+    course: &Course,
+    picked: &Picked,
+    encoded: &Encoded,
+    secret: &Secret,
+) -> Result<Credential, Failure> {
+    let origin = picked.provider.destination.origin();
+    let call = &encoded.call;
+    let invalid = |what: String| Failure::internal(format!("the call cannot be signed: {what}"));
+    let path = PathAndQuery::try_from(&*call.path).map_err(|error| invalid(error.to_string()))?;
+    let path = origin.join(&path).map_err(|error| invalid(error.to_string()))?;
+    let unsigned = UnsignedCall {
+        method: &call.method,
+        authority: origin.authority().to_str().map_err(|error| invalid(error.to_string()))?,
+        path: path.as_str(),
+        headers: &call.headers,
+        body: &call.body,
+        time: course.worker.clock.wall(),
+    };
+    let adapter = &picked.provider.adapter;
+    let made = picked.provider.hooked.run(Hook::Credential, || Ok(adapter.sign(secret, &unsigned)));
+    let headers = match made {
+        Ok(made) => made.map_err(|error| invalid(error.to_string()))?,
+        Err(fault) => return Err(invalid(format!("the adapter {fault}"))),
+    };
+    Ok(Credential::of_headers(headers, Arc::clone(origin)))
+}
+
+/// What authenticates calls to the provider of an attempt: found by an extension, or its own key.
+async fn proof(course: &mut Course, picked: &Picked) -> Result<Option<Proof>, Refusal> {
     let own = picked.provider.credential.clone();
     let (Some(credentials), Some(principal)) = (&picked.provider.credentials, course.facts.principal.clone())
     else {
@@ -110,48 +165,47 @@ pub(crate) async fn find(course: &mut Course, picked: &Picked) -> Result<Option<
     }
 }
 
-/// Turns what was found into a header for the provider's origin, and keeps it as long as it may be kept.
+/// Turns what was found into a proof for the provider's origin, and keeps it as long as it may be kept.
 fn take(
     credentials: &Credentials,
     principal: &Principal,
     picked: &Picked,
     found: Found,
     now: Instant,
-) -> Result<Credential, gatewright::Failure> {
+) -> Result<Proof, Failure> {
     let Found { credential, scope, keep } = found;
-    let (name, mut value) = header(&picked.provider.hooked, credential)?;
-    value.set_sensitive(true);
-    let credential = Credential::new(name, value, Arc::clone(picked.provider.destination.origin()));
+    let origin = picked.provider.destination.origin();
+    let proof = match credential {
+        Shown::Header(name, value) => Proof::Headers(Credential::new(name, value, Arc::clone(origin))),
+        Shown::ApiKey(secret) => {
+            Proof::of_key(&picked.provider.hooked, &secret, origin).map_err(Failure::internal)?
+        }
+    };
     if let Some(scope) = scope_of(scope, principal).filter(|_| !keep.is_zero()) {
-        credentials.keep(scope, credential.clone(), now + keep);
+        credentials.keep(scope, proof.clone(), now + keep);
     }
-    Ok(credential)
+    Ok(proof)
 }
 
-fn header(
-    adapter: &Hooked,
-    shown: Shown,
-) -> Result<(http::HeaderName, http::HeaderValue), gatewright::Failure> {
-    match shown {
-        Shown::Header(name, value) => Ok((name, value)),
-        Shown::ApiKey(secret) => key_header(adapter, &secret).map_err(gatewright::Failure::internal),
-    }
-}
-
-/// The header in which the adapter of a provider shows an API key.
-///
-/// # Errors
-///
-/// A text that says why the adapter makes none of it.
-pub fn key_header(
-    adapter: &Hooked,
-    secret: &gatewright::Secret,
-) -> Result<(http::HeaderName, http::HeaderValue), String> {
-    let Some(provider) = &adapter.instance.provider else { return Err("it is no adapter".to_owned()) };
-    let made = adapter.run(Hook::Credential, || Ok(provider.credential(secret)));
-    match made {
-        Ok(made) => made.map_err(|error| error.to_string()),
-        Err(fault) => Err(format!("the adapter {fault}")),
+impl Proof {
+    /// What the adapter of a provider makes of an API key.
+    ///
+    /// # Errors
+    ///
+    /// A text that says why it makes nothing of it.
+    pub fn of_key(adapter: &Hooked, secret: &Secret, origin: &Arc<Origin>) -> Result<Self, String> {
+        let Some(provider) = &adapter.instance.provider else { return Err("it is no adapter".to_owned()) };
+        let made = adapter.run(Hook::Credential, || {
+            Ok(if provider.signs(secret) { None } else { Some(provider.credential(secret)) })
+        });
+        match made {
+            Ok(None) => Ok(Self::Secret(secret.clone())),
+            Ok(Some(made)) => {
+                let (name, value) = made.map_err(|error| error.to_string())?;
+                Ok(Self::Headers(Credential::new(name, value, Arc::clone(origin))))
+            }
+            Err(fault) => Err(format!("the adapter {fault}")),
+        }
     }
 }
 

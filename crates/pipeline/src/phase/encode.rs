@@ -2,14 +2,21 @@
 
 use std::sync::Arc;
 
-use gatewright::dialect::Codec;
-use gatewright::{Failure, FailureKind, ProviderTarget, Side, TransformPhase, UpstreamCall};
+use gatewright::chat::{LossKind, Losses, Place};
+use gatewright::dialect::{Codec, Operation};
+use gatewright::{
+    Failure, FailureKind, LlmResponse, ProviderRequest, ProviderTarget, Side, TransformPhase, UpstreamCall,
+};
+use http::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::course::Course;
 use crate::failure::Refusal;
 use crate::hook::Hook;
-use crate::phase::transform;
-use crate::state::{Picked, Reserved};
+use crate::phase::{transform, translate};
+use crate::state::{Load, Picked, Reserved};
+
+/// So many items of a caller's list are passed on.
+const LIST_ITEMS_MAX: usize = 64;
 
 /// A call, and the codec that reads its answer.
 #[derive(Debug)]
@@ -18,7 +25,7 @@ pub(crate) struct Encoded {
     pub(crate) codec: &'static dyn Codec,
 }
 
-/// Writes the call.
+/// Writes the call; a count of tokens that the provider cannot make in the caller's dialect is answered instead.
 pub(crate) async fn encode(
     course: &mut Course,
     reserved: &Reserved,
@@ -28,20 +35,47 @@ pub(crate) async fn encode(
     let mut request = reserved.0.request.clone();
     transform::run(course, &reserved.0.chains, TransformPhase::Attempt, &mut request).await?;
 
-    let operation = request.operation();
-    let adapter = &picked.provider.adapter;
-    let codec = picked.provider.codec(operation).filter(|codec| codec.dialect() == request.dialect());
-    let codec = codec.ok_or_else(|| not_offered(picked, operation.as_str()))?;
-    if request.model() != &*picked.target.model {
-        request.set_model(&picked.target.model);
+    let target = ProviderTarget {
+        model: &picked.target.model,
+        operation: request.operation(),
+        dialect: request.dialect(),
+    };
+    let counts = target.operation == Operation::CountTokens;
+    let codec = picked.provider.codec(&target);
+    let Some(codec) = codec.filter(|codec| !counts || codec.dialect() == course.codec.dialect()) else {
+        let otherwise = counts.then(|| counted(course, &reserved.0)).transpose()?;
+        return Err(otherwise.unwrap_or_else(|| not_offered(picked, target.operation.as_str()).into()));
+    };
+    if request.model() != target.model {
+        request.set_model(target.model);
     }
-    if request.streams() {
+    let streams = request.streams();
+    let abilities = picked.provider.abilities(&target);
+    if streams && abilities.has_stream_options {
         request.document_mut().require_stream_usage();
     }
+    let principal = Arc::clone(course.cx().principal());
+    let (body, losses) = translate::request(
+        (course.codec, codec),
+        (request, reserved.0.is_strict()),
+        &abilities,
+        (&*course.worker.vault, &principal.tenant),
+    )?;
+    if !losses.is_empty() {
+        tracing::debug!(id = %course.id, provider = %picked.provider.name, ?losses, "Translation lost something");
+    }
+    course.facts.losses = losses;
 
-    let target = ProviderTarget { model: &picked.target.model, operation };
+    let encoded = ProviderRequest {
+        model: target.model,
+        operation: target.operation,
+        dialect: codec.dialect(),
+        streams,
+        body: &body,
+    };
+    let adapter = &picked.provider.adapter;
     let (worker, hooked) = (Arc::clone(&course.worker), Arc::clone(&picked.provider.hooked));
-    let called = hooked.call_sync(&worker, Hook::Encode, || Ok(adapter.encode(&request, &target)));
+    let called = hooked.call_sync(&worker, Hook::Encode, || Ok(adapter.encode(&encoded)));
     let Some(encoded) = course.heed(&hooked, Hook::Encode, called)? else {
         return Err(Failure::internal("a provider adapter cannot be left out").into());
     };
@@ -49,7 +83,45 @@ pub(crate) async fn encode(
     for (name, value) in picked.provider.headers.iter().chain(&course.cx().upstream_headers) {
         call.headers.insert(name.clone(), value.clone());
     }
+    if codec.dialect() == course.codec.dialect() {
+        let passes = picked.provider.passes();
+        passes.iter().for_each(|name| join(name, course.cx().client_headers(), &mut call.headers));
+    }
     Ok(Encoded { call, codec })
+}
+
+/// A count of tokens by the gateway's own measure: the model's estimator, or else a rough one. That it is no more than
+/// that is told as a loss.
+fn counted(course: &mut Course, load: &Load) -> Result<Refusal, Failure> {
+    let tokens = course.estimate.map_or_else(
+        || load.request.document().estimate_input_tokens(),
+        |estimate| estimate.usage.prompt_tokens(),
+    );
+    let whole = |_: &Place<'_>| "/".to_owned();
+    let mut losses = Losses::new(load.is_strict(), &whole);
+    losses.report(&Place::Pointer("".into()), LossKind::Emulated)?;
+    course.facts.losses = losses.into_found();
+    let body = course.codec.counted(tokens);
+    let body = body.ok_or_else(|| Failure::internal("the caller's dialect has no counts of tokens"))?;
+    let answer = LlmResponse::new(course.codec.decode_answer(body)?);
+    Ok(Refusal::Answered(Box::new(answer)))
+}
+
+/// Adds the items of a caller's lists to those that the call has already, each once.
+fn join(name: &HeaderName, from: &HeaderMap, to: &mut HeaderMap) {
+    if !from.contains_key(name) {
+        return;
+    }
+    let lists = to.get_all(name).iter().chain(from.get_all(name)).filter_map(|list| list.to_str().ok());
+    let mut items: Vec<&str> = Vec::new();
+    for item in lists.flat_map(|list| list.split(',')).map(str::trim) {
+        if !item.is_empty() && !items.contains(&item) && items.len() < LIST_ITEMS_MAX {
+            items.push(item);
+        }
+    }
+    if let Ok(joined) = HeaderValue::try_from(items.join(",")) {
+        to.insert(name.clone(), joined);
+    }
 }
 
 fn not_offered(picked: &Picked, operation: &str) -> Failure {

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use gatewright::{AskHost, Failure, FailureKind, LlmRequest, ModelName, RequestCx, RequestFacts, Side};
+use gatewright::{
+    AskHost, Failure, FailureKind, KEY_HEADERS, LlmRequest, ModelName, RequestCx, RequestFacts, Side,
+};
 use http::{HeaderMap, header};
 
 use crate::context::Context;
@@ -12,6 +14,9 @@ use crate::rehearsal::NoModel;
 use crate::snapshot::Snapshot;
 use crate::state::{Decoded, Load, Routed};
 use crate::worker::Worker;
+
+/// The header by which a caller has losses in translation refused.
+const STRICT: &str = "x-gatewright-strict";
 
 /// Finds model, route and chains, and makes the context that hooks share.
 pub(crate) fn identify(course: &mut Course, decoded: Decoded) -> Result<Routed, Refusal> {
@@ -32,6 +37,10 @@ pub(crate) fn identify(course: &mut Course, decoded: Decoded) -> Result<Routed, 
     };
     course.facts.route = Some(route.name.clone());
     let chains = snapshot.chains.get(&route.name).cloned().unwrap_or_default();
+    let is_strict = head
+        .headers
+        .get(STRICT)
+        .is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"true") || value == "1");
 
     let mut cx = RequestCx::new(RequestFacts {
         id: course.id,
@@ -50,7 +59,7 @@ pub(crate) fn identify(course: &mut Course, decoded: Decoded) -> Result<Routed, 
     cx.give_model_access(host, Arc::<Snapshot>::clone(&snapshot));
     course.cx = Context::new(cx);
     course.note_beginning();
-    Ok(Routed(Load { request, model: Arc::clone(model), chains }))
+    Ok(Routed(Load { request, model: Arc::clone(model), chains, is_strict }))
 }
 
 /// Hooks see the caller's headers, never the caller's credentials.
@@ -58,7 +67,7 @@ fn without_credentials(mut headers: HeaderMap) -> HeaderMap {
     for name in [header::AUTHORIZATION, header::COOKIE, header::PROXY_AUTHORIZATION] {
         headers.remove(name);
     }
-    for name in ["x-api-key", "api-key"] {
+    for name in KEY_HEADERS {
         headers.remove(name);
     }
     headers

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use gatewright::dialect::Operation;
 use gatewright::{
     Admission, Estimate, Failure, FailureKind, LimitPhase, Limiter, LlmRequest, Money, Outcome, Side, Usage,
 };
@@ -170,10 +171,18 @@ fn estimate_of(load: &Load, input: Option<u64>) -> Estimate {
     let output_cap = request.output_cap().map(|cap| cap.saturating_mul(choices));
     let usage = Usage {
         input: input.unwrap_or_else(|| request.document().estimate_input_tokens()),
-        output: output_cap.unwrap_or(OUTPUT_TOKENS_EXPECTED.saturating_mul(choices)),
+        output: output_cap.unwrap_or_else(|| output_expected(request.operation()).saturating_mul(choices)),
         ..Usage::default()
     };
     Estimate { usage, output_cap, cost: dearest(&load.model, &usage) }
+}
+
+/// Output tokens that an answer is expected to have. Some operations have none, whatever comes.
+fn output_expected(operation: Operation) -> u64 {
+    match operation {
+        Operation::Embedding | Operation::CountTokens | Operation::Moderation | Operation::Rerank => 0,
+        _ => OUTPUT_TOKENS_EXPECTED,
+    }
 }
 
 /// What the usage costs at the dearest target, unless the price of one is not known.

@@ -11,7 +11,7 @@ pub(crate) async fn read<B: ReadBody>(
     course: &mut Course,
     authenticated: Authenticated<B>,
 ) -> Result<Decoded, Refusal> {
-    let Authenticated { head, principal, body } = authenticated;
+    let Authenticated { head, principal, body, address } = authenticated;
     let tenant = course.snapshot.plan.tenant(&principal.tenant);
     let cap = tenant.body_bytes_max.unwrap_or(course.worker.settings.body_bytes_max);
     let bytes = body.read(cap).await?;
@@ -19,7 +19,7 @@ pub(crate) async fn read<B: ReadBody>(
     if bytes.is_empty() {
         return Err(Failure::invalid("body", "the request has no body; send a JSON object").into());
     }
-    let request = LlmRequest::new(course.codec.decode_request(bytes)?);
+    let request = LlmRequest::new(course.codec.decode_request_at(bytes, &address)?);
     course.facts.streamed = request.streams();
     Ok(Decoded { head, principal, request })
 }

@@ -62,6 +62,7 @@ pub(crate) fn of(course: &Course, outcome: &Outcome, code: Option<Cow<'static, s
         time_to_first_token: facts.first_token.map(|at| at.saturating_duration_since(course.received)),
         total,
         overhead: overhead(course, total),
+        losses: facts.losses.clone(),
         tags: course.cx.tags(),
     }
 }

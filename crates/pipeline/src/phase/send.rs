@@ -6,8 +6,7 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use bytes::{Bytes, BytesMut};
-use gatewright::dialect::Operation;
-use gatewright::{Failure, FailureKind, Retry, Side};
+use gatewright::{Failure, FailureKind, ProviderTarget, Retry, Side};
 use gatewright_upstream::{Answer, AnswerBody, Call, Credential, ReadError, RequestBody, SendError};
 use http::uri::PathAndQuery;
 use http_body::Body;
@@ -34,6 +33,7 @@ pub(crate) async fn send(
     credential: Option<Credential>,
 ) -> Result<Answer, Failure> {
     let operation = encoded.codec.operation();
+    let target = ProviderTarget { model: &picked.target.model, operation, dialect: course.codec.dialect() };
     let call = to_call(picked, encoded, credential)?;
     let now = course.worker.clock.now();
     if let Some(attempt) = &mut course.attempt {
@@ -54,7 +54,7 @@ pub(crate) async fn send(
     let Answer { status, headers, body, .. } = answer;
     // An error answer that breaks off is classed by what came of it.
     let body = collect(body, ERROR_BYTES_MAX).await.unwrap_or_default();
-    Err(class(course, picked, operation, (status, &headers, &body)))
+    Err(class(course, picked, &target, (status, &headers, &body)))
 }
 
 fn to_call(picked: &Picked, encoded: Encoded, credential: Option<Credential>) -> Result<Call, Failure> {
@@ -92,12 +92,12 @@ pub(crate) fn shutdown() -> Failure {
 fn class(
     course: &Course,
     picked: &Picked,
-    operation: Operation,
+    target: &ProviderTarget<'_>,
     (status, headers, body): (http::StatusCode, &http::HeaderMap, &[u8]),
 ) -> Failure {
     let hooked = &picked.provider.hooked;
     let classed =
-        hooked.run(Hook::Classify, || Ok(picked.provider.adapter.classify(operation, status, headers, body)));
+        hooked.run(Hook::Classify, || Ok(picked.provider.adapter.classify(target, status, headers, body)));
     classed.unwrap_or_else(|fault| {
         let judged = hooked.judge(Hook::Classify, &fault, &Subject::of(course));
         judged.unwrap_or_else(|| Failure::internal("a provider's error answer could not be classed"))

@@ -21,6 +21,8 @@ pub struct ModelPlan {
     pub estimator: Option<InstanceId>,
     /// Which name the answer's `model` field carries.
     pub answer_model: AnswerModel,
+    /// Whether a request is refused that cannot be translated without a loss.
+    pub strict: bool,
     /// What the operator says about the model.
     pub description: Option<Arc<str>>,
 }

@@ -28,6 +28,7 @@ fn plan_with_models(names: &[&str]) -> Plan {
             picker: None,
             estimator: None,
             answer_model: AnswerModel::Served,
+            strict: false,
             description: None,
         };
         (name, Arc::new(model))

@@ -6,6 +6,7 @@ use std::pin::pin;
 
 use axum::body::Body;
 use bytes::{Bytes, BytesMut};
+use gatewright::dialect::Address;
 use gatewright::{Failure, FailureKind, Side};
 use gatewright_pipeline::state::{ReadBody, Received};
 use http_body::Body as _;
@@ -24,6 +25,7 @@ pub(crate) fn receive(request: Inbound) -> Received<InboundBody> {
     Received {
         peer: info.as_ref().map_or(nowhere, ConnectionInfo::peer),
         tls: info.as_ref().is_some_and(ConnectionInfo::is_tls),
+        address: Address::default(),
         body: InboundBody(body),
         head,
     }

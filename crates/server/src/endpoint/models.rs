@@ -1,4 +1,4 @@
-//! `GET /v1/models` and `GET /v1/models/{model}`: what the caller's key may use.
+//! The models that the caller's key may use, all of them or one, in the shape that the caller's client reads.
 
 use std::sync::Arc;
 
@@ -6,19 +6,22 @@ use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::response::Response;
 use bytes::Bytes;
-use gatewright::dialect::Dialect;
+use gatewright::dialect::Codec;
 use gatewright_pipeline::{ModelAnswer, ModelView, Worker, models};
 use gatewright_wire::models as wire;
 use http::header::CONTENT_TYPE;
 use http::{HeaderValue, StatusCode};
 
-use super::receive;
+use super::{codec_for, receive};
 use crate::application::Inbound;
 
 pub(crate) async fn list(State(worker): State<Arc<Worker>>, request: Inbound) -> Response {
-    let codec = gatewright_wire::codec(Dialect::OpenAiChat);
+    let codec = codec_for(&request);
     let answer = models(&worker, codec, receive(request), None).await;
-    render(&answer, |models| wire::list(models.iter().map(entry)))
+    render(&answer, codec, |models| {
+        let entries: Vec<_> = models.iter().map(entry).collect();
+        wire::list(codec.dialect(), &entries)
+    })
 }
 
 pub(crate) async fn retrieve(
@@ -26,9 +29,11 @@ pub(crate) async fn retrieve(
     Path(model): Path<String>,
     request: Inbound,
 ) -> Response {
-    let codec = gatewright_wire::codec(Dialect::OpenAiChat);
+    let codec = codec_for(&request);
     let answer = models(&worker, codec, receive(request), Some(&model)).await;
-    render(&answer, |models| models.first().map(|model| wire::retrieve(entry(model))).unwrap_or_default())
+    render(&answer, codec, |models| {
+        models.first().map(|model| wire::retrieve(codec.dialect(), &entry(model))).unwrap_or_default()
+    })
 }
 
 fn entry(model: &ModelView) -> wire::ModelEntry<'_> {
@@ -38,11 +43,11 @@ fn entry(model: &ModelView) -> wire::ModelEntry<'_> {
     }
 }
 
-fn render(answer: &ModelAnswer, write: impl FnOnce(&[ModelView]) -> Bytes) -> Response {
+fn render(answer: &ModelAnswer, codec: &dyn Codec, write: impl FnOnce(&[ModelView]) -> Bytes) -> Response {
     let (status, body) = match &answer.result {
         Ok(models) => (StatusCode::OK, write(models)),
         Err(refusal) => match refusal.body(answer.id) {
-            Some(error) => (error.status, gatewright_wire::codec(Dialect::OpenAiChat).render_error(&error)),
+            Some(error) => (error.status, codec.render_error(&error)),
             None => (StatusCode::INTERNAL_SERVER_ERROR, Bytes::new()),
         },
     };

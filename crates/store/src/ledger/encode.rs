@@ -6,8 +6,8 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use gatewright::Money;
 use gatewright::record::UsageRecord;
-use gatewright::{Money, Tags};
 use sqlx::error::BoxDynError;
 use sqlx::sqlite::SqliteArguments;
 use sqlx::{Arguments, AssertSqlSafe};
@@ -48,6 +48,7 @@ const COLUMNS: &[&str] = &[
     "first_token_us",
     "total_us",
     "overhead_us",
+    "losses",
     "tags",
 ];
 
@@ -114,7 +115,8 @@ impl Encoder {
         row.add(record.time_to_first_token.map(|time| micros(time.as_micros())))?;
         row.add(micros(record.total.as_micros()))?;
         row.add(micros(record.overhead.as_micros()))?;
-        row.add(tags(&record.tags)?)
+        row.add(object(record.losses.iter().map(|loss| (&*loss.field, loss.kind.as_str())))?)?;
+        row.add(object(record.tags.iter())?)
     }
 
     /// A shared copy of a name that is likely to come again.
@@ -149,8 +151,10 @@ fn micros(amount: u128) -> i64 {
     i64::try_from(amount).unwrap_or(i64::MAX)
 }
 
-fn tags(tags: &Tags) -> Result<Option<String>, serde_json::Error> {
-    let map: serde_json::Map<_, _> =
-        tags.iter().map(|(name, value)| (name.to_owned(), value.into())).collect();
+/// A JSON object of texts; none where it would be empty.
+fn object<'a>(
+    members: impl Iterator<Item = (&'a str, &'a str)>,
+) -> Result<Option<String>, serde_json::Error> {
+    let map: serde_json::Map<_, _> = members.map(|(name, value)| (name.to_owned(), value.into())).collect();
     if map.is_empty() { Ok(None) } else { serde_json::to_string(&map).map(Some) }
 }

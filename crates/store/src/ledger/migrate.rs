@@ -16,7 +16,8 @@ use super::error::OpenError;
 const APPLICATION_ID: i64 = 0x4757_4c47;
 
 /// All steps; the first has number 1.
-const STEPS: &[&str] = &[include_str!("migrations/0001_usage_record.sql")];
+const STEPS: &[&str] =
+    &[include_str!("migrations/0001_usage_record.sql"), include_str!("migrations/0002_losses.sql")];
 
 const CREATE_STEPS: &str = "CREATE TABLE schema_step (
     step INTEGER PRIMARY KEY,

@@ -58,6 +58,8 @@ pub struct UsageRow {
     pub first_token_us: Option<u64>,
     pub total_us: u64,
     pub overhead_us: u64,
+    /// A JSON object from fields to what became of them, or `None` where nothing was lost.
+    pub losses: Option<String>,
     /// A JSON object of texts, or `None` where there are no tags.
     pub tags: Option<String>,
 }
@@ -161,6 +163,7 @@ fn usage_row(row: &SqliteRow) -> Result<UsageRow, sqlx::Error> {
         first_token_us: row.try_get("first_token_us")?,
         total_us: row.try_get("total_us")?,
         overhead_us: row.try_get("overhead_us")?,
+        losses: row.try_get("losses")?,
         tags: row.try_get("tags")?,
     })
 }

@@ -77,6 +77,7 @@ pub(crate) fn record_of(tenant: &str, n: u64, cost: Option<Money>) -> UsageRecor
         time_to_first_token: None,
         total: Duration::from_millis(900),
         overhead: Duration::from_micros(70),
+        losses: Vec::new(),
         tags: gatewright::Tags::default(),
     }
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use gatewright::chat::{Loss, LossKind};
 use gatewright::dialect::Operation;
 use gatewright::{Money, Principal, Tags, Usage, UsageSource};
 use gatewright_store::{Courier, Durability, Ledger, LedgerError, LedgerPlace, LedgerSettings, UsageRow};
@@ -71,6 +72,7 @@ async fn every_field_comes_back_as_it_was() {
     all.usage_source = UsageSource::Estimated;
     all.cost = Some(Money::from_nanos(-1));
     all.time_to_first_token = Some(Duration::from_micros(123_456));
+    all.losses = vec![Loss { field: "/seed".into(), kind: LossKind::Dropped }];
     all.tags = tags;
     let id = all.request_id;
     soon(ledger.append(all)).await.unwrap();
@@ -108,6 +110,7 @@ async fn every_field_comes_back_as_it_was() {
         first_token_us: Some(123_456),
         total_us: 900_000,
         overhead_us: 70,
+        losses: Some(r#"{"/seed":"dropped"}"#.to_owned()),
         tags: Some(r#"{"team":"\"search\"","épreuve":"ü"}"#.to_owned()),
     };
     assert_eq!(ledger.by_request(id.as_str()).await.unwrap(), [expected]);

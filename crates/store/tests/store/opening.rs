@@ -23,16 +23,26 @@ async fn changed(sql: &str) -> Place {
 
 #[tokio::test]
 async fn a_newer_schema_is_refused_and_left_alone() {
-    let place = changed("INSERT INTO schema_step (step, digest) VALUES (2, 'later')").await;
+    let place = changed("INSERT INTO schema_step (step, digest) VALUES (3, 'later')").await;
     let error = open(&place).unwrap_err();
-    assert!(matches!(error, OpenError::NewerSchema { found: 2, known: 1, .. }), "{error:?}");
+    assert!(matches!(error, OpenError::NewerSchema { found: 3, known: 2, .. }), "{error:?}");
     assert!(error.to_string().contains("run the newer version"), "{error}");
     assert_eq!(number(&mut place.outside().await, "SELECT count(*) FROM usage_record").await, 1);
 }
 
 #[tokio::test]
+async fn a_file_of_an_older_schema_is_brought_up_to_date_and_keeps_its_records() {
+    let place =
+        changed("ALTER TABLE usage_record DROP COLUMN losses; DELETE FROM schema_step WHERE step = 2").await;
+    let ledger = open(&place).unwrap();
+    soon(ledger.append(record(2))).await.unwrap();
+    let rows = ledger.recent(10).await.unwrap();
+    assert_eq!(rows.iter().map(|row| row.losses.as_deref()).collect::<Vec<_>>(), [None, None]);
+}
+
+#[tokio::test]
 async fn a_step_that_was_changed_is_refused() {
-    let place = changed("UPDATE schema_step SET digest = 'other'").await;
+    let place = changed("UPDATE schema_step SET digest = 'other' WHERE step = 1").await;
     let error = open(&place).unwrap_err();
     assert!(matches!(error, OpenError::ChangedStep { step: 1, .. }), "{error:?}");
 }

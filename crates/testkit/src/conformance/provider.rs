@@ -1,14 +1,34 @@
 //! Provider adapters: pure codecs, that take whatever callers ask and whatever providers say.
 
 use gatewright::bytes::Bytes;
-use gatewright::dialect::{Codec, Operation};
+use gatewright::dialect::{Codec, Dialect, Operation};
 use gatewright::http::{HeaderMap, HeaderValue, StatusCode};
-use gatewright::{Extension, ProviderAdapter, ProviderTarget, Secret};
+use gatewright::{Extension, ProviderAdapter, ProviderRequest, ProviderTarget, Secret};
 
 use super::body::samples;
 use super::suite::{Suite, run, trying};
 
-const OPERATIONS: [Operation; 3] = [Operation::Chat, Operation::Completion, Operation::Embedding];
+/// Each operation as the callers of one dialect ask for it.
+const TARGETS: [ProviderTarget<'static>; 14] = [
+    target(Operation::Chat, Dialect::OpenAiChat),
+    target(Operation::Chat, Dialect::OpenAiResponses),
+    target(Operation::Chat, Dialect::AnthropicMessages),
+    target(Operation::Chat, Dialect::GoogleGenerate),
+    target(Operation::Chat, Dialect::BedrockConverse),
+    target(Operation::Completion, Dialect::OpenAiCompletions),
+    target(Operation::Embedding, Dialect::OpenAiEmbeddings),
+    target(Operation::Embedding, Dialect::GoogleGenerate),
+    target(Operation::CountTokens, Dialect::AnthropicMessages),
+    target(Operation::CountTokens, Dialect::GoogleGenerate),
+    target(Operation::Moderation, Dialect::OpenAiModerations),
+    target(Operation::Image, Dialect::OpenAiImages),
+    target(Operation::Speech, Dialect::OpenAiSpeech),
+    target(Operation::Rerank, Dialect::Rerank),
+];
+
+const fn target(operation: Operation, dialect: Dialect) -> ProviderTarget<'static> {
+    ProviderTarget { model: "model/with \"quotes\" ü", operation, dialect }
+}
 
 /// A call or a failure for every request, without a credential in it; a failure for every error answer, whatever its
 /// bytes; and answers of any bytes, in any pieces, are decoded or refused, all without a panic.
@@ -19,11 +39,11 @@ pub fn provider_adapter<E: Extension + ProviderAdapter>(suite: &Suite<E>) {
     run(async {
         let bed = suite.bed();
         let adapter = suite.instance(&bed).await;
-        let offered = OPERATIONS.iter().filter(|operation| adapter.codec(**operation).is_some()).count();
-        assert!(offered > 0, "`{}` offers no operation at all", E::NAME);
+        let codecs: Vec<_> = TARGETS.iter().filter_map(|target| adapter.codec(target)).collect();
+        assert!(!codecs.is_empty(), "`{}` offers no operation at all", E::NAME);
         encode(&*adapter);
         classify(&*adapter);
-        for codec in OPERATIONS.iter().filter_map(|operation| adapter.codec(*operation)) {
+        for codec in codecs {
             decode(codec);
         }
         let (_, value) = adapter
@@ -37,11 +57,18 @@ pub fn provider_adapter<E: Extension + ProviderAdapter>(suite: &Suite<E>) {
 
 fn encode<E: Extension + ProviderAdapter>(adapter: &E) {
     for sample in samples() {
-        for operation in OPERATIONS {
-            let target = ProviderTarget { model: "model/with \"quotes\" ü", operation };
-            let encoded = trying(&format!("`{}` encodes {}", E::NAME, sample.what), || {
-                adapter.encode(&sample.request, &target)
-            });
+        let body = sample.request.to_body();
+        for target in &TARGETS {
+            let Some(codec) = adapter.codec(target) else { continue };
+            let request = ProviderRequest {
+                model: target.model,
+                operation: target.operation,
+                dialect: codec.dialect(),
+                streams: sample.request.streams(),
+                body: &body,
+            };
+            let encoded =
+                trying(&format!("`{}` encodes {}", E::NAME, sample.what), || adapter.encode(&request));
             let Ok(call) = encoded else { continue };
             assert!(
                 call.path.starts_with('/'),
@@ -67,9 +94,9 @@ fn classify<E: Extension + ProviderAdapter>(adapter: &E) {
         let Ok(status) = StatusCode::from_u16(status) else { continue };
         for body in answers() {
             for headers in [&HeaderMap::new(), &hostile] {
-                for operation in OPERATIONS {
+                for target in &TARGETS {
                     trying(&format!("`{}` classes {status} with {body:?}", E::NAME), || {
-                        drop(adapter.classify(operation, status, headers, &body));
+                        drop(adapter.classify(target, status, headers, &body));
                     });
                 }
             }

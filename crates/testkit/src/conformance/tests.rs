@@ -9,7 +9,8 @@ use gatewright::prelude::*;
 use gatewright::record::UsageRecord;
 use gatewright::service::limits::{BucketKey, Claim, Claimed, Dimension, Held};
 use gatewright::{
-    AuditRecord, Candidate, CredentialQuery, CredentialScope, Found, ProviderTarget, Shown, UpstreamCall,
+    AuditRecord, Candidate, CredentialQuery, CredentialScope, Found, ProviderRequest, ProviderTarget, Shown,
+    UpstreamCall,
 };
 use parking_lot::Mutex;
 use serde_json::json;
@@ -219,13 +220,13 @@ impl Extension for Adapter {
 }
 
 impl ProviderAdapter for Adapter {
-    fn codec(&self, operation: Operation) -> Option<&'static dyn Codec> {
-        (operation == Operation::Chat).then(|| gatewright_wire::codec(Dialect::OpenAiChat))
+    fn codec(&self, target: &ProviderTarget<'_>) -> Option<&'static dyn Codec> {
+        (target.operation == Operation::Chat).then(|| gatewright_wire::codec(Dialect::OpenAiChat))
     }
 
-    fn encode(&self, request: &LlmRequest, _: &ProviderTarget<'_>) -> Result<UpstreamCall, Failure> {
+    fn encode(&self, request: &ProviderRequest<'_>) -> Result<UpstreamCall, Failure> {
         let path = "/chat/completions".into();
-        Ok(UpstreamCall { method: Method::POST, path, headers: HeaderMap::new(), body: request.to_body() })
+        Ok(UpstreamCall { method: Method::POST, path, headers: HeaderMap::new(), body: request.body.clone() })
     }
 }
 

@@ -33,6 +33,7 @@ pub fn usage_record(principal: Principal, usage: Usage) -> UsageRecord {
         time_to_first_token: Some(Duration::from_millis(100)),
         total: Duration::from_millis(200),
         overhead: Duration::from_millis(1),
+        losses: Vec::new(),
         tags: Tags::default(),
     }
 }

@@ -10,7 +10,7 @@ use gatewright::http::header::{ACCEPT, CONTENT_TYPE};
 use gatewright::http::{HeaderMap, HeaderValue, Method};
 use gatewright::prelude::*;
 use gatewright::registry::Registration;
-use gatewright::{ProviderTarget, UpstreamCall};
+use gatewright::{ProviderRequest, ProviderTarget, UpstreamCall};
 use serde_json::{Value, json};
 
 /// The registration of the authenticator.
@@ -109,26 +109,33 @@ impl Extension for Simulated {
 }
 
 impl ProviderAdapter for Simulated {
-    fn codec(&self, operation: Operation) -> Option<&'static dyn Codec> {
-        place(operation).map(|(dialect, _)| gatewright_wire::codec(dialect))
+    fn codec(&self, target: &ProviderTarget<'_>) -> Option<&'static dyn Codec> {
+        place(target.operation, target.dialect).map(|(dialect, _)| gatewright_wire::codec(dialect))
     }
 
-    fn encode(&self, request: &LlmRequest, target: &ProviderTarget<'_>) -> Result<UpstreamCall, Failure> {
-        let (_, path) = place(target.operation)
+    fn encode(&self, request: &ProviderRequest<'_>) -> Result<UpstreamCall, Failure> {
+        let (_, path) = place(request.operation, request.dialect)
             .ok_or_else(|| Failure::internal("the simulated provider does not offer this operation"))?;
-        let accept = if request.streams() { "text/event-stream" } else { "application/json" };
+        let accept = if request.streams { "text/event-stream" } else { "application/json" };
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         headers.insert(ACCEPT, HeaderValue::from_static(accept));
-        Ok(UpstreamCall { method: Method::POST, path: Cow::Borrowed(path), headers, body: request.to_body() })
+        Ok(UpstreamCall {
+            method: Method::POST,
+            path: Cow::Borrowed(path),
+            headers,
+            body: request.body.clone(),
+        })
     }
 }
 
-fn place(operation: Operation) -> Option<(Dialect, &'static str)> {
-    match operation {
-        Operation::Chat => Some((Dialect::OpenAiChat, "/chat/completions")),
-        Operation::Completion => Some((Dialect::OpenAiCompletions, "/completions")),
-        Operation::Embedding => Some((Dialect::OpenAiEmbeddings, "/embeddings")),
+/// Where the simulated provider takes what a caller speaks.
+fn place(operation: Operation, caller: Dialect) -> Option<(Dialect, &'static str)> {
+    match (operation, caller) {
+        (Operation::Chat, Dialect::OpenAiResponses) => Some((Dialect::OpenAiResponses, "/responses")),
+        (Operation::Chat, _) => Some((Dialect::OpenAiChat, "/chat/completions")),
+        (Operation::Completion, _) => Some((Dialect::OpenAiCompletions, "/completions")),
+        (Operation::Embedding, _) => Some((Dialect::OpenAiEmbeddings, "/embeddings")),
         _ => None,
     }
 }

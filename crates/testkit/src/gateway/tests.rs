@@ -225,6 +225,33 @@ async fn texts_come_out_the_same_whole_and_streamed() {
 }
 
 #[tokio::test]
+async fn held_text_of_a_response_goes_out_before_the_events_that_repeat_it() {
+    let gateway = TestGateway::builder()
+        .registered(&PROBE, "p", json!({"does": "hold"}))
+        .model("sim?text=one+two+three&reasoning=1")
+        .start()
+        .await;
+    let request = json!({"model": "sim?text=one+two+three&reasoning=1", "input": "hi", "stream": true});
+    let reply = gateway.post("/v1/responses", request.to_string()).send().await;
+    let mut told = String::new();
+    let mut repeated = 0;
+    let mut last = None;
+    for event in &reply.events {
+        let event: Value = serde_json::from_str(event).unwrap();
+        assert!(event["sequence_number"].as_u64() > last, "{event} follows {last:?}");
+        last = event["sequence_number"].as_u64();
+        told.push_str(event["delta"].as_str().unwrap_or_default());
+        if let Some(text) = event["text"].as_str() {
+            assert!(told.ends_with(text), "{told:?} is all that came before {text:?}");
+            repeated += 1;
+        }
+    }
+    assert_eq!(repeated, 2);
+    assert!(told.ends_with("one two three"), "{told}");
+    assert!(gateway.figures("p").held_bytes_max > 0, "a tail is held");
+}
+
+#[tokio::test]
 async fn a_client_that_leaves_after_any_event_settles_once() {
     const PIECES: [(Lane, &str); 3] =
         [(Lane::content(0), "a"), (Lane::content(0), "b"), (Lane::content(0), "c")];

@@ -8,13 +8,16 @@ use std::any::Any;
 use std::sync::Arc;
 use std::time::Duration;
 
-use gatewright::dialect::Codec;
+use gatewright::dialect::{Abilities, Codec};
 use gatewright::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use gatewright::prelude::*;
 use gatewright::record::UsageRecord;
 use gatewright::registry::{Instance, Life};
 use gatewright::service::task::Task;
-use gatewright::{AuditRecord, Candidate, CredentialQuery, Found, ProviderTarget, Try, UpstreamCall};
+use gatewright::{
+    AuditRecord, Candidate, CredentialQuery, Found, ProviderRequest, ProviderTarget, Try, UnsignedCall,
+    UpstreamCall,
+};
 use gatewright_pipeline::Hook;
 
 use super::post::Post;
@@ -144,13 +147,21 @@ impl TargetPicker for Wired<dyn TargetPicker> {
 }
 
 impl ProviderAdapter for Wired<dyn ProviderAdapter> {
-    fn codec(&self, operation: Operation) -> Option<&'static dyn Codec> {
-        self.inner.codec(operation)
+    fn codec(&self, target: &ProviderTarget<'_>) -> Option<&'static dyn Codec> {
+        self.inner.codec(target)
     }
 
-    fn encode(&self, request: &LlmRequest, target: &ProviderTarget<'_>) -> Result<UpstreamCall, Failure> {
+    fn abilities(&self, target: &ProviderTarget<'_>) -> Abilities {
+        self.inner.abilities(target)
+    }
+
+    fn passes(&self) -> &[HeaderName] {
+        self.inner.passes()
+    }
+
+    fn encode(&self, request: &ProviderRequest<'_>) -> Result<UpstreamCall, Failure> {
         self.post.trip(Hook::Encode);
-        let call = self.inner.encode(request, target)?;
+        let call = self.inner.encode(request)?;
         self.post.note_sent(&call.body);
         Ok(call)
     }
@@ -159,15 +170,23 @@ impl ProviderAdapter for Wired<dyn ProviderAdapter> {
         self.inner.credential(secret)
     }
 
+    fn signs(&self, secret: &Secret) -> bool {
+        self.inner.signs(secret)
+    }
+
+    fn sign(&self, secret: &Secret, call: &UnsignedCall<'_>) -> Result<HeaderMap, BuildError> {
+        self.inner.sign(secret, call)
+    }
+
     fn classify(
         &self,
-        operation: Operation,
+        target: &ProviderTarget<'_>,
         status: StatusCode,
         headers: &HeaderMap,
         body: &[u8],
     ) -> Failure {
         self.post.trip(Hook::Classify);
-        self.inner.classify(operation, status, headers, body)
+        self.inner.classify(target, status, headers, body)
     }
 }
 

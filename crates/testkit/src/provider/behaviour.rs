@@ -119,6 +119,8 @@ pub struct UsageReport {
     pub place: UsagePlace,
     /// Added to the completion tokens that are reported, not to those that are billed.
     pub lie: i64,
+    /// So many of the prompt's tokens, if it has as many, are reported as read from a cache.
+    pub cached: u64,
 }
 
 /// Where usage stands in an answer.
@@ -168,7 +170,7 @@ impl Default for Behaviour {
             },
             refusal: None,
             faults: Vec::new(),
-            usage: UsageReport { place: UsagePlace::Asked, lie: 0 },
+            usage: UsageReport { place: UsagePlace::Asked, lie: 0, cached: 0 },
             done: true,
         }
     }
@@ -228,6 +230,7 @@ impl Behaviour {
             "no_usage" if flag(key, value)? => self.usage.place = UsagePlace::Nowhere,
             "usage_in_last_choice" if flag(key, value)? => self.usage.place = UsagePlace::LastChoice,
             "usage_every_chunk" if flag(key, value)? => self.usage.place = UsagePlace::EveryEvent,
+            "cached" => self.usage.cached = number(key, value)?,
             "usage_add" => self.usage.lie = number(key, value)?,
             "no_done" => self.done = !flag(key, value)?,
             "echo" | "no_usage" | "usage_in_last_choice" | "usage_every_chunk" => {}

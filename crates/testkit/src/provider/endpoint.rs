@@ -9,7 +9,7 @@ use super::chat::{self, Envelope};
 use super::refusal::Refused;
 use super::reply::Reply;
 use super::script::Script;
-use super::{completion, embedding, plan};
+use super::{completion, converse, embedding, google, judgement, messages, plan, responses};
 
 /// An endpoint that takes a body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -17,6 +17,13 @@ pub(super) enum Endpoint {
     Chat,
     Completion,
     Embedding,
+    Responses,
+    Messages,
+    CountTokens,
+    Moderation,
+    Image,
+    Rerank,
+    Speech,
 }
 
 impl Endpoint {
@@ -25,6 +32,12 @@ impl Endpoint {
             Self::Chat => "chatcmpl",
             Self::Completion => "cmpl",
             Self::Embedding => "embd",
+            Self::Responses => "resp",
+            Self::Messages | Self::CountTokens => "msg",
+            Self::Moderation => "modr",
+            Self::Image => "img",
+            Self::Rerank => "rerank",
+            Self::Speech => "speech",
         }
     }
 }
@@ -35,6 +48,8 @@ pub(super) enum Route<'a> {
     Post(Endpoint),
     Models,
     Model(&'a str),
+    Google(&'a str, google::Call),
+    Converse(&'a str, converse::Call),
 }
 
 /// What an answer takes from elsewhere than the request.
@@ -51,10 +66,31 @@ pub(super) struct Facts {
 
 /// Finds the endpoint of a request.
 pub(super) fn route<'a>(method: &Method, path: &'a str) -> Result<Route<'a>, Refused> {
+    if let Some((model, call)) = google::route(path) {
+        let call = call.ok_or_else(|| Refused::unknown_url(method.as_str(), path))?;
+        let is_post = *method == Method::POST;
+        return is_post
+            .then_some(Route::Google(model, call))
+            .ok_or_else(|| Refused::wrong_method(method.as_str(), path));
+    }
+    if let Some((model, call)) = converse::route(path) {
+        let call = call.ok_or_else(|| Refused::unknown_url(method.as_str(), path))?;
+        let is_post = *method == Method::POST;
+        return is_post
+            .then_some(Route::Converse(model, call))
+            .ok_or_else(|| Refused::wrong_method(method.as_str(), path));
+    }
     let (route, expected) = match path {
         "/v1/chat/completions" => (Route::Post(Endpoint::Chat), Method::POST),
         "/v1/completions" => (Route::Post(Endpoint::Completion), Method::POST),
         "/v1/embeddings" => (Route::Post(Endpoint::Embedding), Method::POST),
+        "/v1/responses" => (Route::Post(Endpoint::Responses), Method::POST),
+        "/v1/messages" => (Route::Post(Endpoint::Messages), Method::POST),
+        "/v1/messages/count_tokens" => (Route::Post(Endpoint::CountTokens), Method::POST),
+        "/v1/moderations" => (Route::Post(Endpoint::Moderation), Method::POST),
+        "/v1/images/generations" => (Route::Post(Endpoint::Image), Method::POST),
+        "/v1/rerank" | "/v2/rerank" => (Route::Post(Endpoint::Rerank), Method::POST),
+        "/v1/audio/speech" => (Route::Post(Endpoint::Speech), Method::POST),
         "/v1/models" => (Route::Models, Method::GET),
         _ => match path.strip_prefix("/v1/models/") {
             Some(id) => (Route::Model(id), Method::GET),
@@ -93,9 +129,19 @@ pub(super) fn answer(
     let reply = match endpoint {
         Endpoint::Chat => Reply::to_chat(request, behaviour),
         Endpoint::Completion => Reply::to_completion(request, behaviour),
-        Endpoint::Embedding => {
-            let (object, prompt_tokens) = embedding::answer(request)?;
-            let mut script = plan::whole(&Bytes::from(object.to_string()), 0, behaviour, rate);
+        Endpoint::Responses => return responses::answer(request, behaviour, facts),
+        Endpoint::Messages => return messages::answer(request, behaviour, facts),
+        Endpoint::CountTokens => return messages::count(request),
+        Endpoint::Speech => return judgement::speak(request),
+        Endpoint::Embedding | Endpoint::Moderation | Endpoint::Image | Endpoint::Rerank => {
+            let (object, prompt_tokens) = match endpoint {
+                Endpoint::Moderation => (judgement::moderate(request, facts)?, 0),
+                Endpoint::Image => judgement::draw(request, facts)?,
+                Endpoint::Rerank => judgement::rerank(request)?,
+                _ => embedding::answer(request)?,
+            };
+            let made = object["usage"]["output_tokens"].as_u64().unwrap_or(0);
+            let mut script = plan::whole(&Bytes::from(object.to_string()), made, behaviour, rate);
             script.prompt_tokens = facts.prompt_tokens.unwrap_or(prompt_tokens);
             return Ok(script);
         }
@@ -104,13 +150,13 @@ pub(super) fn answer(
     let mut script = if streamed {
         let events = match endpoint {
             Endpoint::Completion => completion::events(&reply, &envelope, behaviour),
-            Endpoint::Chat | Endpoint::Embedding => chat::events(&reply, &envelope, behaviour),
+            _ => chat::events(&reply, &envelope, behaviour),
         };
         plan::stream(events, behaviour, rate)
     } else {
         let object = match endpoint {
             Endpoint::Completion => completion::whole(&reply, &envelope, request, behaviour),
-            Endpoint::Chat | Endpoint::Embedding => chat::whole(&reply, &envelope, behaviour),
+            _ => chat::whole(&reply, &envelope, behaviour),
         };
         plan::whole(&Bytes::from(object.to_string()), reply.completion_tokens(), behaviour, rate)
     };

@@ -19,12 +19,12 @@ pub(super) struct Event {
 impl Event {
     /// An event that carries content.
     pub(super) fn content(object: &Value, tokens: u32) -> Self {
-        Self { bytes: frame(&object.to_string()), is_content: true, tokens }
+        Self { bytes: frame(object.to_string().as_bytes()), is_content: true, tokens }
     }
 
     /// An event around the content: role, finish reason, usage.
     pub(super) fn framing(object: &Value) -> Self {
-        Self { bytes: frame(&object.to_string()), is_content: false, tokens: 0 }
+        Self { bytes: frame(object.to_string().as_bytes()), is_content: false, tokens: 0 }
     }
 
     /// The terminator of a stream.
@@ -33,8 +33,14 @@ impl Event {
     }
 }
 
-pub(super) fn frame(data: &str) -> Bytes {
-    Bytes::from(format!("data: {data}\n\n"))
+pub(super) fn frame(data: &[u8]) -> Bytes {
+    [b"data: ", data, b"\n\n"].concat().into()
+}
+
+/// The event of a failure. Where events have names, the data say them too.
+pub(super) fn error_frame(object: &Value) -> Bytes {
+    let name = object["type"].as_str().map(|name| format!("event: {name}\n")).unwrap_or_default();
+    format!("{name}data: {object}\n\n").into()
 }
 
 /// Adds up the tokens of an answer and reports them as the model name asked.
@@ -87,7 +93,7 @@ impl Meter {
             "prompt_tokens": self.prompt_tokens,
             "completion_tokens": i64::try_from(completion).unwrap_or(i64::MAX),
             "total_tokens": i64::try_from(prompt + completion).unwrap_or(i64::MAX),
-            "prompt_tokens_details": {"cached_tokens": 0, "audio_tokens": 0},
+            "prompt_tokens_details": {"cached_tokens": self.report.cached.min(self.prompt_tokens), "audio_tokens": 0},
             "completion_tokens_details": {
                 "reasoning_tokens": self.reasoning_tokens,
                 "audio_tokens": 0,

@@ -7,19 +7,68 @@ use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderValue, StatusCode};
 
 use super::behaviour::{Behaviour, Fault, FaultKind, Pace};
-use super::event::{Event, frame};
+use super::event::{self, Event};
 use super::refusal;
 use super::script::{Script, Step};
 
 const JSON: &str = "application/json";
 
+/// What faults look like in the events of one face.
+#[derive(Debug)]
+pub(super) struct Forms {
+    /// The data of an error event with this code.
+    pub(super) error_event: fn(Option<&str>) -> serde_json::Value,
+    /// What stands before and behind a text in an event.
+    pub(super) text: (&'static str, &'static str),
+    /// Data that break off.
+    pub(super) malformed: &'static str,
+    /// How events become bytes.
+    pub(super) framing: &'static Framing,
+}
+
+/// How the events of a stream become bytes.
+#[derive(Debug)]
+pub(super) struct Framing {
+    /// An event with data that may be no text.
+    pub(super) event: fn(&[u8]) -> Bytes,
+    /// An error event with this data.
+    pub(super) error: fn(&serde_json::Value) -> Bytes,
+    /// The media type of the stream.
+    pub(super) content_type: &'static str,
+}
+
+/// Server-sent events.
+pub(super) static LINES: Framing = Framing {
+    event: event::frame,
+    error: event::error_frame,
+    content_type: "text/event-stream; charset=utf-8",
+};
+
+static FORMS: Forms = Forms {
+    error_event: refusal::event_object,
+    text: (r#"{"choices":[{"index":0,"delta":{"content":""#, r#""}}]}"#),
+    malformed: r#"{"choices":[{"index":0,"delta":"#,
+    framing: &LINES,
+};
+
 /// A streamed answer.
-pub(super) fn stream(mut events: Vec<Event>, behaviour: &Behaviour, rate: f64) -> Script {
+pub(super) fn stream(events: Vec<Event>, behaviour: &Behaviour, rate: f64) -> Script {
+    stream_as(&FORMS, events, behaviour, rate)
+}
+
+/// A streamed answer of a face.
+pub(super) fn stream_as(
+    forms: &'static Forms,
+    mut events: Vec<Event>,
+    behaviour: &Behaviour,
+    rate: f64,
+) -> Script {
     if behaviour.done {
         events.push(Event::done());
     }
     let content_events = events.iter().filter(|event| event.is_content).count();
     let plan = StreamPlan {
+        forms,
         writer: Writer::new(behaviour.pace.coalesce),
         faults: &behaviour.faults,
         struck: vec![false; behaviour.faults.len()],
@@ -28,7 +77,7 @@ pub(super) fn stream(mut events: Vec<Event>, behaviour: &Behaviour, rate: f64) -
     };
     let steps = plan.steps(&events, behaviour.pace.first_event, interval(rate));
     let mut script = Script::new(StatusCode::OK, steps)
-        .with_header(CONTENT_TYPE, HeaderValue::from_static("text/event-stream; charset=utf-8"))
+        .with_header(CONTENT_TYPE, HeaderValue::from_static(forms.framing.content_type))
         .with_header(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     script.before = delay(behaviour.pace.delay);
     script
@@ -78,6 +127,7 @@ fn overwrite_middle(body: &Bytes, with: u8) -> Bytes {
 }
 
 struct StreamPlan<'a> {
+    forms: &'static Forms,
     writer: Writer,
     faults: &'a [Fault],
     /// Which of the faults have struck.
@@ -128,25 +178,24 @@ impl StreamPlan<'_> {
                 Some(vec![Step::send(half), Step::Close])
             }
             FaultKind::ErrorEvent(code) => {
-                let object = refusal::event_object(code.as_deref()).to_string();
-                Some(vec![Step::event(&object)])
+                let object = (self.forms.error_event)(code.as_deref());
+                Some(vec![Step::send((self.forms.framing.error)(&object))])
             }
             FaultKind::BadUtf8 => {
-                self.writer.push(
-                    b"data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"\xc3\x28\xff\"}}]}\n\n",
-                    0,
-                );
+                let (before, behind) = self.forms.text;
+                let data = [before.as_bytes(), b"\xc3\x28\xff", behind.as_bytes()].concat();
+                self.writer.push(&(self.forms.framing.event)(&data), 0);
                 None
             }
             FaultKind::Malformed => {
-                self.writer.push(b"data: {\"choices\":[{\"index\":0,\"delta\":\n\n", 0);
+                self.writer.push(&(self.forms.framing.event)(self.forms.malformed.as_bytes()), 0);
                 None
             }
             FaultKind::HugeLine(bytes) => {
                 let filling = "x".repeat(*bytes);
-                let event =
-                    format!("{{\"choices\":[{{\"index\":0,\"delta\":{{\"content\":\"{filling}\"}}}}]}}");
-                self.writer.push(&frame(&event), 0);
+                let (before, behind) = self.forms.text;
+                let data = format!("{before}{filling}{behind}");
+                self.writer.push(&(self.forms.framing.event)(data.as_bytes()), 0);
                 None
             }
         }

@@ -53,8 +53,28 @@ impl Refused {
         )
     }
 
+    pub(super) fn wrong_signature() -> Self {
+        Self::request(
+            StatusCode::FORBIDDEN,
+            None,
+            "The request signature we calculated does not match the signature you provided.".to_owned(),
+        )
+    }
+
     pub(super) fn too_large() -> Self {
         Self::request(StatusCode::PAYLOAD_TOO_LARGE, None, "The request body is too large.".to_owned())
+    }
+
+    pub(super) fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    pub(super) fn code(&self) -> Option<&str> {
+        self.code.as_deref()
+    }
+
+    pub(super) fn message(&self) -> &str {
+        &self.message
     }
 
     pub(super) fn script(&self) -> Script {

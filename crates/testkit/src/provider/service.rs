@@ -21,7 +21,7 @@ use super::prerender::Prerendered;
 use super::record::{Exchange, Outcome, RecordedRequest};
 use super::refusal::{self, Refused};
 use super::script::{Answer, Script};
-use super::{model, plan, wire};
+use super::{converse, google, messages, model, plan, wire};
 
 /// The longest request body.
 pub const REQUEST_BYTES_MAX: usize = 64 * 1024 * 1024;
@@ -108,7 +108,7 @@ impl Provider {
             Ok(Route::Post(endpoint)) => {
                 self.prerendered.answer(endpoint, body, self.settings.events_per_second).await
             }
-            Ok(Route::Models | Route::Model(_)) | Err(_) => None,
+            Ok(Route::Models | Route::Model(_) | Route::Google(..) | Route::Converse(..)) | Err(_) => None,
         }
     }
 
@@ -135,7 +135,12 @@ impl Provider {
         model: Option<&str>,
         exchange: &Exchange,
     ) -> Script {
-        self.try_script(head, body, model, exchange).unwrap_or_else(|refused| refused.script())
+        self.try_script(head, body, model, exchange).unwrap_or_else(|refused| match head.uri.path() {
+            path if google::is_path(path) => google::refused(&refused),
+            path if messages::is_path(path) => messages::refused(&refused),
+            path if converse::is_path(path) => converse::refused(&refused),
+            _ => refused.script(),
+        })
     }
 
     fn try_script(
@@ -145,11 +150,18 @@ impl Provider {
         model: Option<&str>,
         exchange: &Exchange,
     ) -> Result<Script, Refused> {
-        self.check_key(head)?;
+        self.check_key(head, body)?;
         let endpoint = match endpoint::route(&head.method, head.uri.path())? {
             Route::Post(endpoint) => endpoint,
             Route::Models => return Ok(Script::json(&model::list(self.created))),
             Route::Model(id) => return Ok(Script::json(&model::retrieve(id, self.created))),
+            Route::Google(named, call) => {
+                let asked = (call, head.uri.query());
+                return self.google(asked, &google::model(named), body, model, exchange);
+            }
+            Route::Converse(named, call) => {
+                return self.converse(call, &google::model(named), body, model, exchange);
+            }
         };
         let Upload::Whole(body) = body else { return Err(Refused::too_large()) };
         let request = endpoint::parse(endpoint, body)?;
@@ -157,22 +169,85 @@ impl Provider {
         exchange.name_model(named);
         let model = model.unwrap_or(named);
         let behaviour = Behaviour::from_model(model)?;
-        if let Some(script) = self.refuse(model, &behaviour) {
-            return Ok(script);
+        let is_messages = messages::is_path(head.uri.path());
+        if is_messages {
+            messages::check_head(&head.headers)?;
         }
-        let facts = Facts {
-            id: format!("{}-sim{:08}", endpoint.id_prefix(), self.answers.fetch_add(1, Ordering::Relaxed)),
-            created: self.created,
-            rate: self.settings.events_per_second,
-            prompt_tokens: None,
-        };
+        if let Some(script) = self.refuse(model, &behaviour) {
+            return Ok(match &behaviour.refusal {
+                Some(refusal) if is_messages => messages::asked_for(refusal, script),
+                _ => script,
+            });
+        }
+        let facts = self.facts(endpoint.id_prefix());
         endpoint::answer(endpoint, &request, &behaviour, &facts)
     }
 
-    fn check_key(&self, head: &request::Parts) -> Result<(), Refused> {
+    /// Answers a call of the face whose paths name the model.
+    fn google(
+        &self,
+        asked: (google::Call, Option<&str>),
+        named: &str,
+        body: &Upload,
+        model: Option<&str>,
+        exchange: &Exchange,
+    ) -> Result<Script, Refused> {
+        let Upload::Whole(body) = body else { return Err(Refused::too_large()) };
+        exchange.name_model(named);
+        let model = model.unwrap_or(named);
+        let behaviour = Behaviour::from_model(model)?;
+        if let Some(script) = self.refuse(model, &behaviour) {
+            return Ok(behaviour.refusal.as_ref().map_or(script.clone(), |refusal| Script {
+                before: script.before.clone(),
+                ..google::asked_for(refusal, script)
+            }));
+        }
+        let facts = self.facts("resp");
+        google::answer(asked, body, named, &behaviour, &facts)
+    }
+
+    /// Answers a call of the other face whose paths name the model.
+    fn converse(
+        &self,
+        call: converse::Call,
+        named: &str,
+        body: &Upload,
+        model: Option<&str>,
+        exchange: &Exchange,
+    ) -> Result<Script, Refused> {
+        let Upload::Whole(body) = body else { return Err(Refused::too_large()) };
+        exchange.name_model(named);
+        let model = model.unwrap_or(named);
+        let behaviour = Behaviour::from_model(model)?;
+        if let Some(script) = self.refuse(model, &behaviour) {
+            return Ok(behaviour.refusal.as_ref().map_or(script.clone(), |refusal| Script {
+                before: script.before.clone(),
+                ..converse::asked_for(refusal, script)
+            }));
+        }
+        converse::answer(call, body, &behaviour, &self.facts("msg"))
+    }
+
+    fn facts(&self, id_prefix: &str) -> Facts {
+        Facts {
+            id: format!("{id_prefix}-sim{:08}", self.answers.fetch_add(1, Ordering::Relaxed)),
+            created: self.created,
+            rate: self.settings.events_per_second,
+            prompt_tokens: None,
+        }
+    }
+
+    fn check_key(&self, head: &request::Parts, body: &Upload) -> Result<(), Refused> {
         let Some(key) = &self.settings.key else { return Ok(()) };
+        if key.contains(':') && converse::is_path(head.uri.path()) {
+            let is_signed = converse::is_signed(head, body.bytes(), key);
+            return if is_signed { Ok(()) } else { Err(Refused::wrong_signature()) };
+        }
         let given = head.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
-        match given.and_then(|value| value.strip_prefix("Bearer ")) {
+        let bearer = given.and_then(|value| value.strip_prefix("Bearer "));
+        let own =
+            ["x-goog-api-key", "x-api-key"].iter().find_map(|name| head.headers.get(*name)?.to_str().ok());
+        match bearer.or(own) {
             Some(given) if given == key => Ok(()),
             _ => Err(Refused::wrong_key()),
         }

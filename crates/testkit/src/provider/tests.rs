@@ -16,27 +16,38 @@ use super::*;
 const DEADLINE: Duration = Duration::from_secs(10);
 
 /// What a client has when an exchange is over.
-struct Seen {
-    status: StatusCode,
-    body: Vec<u8>,
+pub(super) struct Seen {
+    pub(super) status: StatusCode,
+    pub(super) headers: http::HeaderMap,
+    pub(super) body: Vec<u8>,
     /// Whether the body ended in order.
     complete: bool,
 }
 
 impl Seen {
-    fn json(&self) -> Value {
+    pub(super) fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap()
     }
 
     /// The data of all events that are JSON.
-    fn events(&self) -> Vec<Value> {
+    pub(super) fn events(&self) -> Vec<Value> {
         String::from_utf8_lossy(&self.body)
             .split("\n\n")
             .filter_map(|event| serde_json::from_str(event.strip_prefix("data: ")?).ok())
             .collect()
     }
 
-    fn is_done(&self) -> bool {
+    /// All events that have a name, with their data.
+    pub(super) fn named_events(&self) -> Vec<(String, Value)> {
+        let body = String::from_utf8_lossy(&self.body);
+        let named = |event: &str| {
+            let (name, data) = event.strip_prefix("event: ")?.split_once("\ndata: ")?;
+            Some((name.to_owned(), serde_json::from_str(data).ok()?))
+        };
+        body.split("\n\n").filter_map(named).collect()
+    }
+
+    pub(super) fn is_done(&self) -> bool {
         self.body.ends_with(b"data: [DONE]\n\n")
     }
 
@@ -59,7 +70,38 @@ async fn send(provider: &SimulatedProvider, request: Request<Full<Bytes>>) -> Se
         }
     }
     connection.abort();
-    Seen { status: response.status(), body, complete }
+    Seen { status: response.status(), headers: response.headers().clone(), body, complete }
+}
+
+/// Posts to a path of any face.
+pub(super) async fn post_anywhere(provider: &SimulatedProvider, path: &str, body: &Value) -> Seen {
+    post_anywhere_with(provider, path, body, ("x-test", "yes")).await
+}
+
+/// The same with a header.
+pub(super) async fn post_anywhere_with(
+    provider: &SimulatedProvider,
+    path: &str,
+    body: &Value,
+    (name, value): (&str, &str),
+) -> Seen {
+    let url = format!("http://{}{path}", provider.address());
+    let request = Request::post(url).header(name, value).body(Full::from(body.to_string())).unwrap();
+    tokio::time::timeout(DEADLINE, send(provider, request)).await.unwrap()
+}
+
+/// The same with headers.
+pub(super) async fn post_with_headers(
+    provider: &SimulatedProvider,
+    path: &str,
+    body: &Value,
+    headers: &[(&str, &str)],
+) -> Seen {
+    let url = format!("http://{}{path}", provider.address());
+    let request =
+        headers.iter().fold(Request::post(url), |request, (name, value)| request.header(*name, *value));
+    let request = request.body(Full::from(body.to_string())).unwrap();
+    tokio::time::timeout(DEADLINE, send(provider, request)).await.unwrap()
 }
 
 fn post_to(provider: &SimulatedProvider, path: &str, body: &Value) -> Request<Full<Bytes>> {

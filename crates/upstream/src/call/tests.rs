@@ -82,6 +82,20 @@ fn a_credential_of_another_origin_is_refused() {
 }
 
 #[test]
+fn a_credential_of_several_headers_goes_to_its_origin_only() {
+    let signed = [("authorization", "AWS4"), ("x-amz-date", "20261125T000000Z")];
+    let signed = signed.map(|(name, value)| (name.parse().unwrap(), HeaderValue::from_static(value)));
+    let bound = origin("http://api.example.com:8080");
+    let credential = Credential::of_headers(HeaderMap::from_iter(signed), bound);
+    let mut call = call(&[("x-amz-date", "spoofed")]);
+    call.credential = Some(credential.clone());
+    let request = call.into_request().unwrap();
+    assert_eq!(request.headers()["authorization"], "AWS4");
+    assert_eq!(request.headers()["x-amz-date"], "20261125T000000Z");
+    assert!(!format!("{request:?} {credential:?}").contains("20261125"));
+}
+
+#[test]
 fn a_credential_never_shows_in_debug_output() {
     let mut call = call(&[]);
     call.credential = Some(credential("Bearer canary-123", "http://api.example.com:8080"));

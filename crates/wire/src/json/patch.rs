@@ -5,7 +5,7 @@
 use bytes::Bytes;
 use smallvec::SmallVec;
 
-use super::{Span, quote_into};
+use super::{JsonStr, Span, Value, quote_into};
 
 /// Replacements to be made in one text, in any order of adding.
 #[derive(Debug, Clone, Default)]
@@ -51,6 +51,16 @@ impl Patches {
     /// Puts `text`, as a JSON string, in the place of `span`.
     pub fn replace_str(&mut self, span: Span, text: &str) {
         self.replace_by(span, |new| quote_into(new, text));
+    }
+
+    /// Makes `text` say `new`. A value's source becomes another one's: an empty one an empty object, and what is no
+    /// JSON a string.
+    pub(crate) fn replace_text(&mut self, text: &JsonStr<'_>, new: &str) {
+        match text.is_source() {
+            true if new.trim_ascii().is_empty() => self.replace(text.span(), "{}"),
+            true if Value::parse(new.as_bytes()).is_ok() => self.replace(text.span(), new),
+            true | false => self.replace_str(text.span(), new),
+        }
     }
 
     /// Puts `with` before the byte at `at`; several at one place stand in the order in which they were added.

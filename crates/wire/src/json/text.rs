@@ -16,18 +16,31 @@ pub struct JsonStr<'a> {
     span: Span,
     /// Known to have no escapes. Where nothing is known, a look will tell.
     is_plain: bool,
+    /// It is no string but the source of another value.
+    is_source: bool,
 }
 
 impl<'a> JsonStr<'a> {
     /// The string at `span`, which a scan has found in `text`.
     pub(super) fn new(text: &'a [u8], span: Span) -> Self {
         let inner = text.get(span.start + 1..span.end.saturating_sub(1)).unwrap_or_default();
-        Self { inner, span, is_plain: false }
+        Self { inner, span, is_plain: false, is_source: false }
+    }
+
+    /// The source of the value at `span`, as if it were what a string says: the text of dialects that have a value
+    /// where others have the text of one.
+    pub(super) fn source(text: &'a [u8], span: Span) -> Self {
+        Self { inner: span.of(text), span, is_plain: true, is_source: true }
     }
 
     /// The key at `span`, of which the scan knows whether it has escapes.
     pub(super) fn key(text: &'a [u8], span: Span, is_plain: bool) -> Self {
         Self { is_plain, ..Self::new(text, span) }
+    }
+
+    /// Whether it is the source of a value, not what a string says.
+    pub(crate) const fn is_source(&self) -> bool {
+        self.is_source
     }
 
     /// Where it stands, quotes included.

@@ -95,6 +95,11 @@ impl<'a> Value<'a> {
         self.span.of(self.text)
     }
 
+    /// Its source text. A checked text is UTF-8, so that this borrows.
+    pub fn source(&self) -> Cow<'a, str> {
+        String::from_utf8_lossy(self.raw())
+    }
+
     /// The members, if it is an object; none otherwise.
     pub fn members(&self) -> Members<'a> {
         Members { children: Children::of(self, Kind::Object) }
@@ -115,6 +120,16 @@ impl<'a> Value<'a> {
         self.members().filter(|member| member.key.is(key)).last().map(|member| member.value)
     }
 
+    /// The members called `keys`, in one pass; of a repeated one the last.
+    pub(crate) fn pick<const N: usize>(&self, keys: [&str; N]) -> [Option<Self>; N] {
+        let mut found = [None; N];
+        for member in self.members() {
+            let slots = found.iter_mut().zip(keys);
+            slots.filter(|(_, key)| member.key.is(key)).for_each(|(slot, _)| *slot = Some(member.value));
+        }
+        found
+    }
+
     /// The value at the end of a path of keys.
     pub fn at(&self, path: &[&str]) -> Option<Value<'a>> {
         path.iter().try_fold(*self, |value, key| value.get(key))
@@ -123,6 +138,11 @@ impl<'a> Value<'a> {
     /// The string itself, if it is one.
     pub fn json_str(&self) -> Option<JsonStr<'a>> {
         (self.kind == Kind::String).then(|| JsonStr::new(self.text, self.span))
+    }
+
+    /// Its source, for those who treat the value as a text.
+    pub(crate) fn source_str(&self) -> JsonStr<'a> {
+        JsonStr::source(self.text, self.span)
     }
 
     /// What it says, if it is a string.

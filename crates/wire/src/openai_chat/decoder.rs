@@ -3,11 +3,15 @@
 use bytes::Bytes;
 use gatewright::dialect::{Frame, FrameKind, StreamDecoder, UsageArtefact};
 use gatewright::text::Lane;
-use gatewright::{EventKind, EventText, Failure, FailureKind, FinishReason, Side, StreamEvent};
+use gatewright::{EventKind, Failure, FailureKind, Side, StreamEvent};
 
-use super::part::{self, Outline, Part};
-use super::refusal;
+use super::calls::Calls;
+use super::chat::finish_reason;
+use super::stream::{broken_off, malformed, plain, sole, too_large};
+use super::walk;
+use crate::document::{Outline, Part};
 use crate::json::{JsonError, JsonStr};
+use crate::refusal;
 use crate::sse::{SseDecoder, SseError, SseFrame};
 
 /// What ends a stream of the family.
@@ -21,6 +25,7 @@ const ERROR_EVENT: &[u8] = b"error";
 pub(crate) struct Decoder {
     sse: SseDecoder,
     progress: Progress,
+    calls: Calls,
     /// The stream cannot be read on.
     is_dead: bool,
 }
@@ -65,10 +70,7 @@ impl StreamDecoder for Decoder {
     fn finish(&mut self) -> Result<Option<Frame>, Failure> {
         let frame = self.sse.finish();
         // A last event that does not parse is one that the end of the stream has cut.
-        self.look_at(frame, |_, error| {
-            let message = "the provider's answer broke off";
-            Failure::new(Side::Upstream, FailureKind::Unavailable, message).with_detail(error.to_string())
-        })
+        self.look_at(frame, |_, error| broken_off(error))
     }
 
     fn events(&mut self, frame: &Frame, events: &mut Vec<StreamEvent>) -> Result<(), Failure> {
@@ -83,12 +85,12 @@ impl StreamDecoder for Decoder {
                 events.push(StreamEvent::from_frame(EventKind::Error(failure), 0));
                 Ok(())
             }
-            FrameKind::Data => match sole(frame) {
+            FrameKind::Data => match sole(frame, |lane| self.calls.lane(lane)) {
                 Some(event) => {
                     events.push(event);
                     Ok(())
                 }
-                None => data_events(&frame.data, events),
+                None => data_events(&frame.data, &mut self.calls, events),
             },
         }
     }
@@ -172,7 +174,7 @@ impl Progress {
 fn glance(data: &[u8]) -> Result<(Glance, Outline), JsonError> {
     let mut glance = Glance::default();
     let bit = |choice: u32| 1u128.checked_shl(choice).unwrap_or(0);
-    let outline = part::walk(data, &mut |part| {
+    let outline = walk::walk(data, &mut |part| {
         glance.events += usize::from(part.is_event());
         match part {
             Part::Choice { choice } => glance.seen |= bit(choice),
@@ -189,6 +191,7 @@ fn glance(data: &[u8]) -> Result<(Glance, Outline), JsonError> {
             Part::Error { .. } => glance.has_error = true,
             Part::Start
             | Part::Mirror { .. }
+            | Part::SoFar { .. }
             | Part::ToolCall { .. }
             | Part::Logprobs { .. }
             | Part::Model { .. } => {}
@@ -197,28 +200,11 @@ fn glance(data: &[u8]) -> Result<(Glance, Outline), JsonError> {
     Ok((glance, outline))
 }
 
-/// Where a text stands in the data, if it stands there as it reads.
-fn plain(text: &JsonStr<'_>) -> Option<std::ops::Range<u32>> {
-    let span = text.span();
-    let is_plain = memchr::memchr(b'\\', text.escaped()).is_none();
-    // The quotes around it are not part of it.
-    let place = (u32::try_from(span.start + 1).ok()?, u32::try_from(span.end.saturating_sub(1)).ok()?);
-    is_plain.then_some(place.0..place.1)
-}
-
-/// The text of a frame that has nothing else to say.
-fn sole(frame: &Frame) -> Option<StreamEvent> {
-    let (lane, place) = frame.sole_text.clone()?;
-    let (start, end) = (usize::try_from(place.start).ok()?, usize::try_from(place.end).ok()?);
-    let bytes = (end <= frame.data.len()).then(|| frame.data.slice(start..end))?;
-    Some(StreamEvent::from_frame(EventKind::TextDelta { lane, text: EventText::shared(bytes)? }, 0))
-}
-
-fn data_events(data: &Bytes, events: &mut Vec<StreamEvent>) -> Result<(), Failure> {
+fn data_events(data: &Bytes, calls: &mut Calls, events: &mut Vec<StreamEvent>) -> Result<(), Failure> {
     let first = events.len();
-    let outline = part::walk(data, &mut |part| {
+    let outline = walk::walk(data, &mut |part| {
         if part.is_event()
-            && let Some(kind) = event_kind(&part)
+            && let Some(kind) = event_kind(&part, calls)
         {
             events.push(numbered(kind, events.len() - first));
         }
@@ -239,46 +225,26 @@ fn numbered(kind: EventKind, ordinal: usize) -> StreamEvent {
 }
 
 /// The event that a part is; the caller has asked whether it is one.
-fn event_kind(part: &Part<'_>) -> Option<EventKind> {
+fn event_kind(part: &Part<'_>, calls: &mut Calls) -> Option<EventKind> {
     Some(match part {
         Part::Start => EventKind::Start,
         Part::Text { lane, text, .. } => {
-            EventKind::TextDelta { lane: *lane, text: text.decode().into_owned().into() }
+            EventKind::TextDelta { lane: calls.lane(*lane), text: text.decode().into_owned().into() }
         }
         Part::ToolCall { lane, id, name, .. } => {
             let text = |text: &Option<JsonStr<'_>>| text.map(|text| text.decode().into_owned());
             let (id, name) = (text(id).unwrap_or_default(), text(name).unwrap_or_default());
-            EventKind::ToolCallStart { lane: *lane, id, name }
+            EventKind::ToolCallStart { lane: calls.begin(*lane, &id, &name), id, name }
         }
         Part::Finish { choice, reason } => {
             EventKind::Finish { choice: *choice, reason: finish_reason(&reason.decode()) }
         }
         Part::Usage { usage, .. } => EventKind::Usage((*usage)?),
         Part::Error { value } => EventKind::Error(Box::new(refusal::parse_in_stream(value.raw()))),
-        Part::Choice { .. } | Part::Mirror { .. } | Part::Logprobs { .. } | Part::Model { .. } => {
-            return None;
-        }
+        Part::Choice { .. }
+        | Part::Mirror { .. }
+        | Part::SoFar { .. }
+        | Part::Logprobs { .. }
+        | Part::Model { .. } => return None,
     })
-}
-
-fn finish_reason(word: &str) -> FinishReason {
-    match word {
-        "stop" => FinishReason::Stop,
-        "length" => FinishReason::Length,
-        "tool_calls" | "function_call" => FinishReason::ToolCalls,
-        "content_filter" => FinishReason::ContentFilter,
-        other => FinishReason::Other(other.to_owned()),
-    }
-}
-
-fn too_large(error: &SseError) -> Failure {
-    let message = "the provider sent an event that is too large";
-    Failure::new(Side::Upstream, FailureKind::Malformed, message).with_detail(error.to_string())
-}
-
-fn malformed(data: Option<&[u8]>, error: &JsonError) -> Failure {
-    let message = "the provider sent an event that is not of its protocol";
-    // The detail goes to the log, so it says where the fault is and quotes nothing of the answer.
-    let detail = format!("{error}, in an event of {} bytes", data.unwrap_or_default().len());
-    Failure::new(Side::Upstream, FailureKind::Malformed, message).with_detail(detail)
 }

@@ -9,7 +9,9 @@ use gatewright::{EventKind, Failure, StreamEvent};
 use http::StatusCode;
 
 use super::envelope::{ChunkForm, Envelope};
-use super::{error, rewrite};
+use super::retelling::{Retelling, Sink};
+use super::{error, rewrite, walk};
+use crate::document::Part;
 use crate::json::{JsonError, ObjectEdit, Patches, Reader, Value, member_near_end};
 use crate::sse;
 
@@ -18,13 +20,18 @@ use crate::sse;
 pub(crate) struct Encoder {
     envelope: Envelope,
     settings: StreamSettings,
+    /// There where another dialect's events tell the stream.
+    retelling: Option<Retelling>,
     /// After an error or the terminator nothing follows.
     is_closed: bool,
 }
 
 impl Encoder {
     pub(crate) fn new(form: ChunkForm, settings: StreamSettings) -> Self {
-        Self { envelope: Envelope::new(form), settings, is_closed: false }
+        let wanted = settings.envelope.as_ref();
+        let envelope = wanted.map_or_else(|| Envelope::new(form), |wanted| Envelope::wanted(form, wanted));
+        let retelling = wanted.map(Retelling::new);
+        Self { envelope, settings, retelling, is_closed: false }
     }
 
     fn write_event(&mut self, event: &EventKind, out: &mut Vec<u8>) {
@@ -32,8 +39,16 @@ impl Encoder {
             _ if self.is_closed => {}
             EventKind::End => self.write_end(out),
             EventKind::Error(failure) => self.write_error(&error_body(failure), out),
+            _ if self.retelling.is_some() => self.retell(|retelling, sink| retelling.tell(event, sink), out),
             EventKind::Raw { data } => sse::write_data(out, data),
             _ => self.envelope.write(event, self.settings.model.as_deref(), out),
+        }
+    }
+
+    fn retell(&mut self, tell: impl FnOnce(&mut Retelling, &mut Sink<'_>), out: &mut Vec<u8>) {
+        if let Some(retelling) = &mut self.retelling {
+            let model = self.settings.model.as_deref();
+            tell(retelling, &mut Sink { envelope: &self.envelope, model, out });
         }
     }
 
@@ -53,6 +68,13 @@ impl Encoder {
         if self.settings.hide_usage && frame.usage_artefact == UsageArtefact::NullMember {
             remove_usage(&frame.data, patches);
         }
+        if may_tell_all(frame) {
+            walk::walk(&frame.data, &mut |part| {
+                if let Part::SoFar { value } = part {
+                    patches.replace(value.span(), "null");
+                }
+            })?;
+        }
         Ok(())
     }
 
@@ -64,9 +86,8 @@ impl Encoder {
     /// Writes the frame of a kind that has no JSON to edit, unless its event was dropped.
     fn write_plain(&mut self, frame: &Frame, keep: bool, out: &mut Vec<u8>) {
         match frame.kind {
-            FrameKind::End if keep => self.write_end(out),
             FrameKind::KeepAlive => out.extend_from_slice(&frame.raw),
-            FrameKind::Error if keep => {
+            FrameKind::End | FrameKind::Error if keep => {
                 out.extend_from_slice(&frame.raw);
                 self.is_closed = true;
             }
@@ -82,6 +103,11 @@ impl StreamEncoder for Encoder {
         }
     }
 
+    /// What a filter has changed in earlier frames must not be told once more in a later one.
+    fn alters(&mut self, frame: &Frame) -> bool {
+        may_tell_all(frame)
+    }
+
     fn pass(&mut self, frame: &Frame, out: &mut Vec<u8>) {
         if self.is_closed {
             return;
@@ -91,7 +117,7 @@ impl StreamEncoder for Encoder {
         } else if !self.hides(frame) {
             let mut patches = Patches::new();
             match self.apply_settings(frame, &mut patches) {
-                Ok(()) => rewrite::write(frame, &patches, out),
+                Ok(()) => sse::write_frame(frame, &patches, out),
                 // It is not JSON, and so has nothing to patch.
                 Err(_) => out.extend_from_slice(&frame.raw),
             }
@@ -116,7 +142,7 @@ impl StreamEncoder for Encoder {
             }
             // The walk over the data has succeeded, so this one does.
             if self.apply_settings(frame, &mut patches).is_ok() {
-                rewrite::write(frame, &patches, out);
+                sse::write_frame(frame, &patches, out);
             }
         }
         plan.after.iter().for_each(|event| self.write_event(event, out));
@@ -131,6 +157,8 @@ impl StreamEncoder for Encoder {
 
     fn write_end(&mut self, out: &mut Vec<u8>) {
         if !self.is_closed {
+            let hides_usage = self.settings.hide_usage;
+            self.retell(|retelling, sink| retelling.close(hides_usage, sink), out);
             sse::write_data(out, super::decoder::DONE);
             self.is_closed = true;
         }
@@ -141,6 +169,11 @@ impl StreamEncoder for Encoder {
             out.extend_from_slice(b": keep-alive\n\n");
         }
     }
+}
+
+/// Whether a frame may tell the whole text so far.
+fn may_tell_all(frame: &Frame) -> bool {
+    frame.kind == FrameKind::Data && memchr::memmem::find(&frame.data, br#""message""#).is_some()
 }
 
 /// Takes the usage member out. It mostly stands near the end, where looking for it costs little.
@@ -155,7 +188,7 @@ fn remove_usage(data: &[u8], patches: &mut Patches) {
 
 /// A failure among the events, as the stream says it. What a failure of the exchange looks like is decided
 /// elsewhere; this is one that a filter has passed on.
-fn error_body(failure: &Failure) -> ErrorBody<'_> {
+pub(crate) fn error_body(failure: &Failure) -> ErrorBody<'_> {
     ErrorBody {
         status: failure.status.unwrap_or(StatusCode::BAD_GATEWAY),
         class: ErrorClass::Server,

@@ -1,11 +1,13 @@
 //! Frames of our own that look like the stream's other frames.
 
+use gatewright::dialect::Envelope as Wanted;
 use gatewright::text::{Lane, LaneKind};
 use gatewright::{EventKind, FinishReason, Usage};
 
-use super::part::Carrier;
+use super::chat::{answer_id, finish_word};
 use super::usage;
-use crate::json::{Value, quote_into};
+use crate::document::Carrier;
+use crate::json::{Value, quote, quote_into};
 
 /// How the dialects of the family write a choice in a stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,6 +34,13 @@ impl Envelope {
     pub(crate) fn new(form: ChunkForm) -> Self {
         let id = b"\"\"".as_slice().into();
         Self { form, id, created: 0, model: "".into(), is_known: false, carrier: Carrier::Other }
+    }
+
+    /// What a stream says that has no frames to learn from.
+    pub(crate) fn wanted(form: ChunkForm, wanted: &Wanted) -> Self {
+        let id = quote(&answer_id(&wanted.id)).as_ref().into();
+        let model = wanted.model.as_str().into();
+        Self { form, id, created: wanted.created, model, is_known: true, carrier: Carrier::Other }
     }
 
     /// Learns from a frame of the stream. The first one that has an id says all there is to know.
@@ -65,10 +74,19 @@ impl Envelope {
             EventKind::TextDelta { lane, text } => self.text(*lane, text),
             EventKind::ToolCallStart { lane, id, name } => self.tool_call(*lane, id, name),
             EventKind::Finish { choice, reason } => self.finish(*choice, reason),
-            EventKind::Start => self.start(),
+            EventKind::Start => self.start(0),
             EventKind::Usage(usage) => return self.usage(usage, model, out),
             _ => None,
         };
+        self.chunk(choice, model, out);
+    }
+
+    /// Appends the frame that opens a choice.
+    pub(crate) fn begin(&self, choice: u32, model: Option<&str>, out: &mut Vec<u8>) {
+        self.chunk(self.start(choice), model, out);
+    }
+
+    fn chunk(&self, choice: Option<Vec<u8>>, model: Option<&str>, out: &mut Vec<u8>) {
         let Some(choice) = choice else { return };
         self.open(model, out);
         out.push(b'[');
@@ -132,11 +150,8 @@ impl Envelope {
 
     fn finish(&self, choice: u32, reason: &FinishReason) -> Option<Vec<u8>> {
         let word = match reason {
-            FinishReason::Length => "length",
-            FinishReason::ToolCalls => "tool_calls",
-            FinishReason::ContentFilter => "content_filter",
             FinishReason::Other(word) => word,
-            _ => "stop",
+            reason => finish_word(reason),
         };
         Some(match self.form {
             ChunkForm::Delta => delta_choice(choice, b"", Some(word)),
@@ -144,9 +159,9 @@ impl Envelope {
         })
     }
 
-    fn start(&self) -> Option<Vec<u8>> {
+    fn start(&self, choice: u32) -> Option<Vec<u8>> {
         match self.form {
-            ChunkForm::Delta => Some(delta_choice(0, br#""role":"assistant","content":"""#, None)),
+            ChunkForm::Delta => Some(delta_choice(choice, br#""role":"assistant","content":"""#, None)),
             ChunkForm::Text => None,
         }
     }

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use gatewright::{EditError, Placement, Role, TextKind};
 
-use super::head::Site;
+use crate::document::Site;
 use crate::json::{Kind, Patches, Reader};
 
 /// Shows the texts that the members called `keys` hold, in order; token lists have none.
@@ -24,8 +24,16 @@ pub(crate) fn texts<'a>(
                 reader.array(|reader, _| {
                     if reader.kind() == Some(Kind::String) {
                         reader.string()?.into_iter().for_each(&mut give);
+                        return Ok::<_, EditError>(());
                     }
-                    Ok::<_, EditError>(())
+                    // A text in a list with images is an object.
+                    reader.object(|reader, key| {
+                        if key.is("text") {
+                            reader.string()?.into_iter().for_each(&mut give);
+                        }
+                        Ok::<_, EditError>(())
+                    })?;
+                    Ok(())
                 })?;
             }
             Some(Kind::Null) => {}

@@ -6,17 +6,11 @@
 use bytes::Bytes;
 use gatewright::{EditError, Placement, Role, TextKind};
 
-use super::head::Site;
-use crate::json::{JsonError, JsonStr, Kind, Patches, Reader, Value, quote_into};
+use crate::document::{Site, descriptions};
+use crate::json::{JsonStr, Kind, Patches, Reader, Value, quote_into};
 
 type Result<T = (), E = EditError> = std::result::Result<T, E>;
 type Sink<'s, 'a> = &'s mut dyn FnMut(Site<'a>);
-
-impl From<JsonError> for EditError {
-    fn from(error: JsonError) -> Self {
-        Self::Malformed { pointer: String::new(), reason: error.to_string() }
-    }
-}
 
 /// Shows all texts of a chat request, in order.
 pub(super) fn texts<'a>(text: &'a [u8], sink: Sink<'_, 'a>) -> Result {
@@ -124,29 +118,12 @@ fn arguments<'a>(reader: &mut Reader<'a>, role: Role, sink: Sink<'_, 'a>) -> Res
     Ok(())
 }
 
-/// The descriptions of tools and, as deep as a schema goes, of their parameters.
-fn descriptions<'a>(reader: &mut Reader<'a>, sink: Sink<'_, 'a>) -> Result {
-    match reader.kind() {
-        Some(Kind::Array) => reader.array(|reader, _| descriptions(reader, sink))?,
-        _ => reader.object(|reader, key| {
-            if key.is("description") && reader.kind() == Some(Kind::String) {
-                let text = reader.string()?;
-                let site = |text| Site { role: Role::System, kind: TextKind::ToolDescription, text };
-                text.into_iter().map(site).for_each(&mut *sink);
-                return Ok(());
-            }
-            descriptions(reader, sink)
-        })?,
-    };
-    Ok(())
-}
-
 fn role_of(message: &Value<'_>) -> Role {
     role_named(message.get("role").and_then(|role| role.json_str()))
 }
 
 /// Whoever is not known is an end user, whose words are trusted least.
-fn role_named(name: Option<JsonStr<'_>>) -> Role {
+pub(crate) fn role_named(name: Option<JsonStr<'_>>) -> Role {
     let name = name.map(|name| name.decode());
     match name.as_deref() {
         Some("system" | "developer") => Role::System,
@@ -156,7 +133,7 @@ fn role_named(name: Option<JsonStr<'_>>) -> Role {
     }
 }
 
-fn malformed<T>(pointer: &dyn std::fmt::Display, reason: &str) -> Result<T> {
+pub(crate) fn malformed<T>(pointer: &dyn std::fmt::Display, reason: &str) -> Result<T> {
     Err(EditError::Malformed { pointer: pointer.to_string(), reason: reason.to_owned() })
 }
 

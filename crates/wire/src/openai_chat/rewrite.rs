@@ -1,13 +1,11 @@
 //! One source frame under edits: which events are left, and the patches that make its text say just them.
 
-use bytes::Bytes;
-use gatewright::dialect::Frame;
 use gatewright::text::{Lane, LaneKind};
 use gatewright::{EventKind, Origin, StreamEvent};
 use smallvec::SmallVec;
 
-use super::answer::TextEdits;
-use super::part::{self, CallSite, Carrier, Part};
+use super::walk;
+use crate::document::{CallSite, Carrier, Part, TextEdits};
 use crate::json::{ListEdit, ObjectEdit, Patches, Value};
 
 /// What is to become of a frame, read off the events that are left.
@@ -84,7 +82,7 @@ impl<'e> Plan<'e> {
     /// The patches to the frame's data, and which member carries its reasoning; none if nothing of it is left.
     pub(super) fn patches(&self, data: &[u8]) -> Option<(Patches, Option<Carrier>)> {
         let mut pass = Pass::new(self);
-        part::walk(data, &mut |part| pass.part(&part)).ok()?;
+        walk::walk(data, &mut |part| pass.part(&part)).ok()?;
         if pass.next > 0 && !self.keeps_any() {
             return None;
         }
@@ -140,7 +138,7 @@ impl<'p, 'e> Pass<'p, 'e> {
                 if self.dropped_call != Some(lane) {
                     let new =
                         kept.map_or(Some(String::new()), |kept| kept.text.as_deref().map(str::to_owned));
-                    self.texts.text(lane, text.span(), new);
+                    self.texts.text(lane, &text, new);
                 }
             }
             Part::Mirror { lane, text } => self.texts.mirror(lane, text.span()),
@@ -152,6 +150,8 @@ impl<'p, 'e> Pass<'p, 'e> {
             | Part::Finish { .. }
             | Part::Choice { .. }
             | Part::Start
+            // Taken out of every frame that is not the bytes that came.
+            | Part::SoFar { .. }
             | Part::Error { .. }
             | Part::Model { .. } => {}
         }
@@ -187,38 +187,4 @@ impl<'p, 'e> Pass<'p, 'e> {
         }
         patches
     }
-}
-
-/// Appends a frame with patches made in its data; the frame's own bytes if there are none.
-pub(super) fn write(frame: &Frame, patches: &Patches, out: &mut Vec<u8>) {
-    if patches.is_empty() {
-        out.extend_from_slice(&frame.raw);
-        return;
-    }
-    let start = out.len();
-    let written = match surroundings(&frame.raw, &frame.data) {
-        Some((before, after)) => {
-            out.extend_from_slice(before);
-            patches.apply_into(&frame.data, out).map(|()| out.extend_from_slice(after))
-        }
-        None => patches.apply(&frame.data).map(|data| {
-            for line in data.split(|&byte| byte == b'\n') {
-                out.extend_from_slice(b"data: ");
-                out.extend_from_slice(line);
-                out.push(b'\n');
-            }
-            out.push(b'\n');
-        }),
-    };
-    debug_assert!(written.is_ok(), "edits of one frame touch different parts of it");
-    if written.is_err() {
-        out.truncate(start);
-    }
-}
-
-/// What stands around the data in a frame whose data is one line, and so a part of its bytes.
-fn surroundings<'a>(raw: &'a Bytes, data: &Bytes) -> Option<(&'a [u8], &'a [u8])> {
-    let start = data.as_ptr().addr().checked_sub(raw.as_ptr().addr())?;
-    let (before, rest) = raw.split_at_checked(start)?;
-    Some((before, rest.strip_prefix(&data[..])?))
 }

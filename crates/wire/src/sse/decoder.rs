@@ -88,7 +88,8 @@ impl SseDecoder {
         Ok(Some(self.take()))
     }
 
-    /// Says that no chunk follows. Gives what is left as a frame, if something is.
+    /// Says that no chunk follows. Gives what is left as a frame, if something is, with the line ends that it lacks:
+    /// whatever is written behind it must not become a part of it.
     ///
     /// # Errors
     /// As [`next_frame`](Self::next_frame).
@@ -99,6 +100,9 @@ impl SseDecoder {
         if self.failed || self.cut.is_empty() {
             return Ok(None);
         }
+        // An LF behind a CR would belong to the same line end.
+        let missing: &[u8] = if self.line == Line::Start { b"\n" } else { b"\n\n" };
+        self.cut.extend_from_slice(missing);
         Ok(Some(self.take()))
     }
 

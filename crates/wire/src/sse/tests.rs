@@ -33,8 +33,15 @@ fn check(stream: &str, expected: &[(&str, &str)]) {
     let expected: Vec<_> =
         expected.iter().map(|(event, data)| ((*event).to_owned(), (*data).to_owned())).collect();
     assert_eq!(events(&frames), expected, "{stream:?}");
+    assert_are(&frames, stream.as_bytes());
+}
+
+/// The frames are the bytes of the stream, and behind them the line ends that its last event lacks.
+#[track_caller]
+fn assert_are(frames: &[SseFrame], stream: &[u8]) {
     let together: Vec<u8> = frames.iter().flat_map(|frame| frame.raw.to_vec()).collect();
-    assert_eq!(together, stream.as_bytes());
+    let added = together.strip_prefix(stream).expect("no byte is changed");
+    assert!(matches!(added, b"" | b"\n" | b"\n\n"), "{added:?}");
 }
 
 #[test]
@@ -74,6 +81,21 @@ fn the_last_event_needs_no_blank_line() {
     check("data: 1\n\ndata: [DONE]", &[("", "1"), ("", "[DONE]")]);
     check("data: 1\ndata: 2\r", &[("", "1\n2")]);
     check("", &[]);
+}
+
+#[test]
+fn what_is_written_behind_the_last_event_is_no_part_of_it() {
+    for end in ["", "\n", "\r", "\r\n"] {
+        let first = frames([format!("data: 1{end}").as_bytes()]);
+        let mut stream = first.iter().flat_map(|frame| frame.raw.to_vec()).collect::<Vec<_>>();
+        stream.extend_from_slice(b"data: [DONE]\n\n");
+        let read = events(&frames([&stream[..]]));
+        assert_eq!(
+            read.iter().map(|(_, data)| data.as_str()).collect::<Vec<_>>(),
+            ["1", "[DONE]"],
+            "{end:?}"
+        );
+    }
 }
 
 #[test]
@@ -166,8 +188,7 @@ fn any_cut_gives_the_same_events_and_the_same_bytes() {
             for second in first..=stream.len() {
                 let cut = frames([&stream[..first], &stream[first..second], &stream[second..]]);
                 assert_eq!(events(&cut), events(&whole), "cut at {first} and {second}");
-                let together: Vec<u8> = cut.iter().flat_map(|frame| frame.raw.to_vec()).collect();
-                assert_eq!(together, stream);
+                assert_are(&cut, stream);
             }
         }
         let single = frames(stream.chunks(1));

@@ -8,59 +8,103 @@ use gatewright::dialect::{Codec, Dialect};
 use gatewright::http::header::{ACCEPT, CONTENT_TYPE};
 use gatewright::http::{HeaderMap, HeaderValue, Method};
 use gatewright::prelude::*;
-use gatewright::{ProviderTarget, UpstreamCall};
+use gatewright::{ProviderRequest, ProviderTarget, UpstreamCall};
 
 /// Speaks to providers by the OpenAI API.
-///
-/// There is nothing to set: a provider's own settings say everything.
 #[gatewright::config]
-#[derive(Debug)]
-pub struct Config {}
+#[derive(Debug, Default)]
+#[serde(default)]
+pub struct Config {
+    /// Which of the API's two ways to chat there are.
+    pub chats: Chats,
+}
+
+/// The ways to chat that a provider offers.
+#[gatewright::config]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[serde(rename_all = "snake_case")]
+pub enum Chats {
+    /// Both: callers of the responses API are answered by it, all others by chat completions.
+    #[default]
+    Both,
+    /// Chat completions alone, as most servers that speak this API have it.
+    Completions,
+    /// The responses API, for all callers but those of chat completions.
+    Responses,
+    /// The responses API alone.
+    ResponsesOnly,
+}
 
 /// The adapter.
 #[derive(Debug)]
-pub struct OpenAi;
+pub struct OpenAi(Chats);
 
 impl Extension for OpenAi {
     const NAME: &'static str = "openai";
+    const BASE_URL: Option<&'static str> = Some("https://api.openai.com/v1");
     type Config = Config;
 
-    async fn create(_: Config, _: ExtEnv) -> Result<Self, BuildError> {
-        Ok(Self)
+    async fn create(config: Config, _: ExtEnv) -> Result<Self, BuildError> {
+        Ok(Self(config.chats))
     }
 }
 
 impl ProviderAdapter for OpenAi {
-    fn codec(&self, operation: Operation) -> Option<&'static dyn Codec> {
-        dialect(operation).map(gatewright_wire::codec)
+    fn codec(&self, target: &ProviderTarget<'_>) -> Option<&'static dyn Codec> {
+        dialect(self.0, target.operation, target.dialect).map(gatewright_wire::codec)
     }
 
-    fn encode(&self, request: &LlmRequest, target: &ProviderTarget<'_>) -> Result<UpstreamCall, Failure> {
-        let path = path(target.operation).ok_or_else(|| {
-            Failure::internal("an operation without an endpoint was routed to this provider")
-        })?;
-        let accept = if request.streams() { "text/event-stream" } else { "application/json" };
+    fn encode(&self, request: &ProviderRequest<'_>) -> Result<UpstreamCall, Failure> {
+        let path = path(request.dialect)
+            .ok_or_else(|| Failure::internal("a dialect without an endpoint was chosen for this provider"))?;
+        let accept = match (request.operation, request.streams) {
+            // The request names the format.
+            (Operation::Speech, _) => "*/*",
+            (_, true) => "text/event-stream",
+            (_, false) => "application/json",
+        };
         let mut headers = HeaderMap::with_capacity(6);
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         headers.insert(ACCEPT, HeaderValue::from_static(accept));
-        Ok(UpstreamCall { method: Method::POST, path: Cow::Borrowed(path), headers, body: request.to_body() })
+        Ok(UpstreamCall {
+            method: Method::POST,
+            path: Cow::Borrowed(path),
+            headers,
+            body: request.body.clone(),
+        })
     }
 }
 
-fn dialect(operation: Operation) -> Option<Dialect> {
+/// A caller's own dialect where there is an endpoint for it.
+fn dialect(chats: Chats, operation: Operation, caller: Dialect) -> Option<Dialect> {
     match operation {
-        Operation::Chat => Some(Dialect::OpenAiChat),
+        Operation::Chat => Some(match (chats, caller) {
+            (Chats::Both | Chats::Responses, Dialect::OpenAiResponses) | (Chats::ResponsesOnly, _) => {
+                Dialect::OpenAiResponses
+            }
+            (Chats::Responses, caller) if caller != Dialect::OpenAiChat => Dialect::OpenAiResponses,
+            _ => Dialect::OpenAiChat,
+        }),
         Operation::Completion => Some(Dialect::OpenAiCompletions),
         Operation::Embedding => Some(Dialect::OpenAiEmbeddings),
+        Operation::Moderation => Some(Dialect::OpenAiModerations),
+        Operation::Image => Some(Dialect::OpenAiImages),
+        Operation::Speech => Some(Dialect::OpenAiSpeech),
+        Operation::Rerank => Some(Dialect::Rerank),
         _ => None,
     }
 }
 
-fn path(operation: Operation) -> Option<&'static str> {
-    match operation {
-        Operation::Chat => Some("/chat/completions"),
-        Operation::Completion => Some("/completions"),
-        Operation::Embedding => Some("/embeddings"),
+fn path(dialect: Dialect) -> Option<&'static str> {
+    match dialect {
+        Dialect::OpenAiChat => Some("/chat/completions"),
+        Dialect::OpenAiResponses => Some("/responses"),
+        Dialect::OpenAiCompletions => Some("/completions"),
+        Dialect::OpenAiEmbeddings => Some("/embeddings"),
+        Dialect::OpenAiModerations => Some("/moderations"),
+        Dialect::OpenAiImages => Some("/images/generations"),
+        Dialect::OpenAiSpeech => Some("/audio/speech"),
+        Dialect::Rerank => Some("/rerank"),
         _ => None,
     }
 }

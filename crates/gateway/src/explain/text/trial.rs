@@ -11,7 +11,8 @@ use super::super::trial::Trial;
 use super::{Page, dollars, plan};
 
 /// Headers whose value is a credential, whoever set them.
-const CREDENTIALS: [&str; 4] = ["authorization", "proxy-authorization", "x-api-key", "api-key"];
+const CREDENTIALS: [&str; 5] =
+    ["authorization", "proxy-authorization", "x-api-key", "api-key", "x-goog-api-key"];
 
 /// What became of a request.
 pub(in super::super) fn trial(trial: &Trial) -> String {
@@ -163,7 +164,9 @@ fn ending_on(page: &mut Page, trial: &Trial) {
                 let code = body.code.map(|code| format!(" {code}")).unwrap_or_default();
                 page.line(0, "refused", &format!("{}{code}: {}", body.status.as_u16(), body.message));
             }
-            None => page.line(0, "answered", "by an extension; no provider is called"),
+            None => {
+                page.line(0, "answered", "without a provider, by an extension or by the gateway's own count");
+            }
         },
     }
 }

@@ -2,11 +2,11 @@
 //! settles once.
 
 use super::{
-    Bytes, CancelledBy, Context, DRAIN_WAIT, Outcome, Phase, Pin, Poll, Pump, Refusal, Side, UpstreamBody,
-    UsageSource, broke_off, code_of, ready,
+    Bytes, CancelledBy, Context, DRAIN_WAIT, Outcome, Phase, Pin, Poll, Pump, Refusal, Side, Terminator,
+    UpstreamBody, UsageSource, broke_off, code_of, ready,
 };
 use crate::failure::{denial_body, failure_body};
-use gatewright::FailureKind;
+use gatewright::{EventKind, FailureKind};
 use http_body::Body as _;
 
 impl Pump {
@@ -15,9 +15,7 @@ impl Pump {
         match self.decoder.finish() {
             Ok(Some(frame)) => self.frame(frame),
             Ok(None) if self.decoder.is_complete() => {
-                let mut terminator = Vec::new();
-                self.encoder.write_end(&mut terminator);
-                self.complete(terminator.into());
+                self.complete(Terminator::Own);
             }
             Ok(None) => self.fail(&broke_off().into()),
             Err(failure) => self.fail(&failure.into()),
@@ -26,7 +24,7 @@ impl Pump {
 
     /// The answer is complete: what the filters hold goes out, then everything is settled, and the
     /// terminator follows the record.
-    pub(super) fn complete(&mut self, terminator: Bytes) {
+    pub(super) fn complete(&mut self, terminator: Terminator) {
         self.terminator = Some(terminator);
         self.course.chain.finish();
         self.turn_chain();
@@ -40,9 +38,36 @@ impl Pump {
         }
         let Some(terminator) = self.terminator.take() else { return };
         self.out.flush();
+        let terminator = self.written(terminator);
+        if let (Some(keepsake), Some(principal)) = (self.translation.take(), &self.course.facts.principal) {
+            keepsake.keep(&*self.course.worker.vault, &principal.tenant);
+        }
         let (usage, source) = self.course.usage();
         let outcome = Outcome::Completed { usage, reported: source == UsageSource::Provider };
         self.end(&outcome, terminator);
+    }
+
+    fn written(&mut self, terminator: Terminator) -> Bytes {
+        let mut out = Vec::new();
+        match terminator {
+            // Nobody changed a byte, so nobody changes the last ones.
+            Terminator::Frame(frame) if self.course.chain.is_empty() && !self.is_rewriting => {
+                return frame.raw;
+            }
+            Terminator::Frame(frame) => self.encoder.pass(&frame, &mut out),
+            Terminator::Events(events) => {
+                let (last, events): (Vec<_>, Vec<_>) =
+                    events.into_iter().partition(|event| matches!(event.kind(), EventKind::End));
+                drop(last);
+                if let Some(keepsake) = &mut self.translation {
+                    events.iter().for_each(|event| keepsake.see(event));
+                }
+                self.encoder.write(None, &events, &mut out);
+                self.encoder.write_end(&mut out);
+            }
+            Terminator::Own => self.encoder.write_end(&mut out),
+        }
+        out.into()
     }
 
     /// The answer ends early, with an error in the caller's dialect.
@@ -64,6 +89,7 @@ impl Pump {
         };
         if let Some(error) = error {
             self.encoder.write_error(&error, &mut tail);
+            self.breaks_off = self.course.codec.is_opaque();
         }
         self.course.facts.code = refusal.code();
         if let Refusal::Failed(failure) = refusal {

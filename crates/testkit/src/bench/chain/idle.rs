@@ -9,7 +9,7 @@ use gatewright::dialect::Codec;
 use gatewright::http::{HeaderMap, HeaderValue, Method};
 use gatewright::prelude::*;
 use gatewright::registry::Registration;
-use gatewright::{ProviderTarget, UpstreamCall};
+use gatewright::{ProviderRequest, ProviderTarget, UpstreamCall};
 use serde_json::json;
 
 /// All of them.
@@ -99,14 +99,14 @@ struct Adapter;
 extension!(Adapter, "bench.adapter", Self);
 
 impl ProviderAdapter for Adapter {
-    fn codec(&self, operation: Operation) -> Option<&'static dyn Codec> {
-        (operation == Operation::Chat).then(|| gatewright_wire::codec(Dialect::OpenAiChat))
+    fn codec(&self, target: &ProviderTarget<'_>) -> Option<&'static dyn Codec> {
+        (target.operation == Operation::Chat).then(|| gatewright_wire::codec(Dialect::OpenAiChat))
     }
 
-    fn encode(&self, request: &LlmRequest, _: &ProviderTarget<'_>) -> Result<UpstreamCall, Failure> {
+    fn encode(&self, request: &ProviderRequest<'_>) -> Result<UpstreamCall, Failure> {
         let mut headers = HeaderMap::with_capacity(4);
         headers.insert("content-type", HeaderValue::from_static("application/json"));
         let path = Cow::Borrowed("/chat/completions");
-        Ok(UpstreamCall { method: Method::POST, path, headers, body: request.to_body() })
+        Ok(UpstreamCall { method: Method::POST, path, headers, body: request.body.clone() })
     }
 }

@@ -4,11 +4,10 @@ use std::hint::black_box;
 use std::sync::Arc;
 use std::time::Duration;
 
-use gatewright::dialect::Operation;
 use gatewright::registry::Instance;
 use gatewright::{
     Admission, Candidate, CredentialQuery, Estimate, LlmRequest, Outcome, Principal, ProviderName,
-    ProviderTarget, RequestCx, Usage,
+    ProviderRequest, RequestCx, Usage,
 };
 use serde_json::json;
 
@@ -163,8 +162,15 @@ async fn route(instance: &Instance, request: &LlmRequest, cx: &RequestCx) {
         drop(credential.credential(&query).await.expect(FAILED));
     }
     if let Some(adapter) = &instance.provider {
-        let target = ProviderTarget { model: "model", operation: Operation::Chat };
-        drop(black_box(adapter.encode(request, &target)).ok());
+        let body = request.to_body();
+        let encoded = ProviderRequest {
+            model: "model",
+            operation: request.operation(),
+            dialect: request.dialect(),
+            streams: request.streams(),
+            body: &body,
+        };
+        drop(black_box(adapter.encode(&encoded)).ok());
     }
 }
 

@@ -310,16 +310,16 @@ impl UsageSink for Fragile {
 }
 
 impl ProviderAdapter for Fragile {
-    fn codec(&self, _: Operation) -> Option<&'static dyn Codec> {
+    fn codec(&self, _: &ProviderTarget<'_>) -> Option<&'static dyn Codec> {
         Some(gatewright_wire::codec(Dialect::OpenAiChat))
     }
 
-    fn encode(&self, request: &LlmRequest, _: &ProviderTarget<'_>) -> Result<UpstreamCall, Failure> {
+    fn encode(&self, request: &ProviderRequest<'_>) -> Result<UpstreamCall, Failure> {
         let path = "/chat/completions".into();
-        Ok(UpstreamCall { method: Method::POST, path, headers: HeaderMap::new(), body: request.to_body() })
+        Ok(UpstreamCall { method: Method::POST, path, headers: HeaderMap::new(), body: request.body.clone() })
     }
 
-    fn classify(&self, _: Operation, status: StatusCode, _: &HeaderMap, body: &[u8]) -> Failure {
+    fn classify(&self, _: &ProviderTarget<'_>, status: StatusCode, _: &HeaderMap, body: &[u8]) -> Failure {
         let text = std::str::from_utf8(body).unwrap();
         Failure::internal(format!("{status} {text}"))
     }

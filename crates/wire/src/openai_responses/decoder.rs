@@ -1,0 +1,192 @@
+//! A provider's stream: bytes to frames with a glance at each, and frames to events on demand.
+
+use bytes::Bytes;
+use gatewright::chat::Signature;
+use gatewright::dialect::{Dialect, Frame, FrameKind, StreamDecoder, UsageArtefact};
+use gatewright::text::Lane;
+use gatewright::{EventKind, Failure, FinishReason, StreamEvent};
+
+use super::event::{Event, Kind};
+use super::item::seal;
+use super::{usage, walk};
+use crate::json::{JsonError, JsonStr, Value};
+use crate::openai_chat::stream::{broken_off, malformed, plain, sole, too_large};
+use crate::refusal;
+use crate::sse::{SseDecoder, SseError, SseFrame};
+
+/// Reads one stream.
+#[derive(Debug, Default)]
+pub(super) struct Decoder {
+    sse: SseDecoder,
+    /// The answer is complete. Whatever some vendors send after that is not part of it.
+    is_complete: bool,
+    /// The stream cannot be read on, or failed.
+    is_dead: bool,
+}
+
+impl StreamDecoder for Decoder {
+    fn push(&mut self, chunk: Bytes) {
+        self.sse.push(chunk);
+    }
+
+    fn next_frame(&mut self) -> Result<Option<Frame>, Failure> {
+        let frame = self.sse.next_frame();
+        self.look_at(frame, malformed)
+    }
+
+    fn finish(&mut self) -> Result<Option<Frame>, Failure> {
+        let frame = self.sse.finish();
+        // A last event that does not parse is one that the end of the stream has cut.
+        self.look_at(frame, |_, error| broken_off(error))
+    }
+
+    fn events(&mut self, frame: &Frame, events: &mut Vec<StreamEvent>) -> Result<(), Failure> {
+        if frame.kind == FrameKind::KeepAlive {
+            return Ok(());
+        }
+        if let Some(event) = sole(frame, |lane| lane) {
+            events.push(event);
+            return Ok(());
+        }
+        let event = Event::read(&frame.data).map_err(|error| malformed(Some(&frame.data), &error))?;
+        let kinds = kinds(&event, frame);
+        events.extend((0..).zip(kinds).map(|(place, kind)| StreamEvent::from_frame(kind, place)));
+        Ok(())
+    }
+
+    fn is_complete(&self) -> bool {
+        self.is_complete && !self.is_dead
+    }
+}
+
+impl Decoder {
+    /// Adds the glance to what was framed; `refuse` says what it means if the data are not JSON.
+    fn look_at(
+        &mut self,
+        framed: Result<Option<SseFrame>, SseError>,
+        refuse: impl FnOnce(Option<&[u8]>, &JsonError) -> Failure,
+    ) -> Result<Option<Frame>, Failure> {
+        if self.is_dead || self.is_complete {
+            return Ok(None);
+        }
+        let looked = match framed {
+            Ok(None) => return Ok(None),
+            Ok(Some(frame)) => {
+                let data = frame.data.clone();
+                glance(frame).map_err(|error| refuse(data.as_deref(), &error))
+            }
+            Err(error) => Err(too_large(&error)),
+        };
+        match &looked {
+            Ok(frame) => self.is_complete = frame.kind == FrameKind::End,
+            Err(_) => self.is_dead = true,
+        }
+        looked.map(Some)
+    }
+}
+
+fn glance(frame: SseFrame) -> Result<Frame, JsonError> {
+    let SseFrame { raw, data, .. } = frame;
+    let data = data.unwrap_or_default();
+    let payload = data.trim_ascii();
+    let mut frame = Frame {
+        raw,
+        kind: FrameKind::KeepAlive,
+        usage: None,
+        text_bytes: 0,
+        sole_text: None,
+        usage_artefact: UsageArtefact::None,
+        data: Bytes::new(),
+    };
+    // Some vendors end every stream as they end those of the older dialect.
+    if payload.is_empty() || payload == b"[DONE]" {
+        return Ok(frame);
+    }
+    let event = Event::read(&data)?;
+    frame.kind = match event.kind {
+        Kind::Terminal => FrameKind::End,
+        Kind::Failed | Kind::Error => FrameKind::Error,
+        _ => FrameKind::Data,
+    };
+    if let (Kind::Delta, Some(text)) = (event.kind, event.text) {
+        frame.text_bytes = u32::try_from(text.escaped().len()).unwrap_or(u32::MAX);
+        let place = plain(&text).filter(|place| !place.is_empty());
+        frame.sole_text = place.map(|place| (event.lane, place));
+    }
+    if matches!(event.kind, Kind::Terminal | Kind::Failed) {
+        frame.usage = event.object.and_then(|response| usage::read(&response.get("usage")?));
+    }
+    frame.data = data;
+    Ok(frame)
+}
+
+/// What an event says, in core's terms.
+fn kinds(event: &Event<'_>, frame: &Frame) -> Vec<EventKind> {
+    let text = event.text.map(|text| text.decode()).filter(|text| !text.is_empty());
+    match event.kind {
+        Kind::Created => vec![EventKind::Start],
+        Kind::ItemAdded => event.object.and_then(|item| call(event, &item)).into_iter().collect(),
+        Kind::ItemDone => event.object.and_then(|item| sealed(event, &item)).into_iter().collect(),
+        Kind::Delta => {
+            let delta = |text: std::borrow::Cow<'_, str>| EventKind::TextDelta {
+                lane: event.lane,
+                text: text.into_owned().into(),
+            };
+            text.map(delta).into_iter().collect()
+        }
+        Kind::Done => vec![EventKind::LaneEnd { lane: event.lane }],
+        Kind::Terminal => {
+            let finish = EventKind::Finish { choice: 0, reason: finish_reason(event.object.as_ref()) };
+            let usage = frame.usage.map(EventKind::Usage);
+            usage.into_iter().chain([finish, EventKind::End]).collect()
+        }
+        Kind::Failed | Kind::Error => vec![EventKind::Error(Box::new(failure(event)))],
+        Kind::PartDone | Kind::Framing => Vec::new(),
+        Kind::Other => vec![EventKind::Raw { data: frame.data.clone() }],
+    }
+}
+
+fn call(event: &Event<'_>, item: &Value<'_>) -> Option<EventKind> {
+    let (id, name) = walk::call(item)?;
+    let text = |text: Option<JsonStr<'_>>| text.map_or_else(String::new, |text| text.decode().into());
+    let lane = Lane::tool_arguments(0, event.place.item);
+    Some(EventKind::ToolCallStart { lane, id: text(id), name: text(name) })
+}
+
+/// What proves a piece of reasoning to its provider.
+fn sealed(event: &Event<'_>, item: &Value<'_>) -> Option<EventKind> {
+    let data = seal(item)?;
+    let signature = Signature { data: data.into(), from: Dialect::OpenAiResponses };
+    let mut is_shown = false;
+    walk::texts(item, event.place.item, &mut |_, _, text| is_shown |= !text.escaped().is_empty());
+    Some(if is_shown {
+        EventKind::Signature { lane: Lane::reasoning(0), signature }
+    } else {
+        EventKind::SealedReasoning { choice: 0, signature }
+    })
+}
+
+/// Why an answer ended.
+pub(super) fn finish_reason(response: Option<&Value<'_>>) -> FinishReason {
+    let Some(response) = response else { return FinishReason::Stop };
+    let reason = response.at(&["incomplete_details", "reason"]).and_then(|reason| reason.as_str());
+    match reason.as_deref() {
+        Some("max_output_tokens") => FinishReason::Length,
+        Some("content_filter") => FinishReason::ContentFilter,
+        Some(other) => FinishReason::Other(other.to_owned()),
+        None => {
+            let mut items = response.get("output").into_iter().flat_map(|output| output.elements());
+            if items.any(|item| walk::call(&item).is_some()) {
+                FinishReason::ToolCalls
+            } else {
+                FinishReason::Stop
+            }
+        }
+    }
+}
+
+fn failure(event: &Event<'_>) -> Failure {
+    let error = event.object.and_then(|response| response.get("error")).filter(|error| !error.is_null());
+    let said = error.unwrap_or(event.whole);
+    refusal::parse_in_stream(said.raw())
+}
