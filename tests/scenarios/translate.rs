@@ -45,8 +45,7 @@ async fn a_strict_caller_is_refused_with_the_field_before_a_provider_is_called()
     let (provider, gateway) = messages_behind_chat().await;
     let request = gateway.chat(&asking("claude", &json!({"seed": 7}))).header("x-gatewright-strict", "true");
     let answer = request.send().await.whole().await;
-    assert_eq!(answer.status, 400);
-    assert_eq!(error_of(&answer)["param"], "/seed");
+    assert_eq!(error_of(&answer, 400)["param"], "/seed");
     assert_eq!(provider.requests().len(), 0);
 }
 
