@@ -43,6 +43,7 @@ mod support;
 mod telemetry;
 mod tls;
 mod token_limit;
+mod translate;
 mod upstream_error;
 mod upstream_http2;
 mod usage;

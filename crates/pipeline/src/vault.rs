@@ -91,16 +91,16 @@ impl Keepsake {
                 PartKind::Reasoning { text, signature: Some(signature) } => {
                     let text: Cow<'static, str> = Cow::Owned(text.clone().into_owned());
                     let bytes = text.len() + signature.data.len();
-                    (PartKind::Reasoning { text, signature: Some(owned(signature)) }, bytes)
+                    (PartKind::Reasoning { text, signature: Some(signature.clone().into_owned()) }, bytes)
                 }
                 PartKind::SealedReasoning(signature) => {
-                    (PartKind::SealedReasoning(owned(signature)), signature.data.len())
+                    (PartKind::SealedReasoning(signature.clone().into_owned()), signature.data.len())
                 }
                 PartKind::ToolCall { id, signature, .. } => {
                     keepsake.calls.push((0, id.clone().into_owned()));
                     let Some(signature) = signature else { continue };
                     let bytes = signature.data.len();
-                    (call(id.clone().into_owned(), Some(owned(signature))).kind, bytes)
+                    (call(id.clone().into_owned(), Some(signature.clone().into_owned())).kind, bytes)
                 }
                 _ => continue,
             };
@@ -119,10 +119,6 @@ impl Keepsake {
             vault.put(tenant, first, keepsake::write(&self.parts).into(), KEEP);
         }
     }
-}
-
-fn owned(signature: &Signature<'_>) -> Signature<'static> {
-    Signature { data: Cow::Owned(signature.data.clone().into_owned()), from: signature.from }
 }
 
 fn call(id: String, signature: Option<Signature<'static>>) -> Part<'static> {

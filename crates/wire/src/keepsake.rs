@@ -35,7 +35,7 @@ pub fn write(parts: &[Part<'_>]) -> Vec<u8> {
     out
 }
 
-/// Reads what [`write`] wrote. Of a tool call only id and proof are told.
+/// Reads what [`write()`] wrote. Of a tool call only id and proof are told.
 #[must_use]
 pub fn read(text: &[u8]) -> Vec<Part<'static>> {
     let Ok(parts) = Value::parse(text) else { return Vec::new() };

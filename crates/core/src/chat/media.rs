@@ -30,6 +30,28 @@ pub enum MediaKind {
     Document,
 }
 
+impl Media<'_> {
+    /// The same, borrowing nothing.
+    #[must_use]
+    pub fn into_owned(self) -> Media<'static> {
+        fn own(text: Cow<'_, str>) -> Cow<'static, str> {
+            Cow::Owned(text.into_owned())
+        }
+        Media {
+            kind: self.kind,
+            mime: self.mime.map(own),
+            source: match self.source {
+                MediaSource::Base64(data) => MediaSource::Base64(own(data)),
+                MediaSource::Text(text) => MediaSource::Text(own(text)),
+                MediaSource::Url(url) => MediaSource::Url(own(url)),
+                MediaSource::File(id) => MediaSource::File(own(id)),
+            },
+            name: self.name.map(own),
+            detail: self.detail.map(own),
+        }
+    }
+}
+
 impl MediaKind {
     /// The kind that a word of a data file stands for.
     #[must_use]

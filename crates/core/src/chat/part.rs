@@ -81,6 +81,14 @@ pub struct Signature<'a> {
     pub from: Dialect,
 }
 
+impl Signature<'_> {
+    /// The same, borrowing nothing.
+    #[must_use]
+    pub fn into_owned(self) -> Signature<'static> {
+        Signature { data: Cow::Owned(self.data.into_owned()), from: self.from }
+    }
+}
+
 /// For how long a provider is to remember a prefix.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum CacheMark {

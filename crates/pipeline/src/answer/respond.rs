@@ -31,14 +31,13 @@ pub(crate) async fn answer(mut course: Box<Course>, answering: Answering) -> Res
     match content {
         Content::Whole(body) => {
             match whole::shape(&mut course, &load, &picked, (status, codec), body).await {
-                Ok(body) => {
+                Ok((body, media_type)) => {
                     let (usage, source) = course.usage();
                     let outcome = Outcome::Completed { usage, reported: source == UsageSource::Provider };
                     let settled = course.settle(&outcome);
                     wait_for_record(&mut course, settled).await;
-                    let is_translated = codec.dialect() != course.codec.dialect();
-                    let content_type =
-                        headers.get(CONTENT_TYPE).filter(|_| !is_translated).cloned().unwrap_or(JSON);
+                    let own = media_type.map(HeaderValue::from_static);
+                    let content_type = own.or(headers.get(CONTENT_TYPE).cloned()).unwrap_or(JSON);
                     let mut response = Response::new(AnswerBody::whole(body));
                     *response.status_mut() = status;
                     set_headers(&mut course, response.headers_mut(), content_type);

@@ -20,14 +20,14 @@ use crate::hooked::Hooked;
 use crate::phase::filter;
 use crate::state::{Load, Picked};
 
-/// Counts, filters and renames a whole answer.
+/// Counts, filters and renames a whole answer. The media type is there where it is not the provider's.
 pub(crate) async fn shape(
     course: &mut Course,
     load: &Load,
     picked: &Picked,
     (status, codec): (http::StatusCode, &'static dyn Codec),
     body: Bytes,
-) -> Result<Bytes, Refusal> {
+) -> Result<(Bytes, Option<&'static str>), Refusal> {
     let mut response = LlmResponse::new(codec.decode_answer(body)?);
     count(course, &mut response);
     filter::open(course, load, picked, status, false)?;
@@ -40,17 +40,14 @@ pub(crate) async fn shape(
         response = run_whole_filter(course, hooked, response).await?;
     }
     if codec.dialect() != course.codec.dialect() {
-        return Ok(translate::answer(
-            course,
-            codec,
-            &response.to_body(),
-            &translate::envelope(course, load, picked),
-        )?);
+        let around = (translate::envelope(course, load, picked), load);
+        let (body, media_type) = translate::answer(course, codec, &response.to_body(), around)?;
+        return Ok((body, Some(media_type)));
     }
     if load.model.answer_model == AnswerModel::Asked {
         response.document_mut().set_model(load.model.name.as_str());
     }
-    Ok(response.to_body())
+    Ok((response.to_body(), None))
 }
 
 pub(crate) fn count(course: &mut Course, response: &mut LlmResponse) {
