@@ -28,6 +28,7 @@ mod refusal;
 pub mod rerank;
 
 pub mod sse;
+mod stream;
 
 use gatewright::dialect::{Codec, Dialect, Operation};
 

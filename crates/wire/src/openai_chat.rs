@@ -16,7 +16,6 @@ pub(crate) mod message;
 pub(crate) mod models;
 mod retelling;
 pub(crate) mod rewrite;
-pub(crate) mod stream;
 mod usage;
 mod walk;
 

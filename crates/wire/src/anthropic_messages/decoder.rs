@@ -2,24 +2,22 @@
 
 use bytes::Bytes;
 use gatewright::chat::Signature;
-use gatewright::dialect::{Dialect, Frame, FrameKind, StreamDecoder, UsageArtefact};
+use gatewright::dialect::{Dialect, Frame, FrameKind, StreamDecoder};
 use gatewright::text::Lane;
-use gatewright::{EventKind, EventText, Failure, FailureKind, FinishReason, Side, StreamEvent};
+use gatewright::{EventKind, Failure, FinishReason, StreamEvent};
 
 use super::event::{Block, Blocks, Event, EventType, Piece};
 use super::usage::Figures;
 use super::{name, stop};
 use crate::json::{JsonError, JsonStr};
-use crate::refusal;
-use crate::sse::{SseDecoder, SseError, SseFrame};
+use crate::sse::SseFrame;
+use crate::stream::{Frames, bare, malformed, numbered, plain, sole, told_by_kind};
 
 /// Reads one stream.
 #[derive(Debug, Default)]
 pub(super) struct Decoder {
-    sse: SseDecoder,
+    frames: Frames,
     progress: Progress,
-    /// The stream cannot be read on.
-    is_dead: bool,
     /// Text came, and nothing since that ends it. Runs behind the frames, with the events.
     has_open_text: bool,
 }
@@ -40,80 +38,44 @@ struct Progress {
 
 impl StreamDecoder for Decoder {
     fn push(&mut self, chunk: Bytes) {
-        self.sse.push(chunk);
+        self.frames.push(chunk);
     }
 
     fn next_frame(&mut self) -> Result<Option<Frame>, Failure> {
-        let frame = self.sse.next_frame();
-        self.look_at(frame, malformed)
+        self.frames.next(self.progress.ended, |frame| self.progress.frame(frame))
     }
 
     fn finish(&mut self) -> Result<Option<Frame>, Failure> {
-        let frame = self.sse.finish();
-        // A last event that does not parse is one that the end of the stream has cut.
-        self.look_at(frame, |_, error| {
-            let message = "the provider's answer broke off";
-            Failure::new(Side::Upstream, FailureKind::Unavailable, message).with_detail(error.to_string())
-        })
+        self.frames.finish(self.progress.ended, |frame| self.progress.frame(frame))
     }
 
     fn events(&mut self, frame: &Frame, events: &mut Vec<StreamEvent>) -> Result<(), Failure> {
-        match frame.kind {
-            FrameKind::KeepAlive => Ok(()),
-            FrameKind::End => {
-                events.push(StreamEvent::from_frame(EventKind::End, 0));
+        if frame.kind != FrameKind::Data {
+            events.extend(told_by_kind(frame));
+            return Ok(());
+        }
+        match sole(frame, |lane| lane) {
+            Some(event) => {
+                self.has_open_text |= event.text().is_some_and(|(lane, _)| lane == Lane::content(0));
+                events.push(event);
                 Ok(())
             }
-            FrameKind::Error => {
-                let failure = Box::new(refusal::parse_in_stream(&frame.data));
-                events.push(StreamEvent::from_frame(EventKind::Error(failure), 0));
-                Ok(())
-            }
-            FrameKind::Data => match sole(frame) {
-                Some(event) => {
-                    self.has_open_text |= event.text().is_some_and(|(lane, _)| lane == Lane::content(0));
-                    events.push(event);
-                    Ok(())
-                }
-                None => self.data_events(frame, events),
-            },
+            None => self.data_events(frame, events),
         }
     }
 
     fn is_complete(&self) -> bool {
         let Progress { finished, ended, failed, .. } = self.progress;
-        !failed && !self.is_dead && (ended || finished)
+        !failed && !self.frames.is_dead() && (ended || finished)
     }
 }
 
 impl Decoder {
-    /// Adds the glance to what was framed; `refuse` says what it means if the data are not JSON.
-    fn look_at(
-        &mut self,
-        framed: Result<Option<SseFrame>, SseError>,
-        refuse: impl FnOnce(&[u8], &JsonError) -> Failure,
-    ) -> Result<Option<Frame>, Failure> {
-        if self.is_dead || self.progress.ended {
-            return Ok(None);
-        }
-        let looked = match framed {
-            Ok(None) => return Ok(None),
-            Ok(Some(frame)) => {
-                let data = frame.data.clone().unwrap_or_default();
-                self.progress.frame(frame).map_err(|error| refuse(&data, &error))
-            }
-            Err(error) => Err(too_large(&error)),
-        };
-        self.is_dead = looked.is_err();
-        looked.map(Some)
-    }
-
     fn data_events(&mut self, frame: &Frame, events: &mut Vec<StreamEvent>) -> Result<(), Failure> {
         let event = Event::read(&frame.data).map_err(|error| malformed(&frame.data, &error))?;
         let first = events.len();
         let mut give = |kind| {
-            let ordinal = u16::try_from(events.len() - first).unwrap_or(u16::MAX);
-            events.push(StreamEvent::from_frame(kind, ordinal));
+            events.push(numbered(kind, events.len() - first));
         };
         if self.has_open_text && self.ends_text(&event) {
             self.has_open_text = false;
@@ -151,17 +113,8 @@ impl Progress {
     fn frame(&mut self, frame: SseFrame) -> Result<Frame, JsonError> {
         let SseFrame { raw, data, .. } = frame;
         let data = data.unwrap_or_default();
-        let plain = |kind, raw, data| Frame {
-            raw,
-            data,
-            kind,
-            usage: None,
-            text_bytes: 0,
-            sole_text: None,
-            usage_artefact: UsageArtefact::None,
-        };
         if data.trim_ascii().is_empty() {
-            return Ok(plain(FrameKind::KeepAlive, raw, Bytes::new()));
+            return Ok(bare(FrameKind::KeepAlive, raw, Bytes::new()));
         }
         let event = Event::read(&data)?;
         let kind = match event.kind {
@@ -177,7 +130,7 @@ impl Progress {
             _ => FrameKind::Data,
         };
         if kind != FrameKind::Data {
-            return Ok(plain(kind, raw, data));
+            return Ok(bare(kind, raw, data));
         }
         self.blocks.note(&event);
         let usage = event.usage().and_then(|usage| {
@@ -195,13 +148,13 @@ impl Progress {
         }
         let sole_text = match pieces.as_slice() {
             [Piece::Text { lane, text }] if event.kind == EventType::BlockDelta => {
-                plain_place(text).map(|place| (*lane, place))
+                plain(text).map(|place| (*lane, place))
             }
             _ => None,
         };
         let text_bytes = u32::try_from(text_bytes).unwrap_or(u32::MAX);
         drop(pieces);
-        Ok(Frame { usage, text_bytes, sole_text, ..plain(kind, raw, data) })
+        Ok(Frame { usage, text_bytes, sole_text, ..bare(kind, raw, data) })
     }
 }
 
@@ -229,33 +182,4 @@ fn event_kind(piece: &Piece<'_>, frame: &Frame) -> Option<EventKind> {
         Piece::Usage => EventKind::Usage(frame.usage?),
         Piece::Raw => EventKind::Raw { data: frame.data.clone() },
     })
-}
-
-/// Where a text stands in the data, if it stands there as it reads.
-fn plain_place(text: &JsonStr<'_>) -> Option<std::ops::Range<u32>> {
-    let span = text.span();
-    let is_plain = memchr::memchr(b'\\', text.escaped()).is_none();
-    // The quotes around it are not part of it.
-    let place = (u32::try_from(span.start + 1).ok()?, u32::try_from(span.end.saturating_sub(1)).ok()?);
-    is_plain.then_some(place.0..place.1)
-}
-
-/// The text of a frame that has nothing else to say.
-fn sole(frame: &Frame) -> Option<StreamEvent> {
-    let (lane, place) = frame.sole_text.clone()?;
-    let (start, end) = (usize::try_from(place.start).ok()?, usize::try_from(place.end).ok()?);
-    let bytes = (end <= frame.data.len()).then(|| frame.data.slice(start..end))?;
-    Some(StreamEvent::from_frame(EventKind::TextDelta { lane, text: EventText::shared(bytes)? }, 0))
-}
-
-fn too_large(error: &SseError) -> Failure {
-    let message = "the provider sent an event that is too large";
-    Failure::new(Side::Upstream, FailureKind::Malformed, message).with_detail(error.to_string())
-}
-
-fn malformed(data: &[u8], error: &JsonError) -> Failure {
-    let message = "the provider sent an event that is not of its protocol";
-    // The detail goes to the log, so it says where the fault is and quotes nothing of the answer.
-    let detail = format!("{error}, in an event of {} bytes", data.len());
-    Failure::new(Side::Upstream, FailureKind::Malformed, message).with_detail(detail)
 }

@@ -7,7 +7,7 @@ mod plan;
 
 use bytes::Bytes;
 use gatewright::dialect::{ErrorBody, ErrorClass, Frame, FrameKind, StreamEncoder, StreamSettings};
-use gatewright::{EventKind, Failure, StreamEvent};
+use gatewright::{EventKind, StreamEvent};
 use http::StatusCode;
 
 use self::plan::Plan;
@@ -16,6 +16,7 @@ use super::event::{Block, Blocks, Event, EventType, Piece};
 use super::writer::{Open, Writer, write_text};
 use crate::json::{JsonError, Patches, Reader};
 use crate::sse;
+use crate::stream::error_body;
 
 /// Writes one stream.
 #[derive(Debug)]
@@ -294,19 +295,5 @@ fn apart() -> ErrorBody<'static> {
         param: None,
         request_id: None,
         retry_after: None,
-    }
-}
-
-/// A failure among the events, as the stream says it. What a failure of the exchange looks like is decided
-/// elsewhere; this is one that a filter has passed on.
-fn error_body(failure: &Failure) -> ErrorBody<'_> {
-    ErrorBody {
-        status: failure.status.unwrap_or(StatusCode::BAD_GATEWAY),
-        class: ErrorClass::Server,
-        code: failure.code.as_deref().map(Into::into),
-        message: failure.message.as_ref().into(),
-        param: failure.param.as_deref().map(Into::into),
-        request_id: None,
-        retry_after: failure.retry_after,
     }
 }

@@ -7,14 +7,15 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use gatewright::chat::Signature;
-use gatewright::dialect::{Dialect, Frame, FrameKind, StreamDecoder, UsageArtefact};
+use gatewright::dialect::{Dialect, Frame, FrameKind, StreamDecoder};
 use gatewright::text::Lane;
-use gatewright::{EventKind, EventText, Failure, FailureKind, Side, StreamEvent};
+use gatewright::{EventKind, Failure, FailureKind, Side, StreamEvent};
 
 use super::event::{self, Kind, Said};
 use super::{alias, error, finish};
 use crate::event_stream::{EventStreamDecoder, EventStreamError, Message};
 use crate::json::JsonStr;
+use crate::stream::{bare, malformed, plain, sole};
 
 /// An answer may have this many blocks.
 const BLOCKS_MAX: usize = 4_096;
@@ -58,16 +59,16 @@ impl StreamDecoder for Decoder {
     }
 
     fn events(&mut self, frame: &Frame, events: &mut Vec<StreamEvent>) -> Result<(), Failure> {
-        if let Some(event) = sole(frame) {
+        if let Some(event) = sole(frame, |lane| lane) {
             events.push(event);
             return Ok(());
         }
         let message =
-            Message::of_checked(&frame.raw).ok_or_else(|| malformed("the frame is no message", 0))?;
+            Message::of_checked(&frame.raw).ok_or_else(|| malformed(&[], &"the frame is no message"))?;
         let kinds = match event::kind(&message) {
             Kind::Event(name) => {
                 let said = event::read(name, &message.payload)
-                    .map_err(|error| malformed(&error.to_string(), message.payload.len()))?;
+                    .map_err(|error| malformed(&message.payload, &error))?;
                 self.event_kinds(&said, &message.payload)?
             }
             kind => [Some(EventKind::Error(Box::new(error::parse_in_stream(&kind, &message.payload)))), None],
@@ -101,26 +102,18 @@ impl Decoder {
 
     /// Adds the glance to a message.
     fn frame(&mut self, message: &Message) -> Result<Frame, Failure> {
-        let mut frame = Frame {
-            raw: message.raw.clone(),
-            data: message.payload.clone(),
-            kind: FrameKind::Data,
-            usage: None,
-            text_bytes: 0,
-            sole_text: None,
-            usage_artefact: UsageArtefact::None,
-        };
+        let mut frame = bare(FrameKind::Data, message.raw.clone(), message.payload.clone());
         let Kind::Event(name) = event::kind(message) else {
             self.failed = true;
             frame.kind = FrameKind::Error;
             return Ok(frame);
         };
-        let said = event::read(name, &message.payload)
-            .map_err(|error| malformed(&error.to_string(), message.payload.len()))?;
+        let said =
+            event::read(name, &message.payload).map_err(|error| malformed(&message.payload, &error))?;
         let lane = self.lanes.of(&said)?;
         if let (Some(text), Some(lane)) = (said.text(), lane) {
             frame.text_bytes = u32::try_from(text.escaped().len()).unwrap_or(u32::MAX);
-            frame.sole_text = plain(&text).map(|place| (lane, place));
+            frame.sole_text = plain(&text).filter(|place| !place.is_empty()).map(|place| (lane, place));
         }
         match said {
             Said::Stop { .. } => self.stopped = true,
@@ -176,7 +169,7 @@ impl Lanes {
             return Ok(Some(*lane));
         }
         if self.of_block.len() >= BLOCKS_MAX {
-            return Err(malformed("the answer has too many blocks", 0));
+            return Err(malformed(&[], &"the answer has too many blocks"));
         }
         let lane = match said {
             Said::CallStart { .. } | Said::Arguments { .. } => {
@@ -192,23 +185,6 @@ impl Lanes {
     }
 }
 
-/// Where a text stands in the payload, if it stands there as it reads.
-fn plain(text: &JsonStr<'_>) -> Option<std::ops::Range<u32>> {
-    let span = text.span();
-    let is_plain = !text.escaped().is_empty() && memchr::memchr(b'\\', text.escaped()).is_none();
-    // The quotes around it are not part of it.
-    let place = (u32::try_from(span.start + 1).ok()?, u32::try_from(span.end.saturating_sub(1)).ok()?);
-    is_plain.then_some(place.0..place.1)
-}
-
-/// The text of a frame that has nothing else to say.
-fn sole(frame: &Frame) -> Option<StreamEvent> {
-    let (lane, place) = frame.sole_text.clone()?;
-    let (start, end) = (usize::try_from(place.start).ok()?, usize::try_from(place.end).ok()?);
-    let bytes = (start <= end && end <= frame.data.len()).then(|| frame.data.slice(start..end))?;
-    Some(StreamEvent::from_frame(EventKind::TextDelta { lane, text: EventText::shared(bytes)? }, 0))
-}
-
 fn unreadable(error: &EventStreamError) -> Failure {
     let (kind, message) = match error {
         EventStreamError::Cut { .. } => (FailureKind::Unavailable, "the provider's answer broke off"),
@@ -218,11 +194,4 @@ fn unreadable(error: &EventStreamError) -> Failure {
         _ => (FailureKind::Malformed, "the provider sent an event that is not of its protocol"),
     };
     Failure::new(Side::Upstream, kind, message).with_detail(error.to_string())
-}
-
-fn malformed(reason: &str, bytes: usize) -> Failure {
-    let message = "the provider sent an event that is not of its protocol";
-    // The detail goes to the log, so it says where the fault is and quotes nothing of the answer.
-    let detail = format!("{reason}, in an event of {bytes} bytes");
-    Failure::new(Side::Upstream, FailureKind::Malformed, message).with_detail(detail)
 }

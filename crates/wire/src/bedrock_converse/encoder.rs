@@ -5,7 +5,7 @@
 //! is ended by its last message.
 
 use gatewright::dialect::{ErrorBody, ErrorClass, Frame, FrameKind, StreamEncoder, StreamSettings};
-use gatewright::{EventKind, Failure, Origin, StreamEvent};
+use gatewright::{EventKind, Origin, StreamEvent};
 use http::StatusCode;
 
 use super::insertion::Blocks;
@@ -13,6 +13,7 @@ use super::writer::{Overflow, Writer};
 use super::{error, event};
 use crate::event_stream::{HeaderValue, Message, write_message};
 use crate::json::Patches;
+use crate::stream::error_body;
 
 /// Writes one stream.
 #[derive(Debug)]
@@ -158,18 +159,5 @@ const fn server_error(message: &'static str) -> ErrorBody<'static> {
         param: None,
         request_id: None,
         retry_after: None,
-    }
-}
-
-/// A failure among the events, as the stream says it. What a failure of the exchange looks like is decided
-/// elsewhere; this is one that a filter has passed on.
-fn error_body(failure: &Failure) -> ErrorBody<'_> {
-    ErrorBody {
-        status: failure.status.unwrap_or(StatusCode::BAD_GATEWAY),
-        code: failure.code.as_deref().map(Into::into),
-        message: failure.message.as_ref().into(),
-        param: failure.param.as_deref().map(Into::into),
-        retry_after: failure.retry_after,
-        ..server_error("")
     }
 }

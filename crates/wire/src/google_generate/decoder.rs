@@ -6,27 +6,26 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use gatewright::chat::{Media, MediaSource, Signature};
-use gatewright::dialect::{Dialect, Frame, FrameKind, StreamDecoder, UsageArtefact};
+use gatewright::chat::Signature;
+use gatewright::dialect::{Dialect, Frame, FrameKind, StreamDecoder};
 use gatewright::text::{Lane, LaneKind};
-use gatewright::{EventKind, EventText, Failure, FailureKind, FinishReason, Side, StreamEvent, Usage};
+use gatewright::{EventKind, Failure, FailureKind, FinishReason, Side, StreamEvent, Usage};
 
 use super::chat::{call_id, media, tool_name};
 use super::finish;
 use super::walk::{Item, walk};
-use crate::json::{JsonError, JsonStr, Value};
+use crate::json::{JsonError, Value};
 use crate::refusal;
-use crate::sse::{SseDecoder, SseError, SseFrame};
+use crate::sse::SseFrame;
+use crate::stream::{Frames, bare, malformed, numbered, plain, sole, told_by_kind};
 
 /// Reads one stream.
 #[derive(Debug, Default)]
 pub(super) struct Decoder {
-    sse: SseDecoder,
+    frames: Frames,
     progress: Progress,
     /// How many calls each candidate has made in the frames whose events were read.
     calls: BTreeMap<u32, u32>,
-    /// The stream cannot be read on.
-    is_dead: bool,
 }
 
 /// How far the answer has come.
@@ -55,69 +54,38 @@ struct Glance {
 
 impl StreamDecoder for Decoder {
     fn push(&mut self, chunk: Bytes) {
-        self.sse.push(chunk);
+        self.frames.push(chunk);
     }
 
     fn next_frame(&mut self) -> Result<Option<Frame>, Failure> {
-        let frame = self.sse.next_frame();
-        self.look_at(frame, malformed)
+        self.frames.next(false, |frame| self.progress.frame(frame))
     }
 
     fn finish(&mut self) -> Result<Option<Frame>, Failure> {
-        let frame = self.sse.finish();
-        // A last event that does not parse is one that the end of the stream has cut.
-        self.look_at(frame, |_, error| {
-            let message = "the provider's answer broke off";
-            Failure::new(Side::Upstream, FailureKind::Unavailable, message).with_detail(error.to_string())
-        })
+        self.frames.finish(false, |frame| self.progress.frame(frame))
     }
 
     fn events(&mut self, frame: &Frame, events: &mut Vec<StreamEvent>) -> Result<(), Failure> {
-        match frame.kind {
-            FrameKind::KeepAlive | FrameKind::End => Ok(()),
-            FrameKind::Error => {
-                let failure = Box::new(refusal::parse_in_stream(&frame.data));
-                events.push(StreamEvent::from_frame(EventKind::Error(failure), 0));
+        if frame.kind != FrameKind::Data {
+            events.extend(told_by_kind(frame));
+            return Ok(());
+        }
+        match sole(frame, |lane| lane) {
+            Some(event) => {
+                events.push(event);
                 Ok(())
             }
-            FrameKind::Data => match sole(frame) {
-                Some(event) => {
-                    events.push(event);
-                    Ok(())
-                }
-                None => self.data_events(&frame.data, events),
-            },
+            None => self.data_events(&frame.data, events),
         }
     }
 
     fn is_complete(&self) -> bool {
         let Progress { seen, finished, failed } = self.progress;
-        !failed && !self.is_dead && seen != 0 && seen & !finished == 0
+        !failed && !self.frames.is_dead() && seen != 0 && seen & !finished == 0
     }
 }
 
 impl Decoder {
-    /// Adds the glance to what was framed; `refuse` says what it means if the data are not JSON.
-    fn look_at(
-        &mut self,
-        framed: Result<Option<SseFrame>, SseError>,
-        refuse: impl FnOnce(&[u8], &JsonError) -> Failure,
-    ) -> Result<Option<Frame>, Failure> {
-        if self.is_dead {
-            return Ok(None);
-        }
-        let looked = match framed {
-            Ok(None) => return Ok(None),
-            Ok(Some(frame)) => {
-                let data = frame.data.clone().unwrap_or_default();
-                self.progress.frame(frame).map_err(|error| refuse(&data, &error))
-            }
-            Err(error) => Err(too_large(&error)),
-        };
-        self.is_dead = looked.is_err();
-        looked.map(Some)
-    }
-
     fn data_events(&mut self, data: &Bytes, events: &mut Vec<StreamEvent>) -> Result<(), Failure> {
         let first = events.len();
         let mut calls = Calls { data, counts: &mut self.calls, open: None };
@@ -144,15 +112,7 @@ impl Progress {
     fn frame(&mut self, frame: SseFrame) -> Result<Frame, JsonError> {
         let SseFrame { raw, data, .. } = frame;
         let data = data.unwrap_or_default();
-        let mut frame = Frame {
-            raw,
-            data,
-            kind: FrameKind::KeepAlive,
-            usage: None,
-            text_bytes: 0,
-            sole_text: None,
-            usage_artefact: UsageArtefact::None,
-        };
+        let mut frame = bare(FrameKind::KeepAlive, raw, data);
         if frame.data.trim_ascii().is_empty() {
             frame.data = Bytes::new();
             return Ok(frame);
@@ -210,27 +170,6 @@ fn glance(data: &[u8]) -> Result<Glance, JsonError> {
     Ok(glance)
 }
 
-/// Where a text stands in the data, if it stands there as it reads.
-fn plain(text: &JsonStr<'_>) -> Option<std::ops::Range<u32>> {
-    let span = text.span();
-    let is_plain = !text.is_source() && memchr::memchr(b'\\', text.escaped()).is_none();
-    // The quotes around it are not part of it.
-    let place = (u32::try_from(span.start + 1).ok()?, u32::try_from(span.end.saturating_sub(1)).ok()?);
-    is_plain.then_some(place.0..place.1)
-}
-
-/// The text of a frame that has nothing else to say.
-fn sole(frame: &Frame) -> Option<StreamEvent> {
-    let (lane, place) = frame.sole_text.clone()?;
-    let (start, end) = (usize::try_from(place.start).ok()?, usize::try_from(place.end).ok()?);
-    let bytes = (end <= frame.data.len()).then(|| frame.data.slice(start..end))?;
-    Some(StreamEvent::from_frame(EventKind::TextDelta { lane, text: EventText::shared(bytes)? }, 0))
-}
-
-fn numbered(kind: EventKind, ordinal: usize) -> StreamEvent {
-    StreamEvent::from_frame(kind, u16::try_from(ordinal).unwrap_or(u16::MAX))
-}
-
 /// The items of a frame as events, their calls counted through the whole stream.
 struct Calls<'d> {
     data: &'d [u8],
@@ -266,7 +205,7 @@ impl Calls<'_> {
             },
             Item::CallEnd { lane } => EventKind::LaneEnd { lane: self.lane(*lane) },
             Item::Media { choice, value } => {
-                EventKind::Media { choice: *choice, media: Box::new(owned(media(value))) }
+                EventKind::Media { choice: *choice, media: Box::new(media(value).into_owned()) }
             }
             Item::Finish { choice, reason } => {
                 let calls = self.counts.get(choice).is_some_and(|count| *count > 0);
@@ -286,28 +225,4 @@ impl Calls<'_> {
             _ => lane,
         }
     }
-}
-
-fn owned(media: Media<'_>) -> Media<'static> {
-    let own = |text: std::borrow::Cow<'_, str>| std::borrow::Cow::Owned(text.into_owned());
-    let source = match media.source {
-        MediaSource::Base64(data) => MediaSource::Base64(own(data)),
-        MediaSource::Text(text) => MediaSource::Text(own(text)),
-        MediaSource::Url(address) => MediaSource::Url(own(address)),
-        MediaSource::File(id) => MediaSource::File(own(id)),
-    };
-    let (mime, name, detail) = (media.mime.map(own), media.name.map(own), media.detail.map(own));
-    Media { kind: media.kind, mime, source, name, detail }
-}
-
-fn too_large(error: &SseError) -> Failure {
-    let message = "the provider sent an event that is too large";
-    Failure::new(Side::Upstream, FailureKind::Malformed, message).with_detail(error.to_string())
-}
-
-fn malformed(data: &[u8], error: &JsonError) -> Failure {
-    let message = "the provider sent an event that is not of its protocol";
-    // The detail goes to the log, so it says where the fault is and quotes nothing of the answer.
-    let detail = format!("{error}, in an event of {} bytes", data.len());
-    Failure::new(Side::Upstream, FailureKind::Malformed, message).with_detail(detail)
 }

@@ -6,16 +6,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use gatewright::dialect::{ErrorBody, ErrorClass, Frame, FrameKind, StreamEncoder, StreamSettings};
+use gatewright::dialect::{ErrorBody, Frame, FrameKind, StreamEncoder, StreamSettings};
 use gatewright::text::{Lane, LaneKind};
-use gatewright::{EventKind, Failure, FinishReason, StreamEvent, Usage};
-use http::StatusCode;
+use gatewright::{EventKind, FinishReason, StreamEvent, Usage};
 
 use super::chunk::{self, End, Head};
 use super::rewrite::{self, Call};
 use super::{Framing, error};
 use crate::json::Patches;
 use crate::sse;
+use crate::stream::error_body;
 
 /// Writes one stream.
 #[derive(Debug)]
@@ -286,19 +286,5 @@ impl StreamEncoder for Encoder {
             // Space between the elements of an array means nothing.
             Framing::Array => out.push(b'\n'),
         }
-    }
-}
-
-/// A failure among the events, as the stream says it. What a failure of the exchange looks like is decided
-/// elsewhere; this is one that a filter has passed on.
-fn error_body(failure: &Failure) -> ErrorBody<'_> {
-    ErrorBody {
-        status: failure.status.unwrap_or(StatusCode::BAD_GATEWAY),
-        class: ErrorClass::Server,
-        code: failure.code.as_deref().map(Into::into),
-        message: failure.message.as_ref().into(),
-        param: failure.param.as_deref().map(Into::into),
-        request_id: None,
-        retry_after: failure.retry_after,
     }
 }

@@ -7,12 +7,12 @@ use gatewright::{EventKind, Failure, FailureKind, Side, StreamEvent};
 
 use super::calls::Calls;
 use super::chat::finish_reason;
-use super::stream::{broken_off, malformed, plain, sole, too_large};
 use super::walk;
 use crate::document::{Outline, Part};
 use crate::json::{JsonError, JsonStr};
 use crate::refusal;
-use crate::sse::{SseDecoder, SseError, SseFrame};
+use crate::sse::SseFrame;
+use crate::stream::{Frames, bare, malformed, numbered, plain, sole, told_by_kind};
 
 /// What ends a stream of the family.
 pub(crate) const DONE: &[u8] = b"[DONE]";
@@ -23,11 +23,9 @@ const ERROR_EVENT: &[u8] = b"error";
 /// Reads one stream.
 #[derive(Debug, Default)]
 pub(crate) struct Decoder {
-    sse: SseDecoder,
+    frames: Frames,
     progress: Progress,
     calls: Calls,
-    /// The stream cannot be read on.
-    is_dead: bool,
 }
 
 /// How far the answer has come.
@@ -59,68 +57,34 @@ struct Glance {
 
 impl StreamDecoder for Decoder {
     fn push(&mut self, chunk: Bytes) {
-        self.sse.push(chunk);
+        self.frames.push(chunk);
     }
 
     fn next_frame(&mut self) -> Result<Option<Frame>, Failure> {
-        let frame = self.sse.next_frame();
-        self.look_at(frame, malformed)
+        self.frames.next(self.progress.ended, |frame| self.progress.frame(frame))
     }
 
     fn finish(&mut self) -> Result<Option<Frame>, Failure> {
-        let frame = self.sse.finish();
-        // A last event that does not parse is one that the end of the stream has cut.
-        self.look_at(frame, |_, error| broken_off(error))
+        self.frames.finish(self.progress.ended, |frame| self.progress.frame(frame))
     }
 
     fn events(&mut self, frame: &Frame, events: &mut Vec<StreamEvent>) -> Result<(), Failure> {
-        match frame.kind {
-            FrameKind::KeepAlive => Ok(()),
-            FrameKind::End => {
-                events.push(StreamEvent::from_frame(EventKind::End, 0));
+        if frame.kind != FrameKind::Data {
+            events.extend(told_by_kind(frame));
+            return Ok(());
+        }
+        match sole(frame, |lane| self.calls.lane(lane)) {
+            Some(event) => {
+                events.push(event);
                 Ok(())
             }
-            FrameKind::Error => {
-                let failure = Box::new(refusal::parse_in_stream(&frame.data));
-                events.push(StreamEvent::from_frame(EventKind::Error(failure), 0));
-                Ok(())
-            }
-            FrameKind::Data => match sole(frame, |lane| self.calls.lane(lane)) {
-                Some(event) => {
-                    events.push(event);
-                    Ok(())
-                }
-                None => data_events(&frame.data, &mut self.calls, events),
-            },
+            None => data_events(&frame.data, &mut self.calls, events),
         }
     }
 
     fn is_complete(&self) -> bool {
         let Progress { seen, finished, ended, failed } = self.progress;
-        !failed && !self.is_dead && (ended || (seen != 0 && seen & !finished == 0))
-    }
-}
-
-impl Decoder {
-    /// Adds the glance to what was framed; `refuse` says what it means if the data are not JSON.
-    fn look_at(
-        &mut self,
-        framed: Result<Option<SseFrame>, SseError>,
-        refuse: impl FnOnce(Option<&[u8]>, &JsonError) -> Failure,
-    ) -> Result<Option<Frame>, Failure> {
-        if self.is_dead || self.progress.ended {
-            return Ok(None);
-        }
-        let looked = match framed {
-            Ok(None) => return Ok(None),
-            Ok(Some(frame)) => {
-                let data = frame.data.clone();
-                self.progress.frame(frame).map_err(|error| refuse(data.as_deref(), &error))
-            }
-            Err(error) => Err(too_large(&error)),
-        };
-        self.is_dead = looked.is_err();
-        looked.map(Some)
+        !failed && !self.frames.is_dead() && (ended || (seen != 0 && seen & !finished == 0))
     }
 }
 
@@ -128,26 +92,17 @@ impl Progress {
     fn frame(&mut self, frame: SseFrame) -> Result<Frame, JsonError> {
         let SseFrame { raw, event, data } = frame;
         let data = data.unwrap_or_default();
-        let plain = |kind, raw, data| Frame {
-            raw,
-            data,
-            kind,
-            usage: None,
-            text_bytes: 0,
-            sole_text: None,
-            usage_artefact: UsageArtefact::None,
-        };
         let payload = data.trim_ascii();
         if payload.is_empty() {
-            return Ok(plain(FrameKind::KeepAlive, raw, Bytes::new()));
+            return Ok(bare(FrameKind::KeepAlive, raw, Bytes::new()));
         }
         if payload == DONE {
             self.ended = true;
-            return Ok(plain(FrameKind::End, raw, data));
+            return Ok(bare(FrameKind::End, raw, data));
         }
         if event.as_deref() == Some(ERROR_EVENT) {
             self.failed = true;
-            return Ok(plain(FrameKind::Error, raw, data));
+            return Ok(bare(FrameKind::Error, raw, data));
         }
         let (glance, outline) = glance(&data)?;
         self.failed |= glance.has_error;
@@ -209,7 +164,7 @@ fn data_events(data: &Bytes, calls: &mut Calls, events: &mut Vec<StreamEvent>) -
             events.push(numbered(kind, events.len() - first));
         }
     });
-    let outline = outline.map_err(|error| malformed(Some(data), &error))?;
+    let outline = outline.map_err(|error| malformed(data, &error))?;
     if events.len() == first && outline.choices.is_none() {
         events.push(numbered(EventKind::Raw { data: data.clone() }, 0));
     }
@@ -218,10 +173,6 @@ fn data_events(data: &Bytes, calls: &mut Calls, events: &mut Vec<StreamEvent>) -
         return Err(Failure::new(Side::Upstream, FailureKind::Malformed, message));
     }
     Ok(())
-}
-
-fn numbered(kind: EventKind, ordinal: usize) -> StreamEvent {
-    StreamEvent::from_frame(kind, u16::try_from(ordinal).unwrap_or(u16::MAX))
 }
 
 /// The event that a part is; the caller has asked whether it is one.

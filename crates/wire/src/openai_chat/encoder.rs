@@ -2,11 +2,8 @@
 //!
 //! The terminator is written once and never after an error.
 
-use gatewright::dialect::{
-    ErrorBody, ErrorClass, Frame, FrameKind, StreamEncoder, StreamSettings, UsageArtefact,
-};
-use gatewright::{EventKind, Failure, StreamEvent};
-use http::StatusCode;
+use gatewright::dialect::{ErrorBody, Frame, FrameKind, StreamEncoder, StreamSettings, UsageArtefact};
+use gatewright::{EventKind, StreamEvent};
 
 use super::envelope::{ChunkForm, Envelope};
 use super::retelling::{Retelling, Sink};
@@ -14,6 +11,7 @@ use super::{error, rewrite, walk};
 use crate::document::Part;
 use crate::json::{JsonError, ObjectEdit, Patches, Reader, Value, member_near_end};
 use crate::sse;
+use crate::stream::error_body;
 
 /// Writes one stream.
 #[derive(Debug)]
@@ -183,19 +181,5 @@ fn remove_usage(data: &[u8], patches: &mut Patches) {
     } else {
         let removal = ObjectEdit::new().remove("usage").patches(&Value::of_checked(data));
         patches.append(&removal.unwrap_or_default());
-    }
-}
-
-/// A failure among the events, as the stream says it. What a failure of the exchange looks like is decided
-/// elsewhere; this is one that a filter has passed on.
-pub(crate) fn error_body(failure: &Failure) -> ErrorBody<'_> {
-    ErrorBody {
-        status: failure.status.unwrap_or(StatusCode::BAD_GATEWAY),
-        class: ErrorClass::Server,
-        code: failure.code.as_deref().map(Into::into),
-        message: failure.message.as_ref().into(),
-        param: failure.param.as_deref().map(Into::into),
-        request_id: None,
-        retry_after: failure.retry_after,
     }
 }

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use gatewright::chat::Signature;
-use gatewright::dialect::{Dialect, Frame, FrameKind, StreamDecoder, UsageArtefact};
+use gatewright::dialect::{Dialect, Frame, FrameKind, StreamDecoder};
 use gatewright::text::Lane;
 use gatewright::{EventKind, Failure, FinishReason, StreamEvent};
 
@@ -10,34 +10,29 @@ use super::event::{Event, Kind};
 use super::item::seal;
 use super::{usage, walk};
 use crate::json::{JsonError, JsonStr, Value};
-use crate::openai_chat::stream::{broken_off, malformed, plain, sole, too_large};
 use crate::refusal;
-use crate::sse::{SseDecoder, SseError, SseFrame};
+use crate::sse::SseFrame;
+use crate::stream::{Frames, bare, malformed, plain, sole};
 
 /// Reads one stream.
 #[derive(Debug, Default)]
 pub(super) struct Decoder {
-    sse: SseDecoder,
+    frames: Frames,
     /// The answer is complete. Whatever some vendors send after that is not part of it.
     is_complete: bool,
-    /// The stream cannot be read on, or failed.
-    is_dead: bool,
 }
 
 impl StreamDecoder for Decoder {
     fn push(&mut self, chunk: Bytes) {
-        self.sse.push(chunk);
+        self.frames.push(chunk);
     }
 
     fn next_frame(&mut self) -> Result<Option<Frame>, Failure> {
-        let frame = self.sse.next_frame();
-        self.look_at(frame, malformed)
+        self.frames.next(self.is_complete, |frame| glance(frame, &mut self.is_complete))
     }
 
     fn finish(&mut self) -> Result<Option<Frame>, Failure> {
-        let frame = self.sse.finish();
-        // A last event that does not parse is one that the end of the stream has cut.
-        self.look_at(frame, |_, error| broken_off(error))
+        self.frames.finish(self.is_complete, |frame| glance(frame, &mut self.is_complete))
     }
 
     fn events(&mut self, frame: &Frame, events: &mut Vec<StreamEvent>) -> Result<(), Failure> {
@@ -48,56 +43,22 @@ impl StreamDecoder for Decoder {
             events.push(event);
             return Ok(());
         }
-        let event = Event::read(&frame.data).map_err(|error| malformed(Some(&frame.data), &error))?;
+        let event = Event::read(&frame.data).map_err(|error| malformed(&frame.data, &error))?;
         let kinds = kinds(&event, frame);
         events.extend((0..).zip(kinds).map(|(place, kind)| StreamEvent::from_frame(kind, place)));
         Ok(())
     }
 
     fn is_complete(&self) -> bool {
-        self.is_complete && !self.is_dead
+        self.is_complete && !self.frames.is_dead()
     }
 }
 
-impl Decoder {
-    /// Adds the glance to what was framed; `refuse` says what it means if the data are not JSON.
-    fn look_at(
-        &mut self,
-        framed: Result<Option<SseFrame>, SseError>,
-        refuse: impl FnOnce(Option<&[u8]>, &JsonError) -> Failure,
-    ) -> Result<Option<Frame>, Failure> {
-        if self.is_dead || self.is_complete {
-            return Ok(None);
-        }
-        let looked = match framed {
-            Ok(None) => return Ok(None),
-            Ok(Some(frame)) => {
-                let data = frame.data.clone();
-                glance(frame).map_err(|error| refuse(data.as_deref(), &error))
-            }
-            Err(error) => Err(too_large(&error)),
-        };
-        match &looked {
-            Ok(frame) => self.is_complete = frame.kind == FrameKind::End,
-            Err(_) => self.is_dead = true,
-        }
-        looked.map(Some)
-    }
-}
-
-fn glance(frame: SseFrame) -> Result<Frame, JsonError> {
+fn glance(frame: SseFrame, is_complete: &mut bool) -> Result<Frame, JsonError> {
     let SseFrame { raw, data, .. } = frame;
     let data = data.unwrap_or_default();
     let payload = data.trim_ascii();
-    let mut frame = Frame {
-        raw,
-        kind: FrameKind::KeepAlive,
-        usage: None,
-        text_bytes: 0,
-        sole_text: None,
-        usage_artefact: UsageArtefact::None,
-        data: Bytes::new(),
-    };
+    let mut frame = bare(FrameKind::KeepAlive, raw, Bytes::new());
     // Some vendors end every stream as they end those of the older dialect.
     if payload.is_empty() || payload == b"[DONE]" {
         return Ok(frame);
@@ -108,6 +69,7 @@ fn glance(frame: SseFrame) -> Result<Frame, JsonError> {
         Kind::Failed | Kind::Error => FrameKind::Error,
         _ => FrameKind::Data,
     };
+    *is_complete = frame.kind == FrameKind::End;
     if let (Kind::Delta, Some(text)) = (event.kind, event.text) {
         frame.text_bytes = u32::try_from(text.escaped().len()).unwrap_or(u32::MAX);
         let place = plain(&text).filter(|place| !place.is_empty());

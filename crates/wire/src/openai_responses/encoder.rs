@@ -10,8 +10,8 @@ use super::item::Head;
 use super::sent::{Sent, without_logprobs};
 use super::teller::Teller;
 use crate::json::ObjectWriter;
-use crate::openai_chat::encoder::error_body;
 use crate::sse;
+use crate::stream::error_body;
 
 /// Writes one stream.
 #[derive(Debug)]

@@ -1,7 +1,7 @@
 //! A request in the dialect, written from what another one has read.
 
 pub(crate) mod media;
-mod tool;
+pub(crate) mod tool;
 mod turn;
 
 use bytes::Bytes;
@@ -33,7 +33,7 @@ pub(super) fn request(
     let mut writing = Writing { object: ObjectWriter::open(&mut out), abilities, losses };
     writing.object.str("model", &chat.model);
     turn::messages(&mut writing, chat, &mut calls.iter())?;
-    tool::tools(&mut writing, chat)?;
+    tool::tools(&mut writing, chat, &tool::FORM)?;
     writing.stream(chat);
     writing.lengths(chat)?;
     writing.sampling(chat)?;
@@ -45,19 +45,19 @@ pub(super) fn request(
 }
 
 /// A request under the pen.
-struct Writing<'o, 'w, 'l> {
-    object: ObjectWriter<'o>,
-    abilities: &'w Abilities,
-    losses: &'w mut Losses<'l>,
+pub(crate) struct Writing<'o, 'w, 'l> {
+    pub(crate) object: ObjectWriter<'o>,
+    pub(crate) abilities: &'w Abilities,
+    pub(crate) losses: &'w mut Losses<'l>,
 }
 
 impl<'w> Writing<'_, 'w, '_> {
-    fn lose(&mut self, param: Param, kind: LossKind) -> Result<(), Failure> {
+    pub(crate) fn lose(&mut self, param: Param, kind: LossKind) -> Result<(), Failure> {
         self.losses.report(&Place::Param(param), kind)
     }
 
     /// Whether the target takes a parameter; if not, that is reported.
-    fn takes(&mut self, param: Param) -> Result<bool, Failure> {
+    pub(crate) fn takes(&mut self, param: Param) -> Result<bool, Failure> {
         let is_taken = !self.abilities.refuses.contains(&param);
         if !is_taken {
             self.lose(param, LossKind::Dropped)?;

@@ -6,8 +6,21 @@ use gatewright::chat::{Chat, LossKind, Param, Place, Tool, ToolChoice, ToolKind}
 use super::Writing;
 use crate::json::{ListWriter, ObjectWriter};
 
+/// Where the dialects of the family differ in what they call a tool.
+pub(crate) struct Form {
+    /// Writes a tool on offer.
+    pub(crate) declaration: fn(ObjectWriter<'_>, &Tool<'_>),
+    /// Writes a tool that is chosen.
+    pub(crate) named: fn(&mut Vec<u8>, &str),
+    /// The member in which a choice among some tools stands, if it is one of its own.
+    pub(crate) allowed: Option<&'static str>,
+}
+
+/// As chat completions have it.
+pub(super) static FORM: Form = Form { declaration, named, allowed: Some("allowed_tools") };
+
 /// Writes the tools and the choice among them.
-pub(super) fn tools(writing: &mut Writing<'_, '_, '_>, chat: &Chat<'_>) -> Result<(), Failure> {
+pub(crate) fn tools(writing: &mut Writing<'_, '_, '_>, chat: &Chat<'_>, form: &Form) -> Result<(), Failure> {
     let mut functions = Vec::new();
     for tool in &chat.tools {
         let loss = match tool.kind {
@@ -30,12 +43,12 @@ pub(super) fn tools(writing: &mut Writing<'_, '_, '_>, chat: &Chat<'_>) -> Resul
         };
     }
     let mut list = writing.object.list("tools");
-    functions.iter().for_each(|tool| declaration(list.object(), tool));
+    functions.iter().for_each(|tool| (form.declaration)(list.object(), tool));
     list.close();
     if let Some(tool_choice) = &chat.tool_choice
         && writing.takes(Param::ToolChoice)?
     {
-        choice(writing.object.key("tool_choice"), tool_choice);
+        choice(writing.object.key("tool_choice"), tool_choice, form);
     }
     if let Some(parallel) = chat.parallel_tools
         && writing.takes(Param::ParallelTools)?
@@ -64,21 +77,29 @@ fn declaration(mut object: ObjectWriter<'_>, tool: &Tool<'_>) {
     object.close();
 }
 
-fn choice(out: &mut Vec<u8>, choice: &ToolChoice<'_>) {
+fn choice(out: &mut Vec<u8>, choice: &ToolChoice<'_>, form: &Form) {
     match choice {
         ToolChoice::Auto => out.extend_from_slice(br#""auto""#),
         ToolChoice::None => out.extend_from_slice(br#""none""#),
         ToolChoice::Required => out.extend_from_slice(br#""required""#),
-        ToolChoice::Named(name) => named(out, name),
+        ToolChoice::Named(name) => (form.named)(out, name),
         ToolChoice::Among { names, required } => {
+            let write = |object: &mut ObjectWriter<'_>| {
+                object.str("mode", if *required { "required" } else { "auto" });
+                let mut list = ListWriter::open(object.key("tools"));
+                names.iter().for_each(|name| (form.named)(list.item(), name));
+                list.close();
+            };
             let mut object = ObjectWriter::open(out);
             object.str("type", "allowed_tools");
-            let mut allowed = object.object("allowed_tools");
-            allowed.str("mode", if *required { "required" } else { "auto" });
-            let mut list = ListWriter::open(allowed.key("tools"));
-            names.iter().for_each(|name| named(list.item(), name));
-            list.close();
-            allowed.close();
+            match form.allowed {
+                Some(member) => {
+                    let mut allowed = object.object(member);
+                    write(&mut allowed);
+                    allowed.close();
+                }
+                None => write(&mut object),
+            }
             object.close();
         }
     }
