@@ -73,7 +73,8 @@ impl Provider {
 
     /// What the adapter knows of a target; of one that panics at the question nothing is known.
     pub(crate) fn abilities(&self, target: &ProviderTarget<'_>) -> Abilities {
-        self.hooked.gate.fixed(Hook::Encode, Abilities::default(), || self.adapter.abilities(target))
+        let known = self.hooked.gate.fixed(Hook::Encode, None, || Some(self.adapter.abilities(target)));
+        known.unwrap_or_default()
     }
 
     /// The lists of a caller that the provider reads; of an adapter that panics at the question none.

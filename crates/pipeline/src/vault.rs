@@ -17,8 +17,10 @@ use gatewright_wire::keepsake;
 
 /// For how long a conversation may pause.
 const KEEP: Duration = Duration::from_secs(6 * 60 * 60);
-/// More reasoning than this in one turn is not kept.
+/// More reasoning, proofs and ids than this in one turn are not kept.
 const TURN_BYTES_MAX: usize = 256 * 1024;
+/// What a call or a proof counts for at least, so that short ones are bounded too.
+const PLACE_BYTES_MIN: usize = 64;
 
 /// Collects what is to be kept of one answer.
 #[derive(Debug, Default)]
@@ -47,11 +49,9 @@ impl Keepsake {
                 lane: Lane { choice: 0, kind: LaneKind::ToolArguments { index } },
                 id,
                 ..
-            } => {
-                self.calls.push((*index, id.clone()));
-            }
+            } if self.has_place(id.len()) => self.calls.push((*index, id.clone())),
             EventKind::Signature { lane: Lane { choice: 0, kind }, signature } => self.sign(*kind, signature),
-            EventKind::SealedReasoning { choice: 0, signature } if self.has_room(signature.data.len()) => {
+            EventKind::SealedReasoning { choice: 0, signature } if self.has_place(signature.data.len()) => {
                 self.parts.push(Part::new(PartKind::SealedReasoning(signature.clone())));
             }
             _ => {}
@@ -59,7 +59,7 @@ impl Keepsake {
     }
 
     fn sign(&mut self, kind: LaneKind, signature: &Signature<'static>) {
-        if !self.has_room(signature.data.len()) {
+        if !self.has_place(signature.data.len()) {
             return;
         }
         let signature = Some(signature.clone());
@@ -74,6 +74,11 @@ impl Keepsake {
             }
             LaneKind::Content | LaneKind::Refusal => {}
         }
+    }
+
+    /// Whether there is room for a thing of its own, a call or a proof.
+    fn has_place(&mut self, bytes: usize) -> bool {
+        self.has_room(bytes.max(PLACE_BYTES_MIN))
     }
 
     fn has_room(&mut self, bytes: usize) -> bool {

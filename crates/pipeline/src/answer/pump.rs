@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use gatewright::dialect::{Frame, FrameKind, StreamDecoder, StreamEncoder, StreamSettings, UsageArtefact};
 use gatewright::{
-    AuditAction, BoxFuture, CancelledBy, Outcome, Progress, Side, StreamEvent, TopUp, UsageSource,
+    AuditAction, BoxFuture, CancelledBy, EventKind, Outcome, Progress, Side, StreamEvent, TopUp, UsageSource,
 };
 use gatewright_upstream::AnswerBody as UpstreamBody;
 use http_body::Body;
@@ -237,7 +237,11 @@ impl Pump {
         if self.translation.is_some() {
             let mut events = Vec::new();
             match self.decoder.events(&frame, &mut events) {
-                Ok(()) => self.complete(Terminator::Events(events)),
+                Ok(()) => {
+                    // The end itself is told once the record is durable.
+                    events.retain(|event| !matches!(event.kind(), EventKind::End));
+                    self.complete(Terminator::Events(events));
+                }
                 Err(failure) => self.fail(&failure.into()),
             }
         } else {
@@ -278,10 +282,17 @@ impl Pump {
 
     /// Writes events in the caller's dialect.
     fn translate(&mut self, events: &[StreamEvent]) {
+        let mut bytes = Vec::new();
+        self.retell(events, &mut bytes);
+        self.out.push(bytes.into());
+    }
+
+    /// The same into a place of its own.
+    fn retell(&mut self, events: &[StreamEvent], out: &mut Vec<u8>) {
         if let Some(keepsake) = &mut self.translation {
             events.iter().for_each(|event| keepsake.see(event));
         }
-        self.write(|encoder, out| encoder.write(None, events, out));
+        self.encoder.write(None, events, out);
     }
 
     // === The filters ===

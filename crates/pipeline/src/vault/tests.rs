@@ -122,3 +122,15 @@ fn more_than_a_turn_may_hold_is_not_kept() {
     keep(&events, &chest);
     assert!(chest.0.lock().is_empty());
 }
+
+#[test]
+fn more_calls_than_a_turn_may_hold_are_not_kept() {
+    let (chest, mut events) = (Chest::default(), thinking());
+    events.extend((2..10_000).map(|index| {
+        let (id, name) = (String::new(), String::new());
+        let lane = Lane::tool_arguments(0, index);
+        StreamEvent::from_frame(EventKind::ToolCallStart { lane, id, name }, 0)
+    }));
+    keep(&events, &chest);
+    assert!(chest.0.lock().is_empty());
+}

@@ -6,7 +6,7 @@ use super::{
     UpstreamBody, UsageSource, broke_off, code_of, ready,
 };
 use crate::failure::{denial_body, failure_body};
-use gatewright::{EventKind, FailureKind};
+use gatewright::FailureKind;
 use http_body::Body as _;
 
 impl Pump {
@@ -56,13 +56,7 @@ impl Pump {
             }
             Terminator::Frame(frame) => self.encoder.pass(&frame, &mut out),
             Terminator::Events(events) => {
-                let (last, events): (Vec<_>, Vec<_>) =
-                    events.into_iter().partition(|event| matches!(event.kind(), EventKind::End));
-                drop(last);
-                if let Some(keepsake) = &mut self.translation {
-                    events.iter().for_each(|event| keepsake.see(event));
-                }
-                self.encoder.write(None, &events, &mut out);
+                self.retell(&events, &mut out);
                 self.encoder.write_end(&mut out);
             }
             Terminator::Own => self.encoder.write_end(&mut out),
