@@ -72,8 +72,8 @@ pub(crate) fn settle_claim(
         return;
     }
     match settle_now(claim, (outcome, charge)) {
-        Settling::Done(hooked, Ok(())) => passed(&hooked),
-        unfinished @ (Settling::Done(..) | Settling::Waits(..)) => {
+        Settling::Done(hooked, result) => tell(&hooked, result, subject),
+        unfinished @ Settling::Waits(..) => {
             beside.spawn(aside(finish(unfinished, subject())));
         }
     }
@@ -101,7 +101,6 @@ fn settle_now(claim: HeldClaim, (outcome, charge): (&Outcome, Option<Money>)) ->
     }
 }
 
-/// A settlement cannot change the exchange's fate any more; metrics, audit and log name the instance.
 async fn finish(settling: Settling, subject: Subject) {
     let (hooked, result) = match settling {
         Settling::Done(hooked, result) => (hooked, result),
@@ -110,11 +109,14 @@ async fn finish(settling: Settling, subject: Subject) {
             (hooked, result)
         }
     };
-    let Err(fault) = result else { return passed(&hooked) };
-    hooked.gate.observer().called(Hook::Settle, fault.result(), 1, Duration::ZERO);
-    let _fate = hooked.judge(Hook::Settle, &fault, &subject);
+    tell(&hooked, result, &|| subject.clone());
 }
 
-fn passed(hooked: &Hooked) {
-    hooked.gate.observer().called(Hook::Settle, HookResult::Passed, 1, Duration::ZERO);
+/// A settlement cannot change the exchange's fate any more; metrics, audit and log name the instance.
+fn tell(hooked: &Hooked, result: Result<(), Fault>, subject: &dyn Fn() -> Subject) {
+    let Err(fault) = result else {
+        return hooked.gate.observer().called(Hook::Settle, HookResult::Passed, 1, Duration::ZERO);
+    };
+    hooked.gate.observer().called(Hook::Settle, fault.result(), 1, Duration::ZERO);
+    let _fate = hooked.judge(Hook::Settle, &fault, &subject());
 }
