@@ -7,6 +7,7 @@
 mod abilities;
 mod error;
 mod frame;
+mod lead;
 mod table;
 
 use std::fmt;
@@ -21,6 +22,7 @@ use crate::{EditError, Failure, Placement, RequestCounts, Role, StreamEvent, Tex
 pub use abilities::{Abilities, ReasoningForm};
 pub use error::{ErrorBody, ErrorClass};
 pub use frame::{Frame, FrameKind, UsageArtefact};
+pub use lead::{LeadReader, Led, TailWatch};
 pub use table::AbilityTable;
 
 /// A public wire protocol.
@@ -45,15 +47,23 @@ pub enum Dialect {
     OpenAiModerations,
     /// OpenAI images, made from a text.
     OpenAiImages,
+    /// OpenAI images, made from images and a text. Requests are forms.
+    OpenAiImageEdits,
+    /// OpenAI images, made from an image alone. Requests are forms.
+    OpenAiImageVariations,
     /// OpenAI speech, made from a text.
     OpenAiSpeech,
+    /// OpenAI transcriptions: what a recording says, in its own language. Requests are forms.
+    OpenAiTranscriptions,
+    /// OpenAI translations: what a recording says, in English. Requests are forms.
+    OpenAiTranslations,
     /// Documents by their relevance to a query, in the form that providers share.
     Rerank,
 }
 
 impl Dialect {
     /// All of them.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 15] = [
         Self::OpenAiChat,
         Self::OpenAiResponses,
         Self::AnthropicMessages,
@@ -63,7 +73,11 @@ impl Dialect {
         Self::OpenAiEmbeddings,
         Self::OpenAiModerations,
         Self::OpenAiImages,
+        Self::OpenAiImageEdits,
+        Self::OpenAiImageVariations,
         Self::OpenAiSpeech,
+        Self::OpenAiTranscriptions,
+        Self::OpenAiTranslations,
         Self::Rerank,
     ];
 
@@ -86,7 +100,11 @@ impl Dialect {
             Self::OpenAiEmbeddings => "openai_embeddings",
             Self::OpenAiModerations => "openai_moderations",
             Self::OpenAiImages => "openai_images",
+            Self::OpenAiImageEdits => "openai_image_edits",
+            Self::OpenAiImageVariations => "openai_image_variations",
             Self::OpenAiSpeech => "openai_speech",
+            Self::OpenAiTranscriptions => "openai_transcriptions",
+            Self::OpenAiTranslations => "openai_translations",
             Self::Rerank => "rerank",
         }
     }
@@ -112,6 +130,14 @@ pub enum Operation {
     Rerank,
     /// A text, spoken.
     Speech,
+    /// Images for images and a text.
+    ImageEdit,
+    /// Images that are like an image.
+    ImageVariation,
+    /// What a recording says, in its own language.
+    Transcription,
+    /// What a recording says, in another language.
+    Translation,
 }
 
 impl Operation {
@@ -127,6 +153,10 @@ impl Operation {
             Self::Image => "image",
             Self::Rerank => "rerank",
             Self::Speech => "speech",
+            Self::ImageEdit => "image_edit",
+            Self::ImageVariation => "image_variation",
+            Self::Transcription => "transcription",
+            Self::Translation => "translation",
         }
     }
 }
@@ -146,6 +176,17 @@ pub trait Codec: Send + Sync + fmt::Debug {
     ///
     /// A [`Failure`] of the client's side that names the field and says what to change.
     fn decode_request_at(&self, body: Bytes, address: &Address) -> Result<Box<dyn RequestDocument>, Failure>;
+
+    /// A reader for a request of which only the leading bytes are read, and the rest flows to the provider as it
+    /// comes. `None` where requests are read whole.
+    ///
+    /// # Errors
+    ///
+    /// A [`Failure`] of the client's side when the head cannot belong to a request of this dialect.
+    fn lead_reader(&self, head: &HeaderMap) -> Result<Option<Box<dyn LeadReader>>, Failure> {
+        let _ = head;
+        Ok(None)
+    }
 
     /// Decodes a request of which the path says nothing.
     ///
@@ -374,6 +415,14 @@ pub trait RequestDocument: Send + Sync + fmt::Debug {
     fn is_edited(&self) -> bool;
     /// The bytes to send: the client's own buffer when there is no patch at all.
     fn to_body(&self) -> Bytes;
+    /// The media type of the body, where it is another than the one that all requests of the dialect have.
+    fn media_type(&self) -> Option<&HeaderValue> {
+        None
+    }
+    /// Whether the bytes to send are all of the body. Where they are its lead, the rest flows behind them.
+    fn is_whole(&self) -> bool {
+        true
+    }
     /// A copy that shares the bytes.
     fn clone_document(&self) -> Box<dyn RequestDocument>;
 }

@@ -12,13 +12,16 @@ pub mod bedrock_converse;
 mod call;
 mod document;
 pub mod event_stream;
+mod form;
 pub mod google_generate;
 pub mod json;
 pub mod keepsake;
 pub mod models;
+pub mod multipart;
 pub mod openai_chat;
 pub mod openai_completions;
 pub mod openai_embeddings;
+pub mod openai_form;
 pub mod openai_images;
 pub mod openai_moderations;
 pub mod openai_responses;
@@ -59,9 +62,13 @@ pub fn codec(dialect: Dialect) -> &'static dyn Codec {
         Dialect::OpenAiCompletions => openai_completions::codec(),
         Dialect::OpenAiEmbeddings => openai_embeddings::codec(),
         Dialect::OpenAiImages => openai_images::codec(),
+        Dialect::OpenAiImageEdits => openai_form::image_edits(),
+        Dialect::OpenAiImageVariations => openai_form::image_variations(),
         Dialect::OpenAiModerations => openai_moderations::codec(),
         Dialect::OpenAiResponses => openai_responses::codec(),
         Dialect::OpenAiSpeech => openai_speech::codec(),
+        Dialect::OpenAiTranscriptions => openai_form::transcriptions(),
+        Dialect::OpenAiTranslations => openai_form::translations(),
         Dialect::Rerank => rerank::codec(),
         // The list of dialects is open to others and closed to us: a new one comes with its codec.
         Dialect::OpenAiChat | _ => openai_chat::codec(),

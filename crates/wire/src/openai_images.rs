@@ -43,7 +43,8 @@ pub fn codec() -> &'static dyn Codec {
     &IMAGES
 }
 
-fn answer<'a>(text: &'a [u8], visit: &mut dyn FnMut(Part<'a>)) -> Result<Outline, JsonError> {
+/// The walk over answers that are images.
+pub(crate) fn answer<'a>(text: &'a [u8], visit: &mut dyn FnMut(Part<'a>)) -> Result<Outline, JsonError> {
     plain::walk(PLAIN, text, image, visit)
 }
 
@@ -56,10 +57,23 @@ fn image<'a>(position: u32, image: &Value<'a>, visit: &mut dyn FnMut(Part<'a>)) 
 }
 
 fn usage(key: &JsonStr<'_>, value: &Value<'_>) -> Option<Usage> {
-    if !key.is("usage") {
-        return None;
-    }
-    let [input, output] = value.pick(["input_tokens", "output_tokens"]);
+    if key.is("usage") { by_tokens(value) } else { None }
+}
+
+/// Usage figures of what is paid by the token. What is paid by the second reports seconds, which are no tokens.
+pub(crate) fn by_tokens(usage: &Value<'_>) -> Option<Usage> {
     let count = |value: Option<Value<'_>>| value.and_then(|value| value.as_u64());
-    Some(Usage { input: count(input)?, output: count(output)?, ..Usage::default() })
+    let [input, output] = usage.pick(["input_tokens", "output_tokens"]);
+    // The details of images and those of recordings have names that differ in a letter.
+    let details = ["input_tokens_details", "input_token_details"].map(|name| usage.get(name));
+    let detail = |name| details.iter().flatten().find_map(|details| count(details.get(name)));
+    let input = count(input)?;
+    let cache_read = detail("cached_tokens").unwrap_or(0).min(input);
+    Some(Usage {
+        input: input - cache_read,
+        cache_read,
+        output: count(output)?,
+        input_audio: detail("audio_tokens").unwrap_or(0),
+        ..Usage::default()
+    })
 }

@@ -22,6 +22,11 @@ pub(crate) struct Frames {
 }
 
 impl Frames {
+    /// Frames that may be as large as that.
+    pub(crate) fn up_to(event_bytes_max: usize) -> Self {
+        Self { sse: SseDecoder::new(event_bytes_max), is_dead: false }
+    }
+
     pub(crate) fn push(&mut self, chunk: Bytes) {
         self.sse.push(chunk);
     }
