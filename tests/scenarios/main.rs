@@ -44,6 +44,7 @@ mod telemetry;
 mod tls;
 mod token_limit;
 mod translate;
+mod upload;
 mod upstream_error;
 mod upstream_http2;
 mod usage;

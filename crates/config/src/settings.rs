@@ -71,6 +71,8 @@ pub struct ListenerLimits {
     pub header_bytes_max: usize,
     /// Bytes of a request body.
     pub body_bytes_max: u64,
+    /// Bytes of an upload that are held before it is sent on.
+    pub upload_lead_bytes_max: usize,
 }
 
 /// The admin listener.

@@ -269,8 +269,11 @@ fn writing(settings: &Settings) -> Writing {
 /// What the data path takes from the settings of the process.
 pub(crate) fn path_settings(settings: &Settings) -> PathSettings {
     let body_bytes_max = settings.listeners.iter().map(|listener| listener.limits.body_bytes_max).max();
+    let lead_bytes_max =
+        settings.listeners.iter().map(|listener| listener.limits.upload_lead_bytes_max).max();
     let defaults = PathSettings::default();
     PathSettings {
+        upload_lead_bytes_max: lead_bytes_max.unwrap_or(defaults.upload_lead_bytes_max),
         body_bytes_max: body_bytes_max.unwrap_or(defaults.body_bytes_max),
         access_log: settings.telemetry.access_log,
         trace_header: settings.telemetry.trace_header,

@@ -50,6 +50,13 @@ async fn ask(
         .map_err(|_| Failure::internal("an exchange carries something else than its snapshot"))?;
     let model = snapshot.plan.model(exchange.model.as_str()).cloned();
     let model = model.ok_or_else(|| Failure::internal("the model of an exchange is not in its snapshot"))?;
+    if !request.document().is_whole() {
+        return Err(Failure::new(
+            Side::Gateway,
+            FailureKind::Unsupported,
+            "an upload cannot be asked a second time",
+        ));
+    }
     request.document_mut().set_whole();
     let mut course = begin(worker, snapshot, &exchange, &request)?;
     let reserved = Reserved(Load { request, model, chains: Arc::new(Chains::default()), is_strict: false });

@@ -14,6 +14,7 @@ use crate::phase::encode::Encoded;
 use crate::phase::{credential, encode, pick, record, send};
 use crate::rehearsal::ReadyCall;
 use crate::state::{Answering, Picked, Reserved};
+use crate::upload::Upload;
 
 /// Calls targets until one answers.
 pub(crate) async fn answer(course: &mut Course, reserved: Reserved) -> Result<Answering, Refusal> {
@@ -38,10 +39,14 @@ pub(crate) async fn answer(course: &mut Course, reserved: Reserved) -> Result<An
             },
             Err(failure) => failure,
         };
+        let failure = course.blame(failure);
         learn(course, &reserved, &picked, &failure);
         let has_more = tried.len() < reserved.0.model.targets.len().min(attempts_max);
         if !(has_more && may_try_elsewhere(&failure)) {
             return Err(failure.into());
+        }
+        if course.upload.as_ref().is_some_and(Upload::is_taken) {
+            return Err(final_because_sent(failure).into());
         }
         forsake(course, &failure);
         last = Some(failure);
@@ -116,6 +121,13 @@ fn may_try_elsewhere(failure: &Failure) -> bool {
                 | FailureKind::Timeout
         ),
     }
+}
+
+/// The failure of a try that has sent some of a body that nobody holds, so that no other target can be tried.
+fn final_because_sent(failure: Failure) -> Failure {
+    let message =
+        format!("{}; the upload had begun, so no other target was tried: send it again", failure.message);
+    Failure { message: message.into(), ..failure }
 }
 
 /// Records an attempt that another one follows.

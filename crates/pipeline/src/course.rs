@@ -28,6 +28,7 @@ use crate::rehearsal::Recorder;
 use crate::snapshot::{Provider, Snapshot};
 use crate::state::Settled;
 use crate::trace::Trace;
+use crate::upload::Upload;
 use crate::verdict::Verdict;
 use crate::worker::Worker;
 
@@ -55,6 +56,8 @@ pub struct Course {
     pub(crate) recorder: Option<Box<Recorder>>,
     /// There where this is a further question of another exchange: it is recorded and put on that one's bill.
     pub(crate) bill: Option<Arc<Bill>>,
+    /// There where the body of the request flows.
+    pub(crate) upload: Option<Upload>,
     is_settled: bool,
 }
 
@@ -173,6 +176,7 @@ impl Course {
             trace: worker.settings.trace_header.then(Trace::default),
             recorder: None,
             bill: None,
+            upload: None,
             is_settled: false,
             worker: Arc::clone(worker),
         })
@@ -227,6 +231,12 @@ impl Course {
         self.attempt
             .as_ref()
             .map_or((Usage::default(), UsageSource::Estimated), |attempt| attempt.meter.usage())
+    }
+
+    /// The failure of an exchange whose body flows: where the client broke it off, that is the cause of whatever failed
+    /// after it.
+    pub(crate) fn blame(&self, failure: Failure) -> Failure {
+        self.upload.as_ref().and_then(Upload::failure).unwrap_or(failure)
     }
 
     /// The outcome of an attempt that failed on the provider's side.

@@ -29,6 +29,7 @@ mod snapshot;
 pub mod state;
 mod subject;
 mod trace;
+mod upload;
 mod vault;
 mod verdict;
 pub mod watchdog;
@@ -48,5 +49,6 @@ pub use observer::{HookResult, InstanceObserver, Observer, OutOfService, Silent}
 pub use phase::credential::{Credentials, Proof};
 pub use rehearsal::{Decision, Ending, ReadyCall, Rehearsal, Script, Step};
 pub use snapshot::{Chains, Provider, Snapshot};
+pub use upload::{Flow, at_hand};
 pub use watchdog::Watchdog;
 pub use worker::{PathSettings, Worker};

@@ -12,6 +12,7 @@ use http::request;
 use crate::answer::opening::Opened;
 use crate::ledger::Receipt;
 use crate::snapshot::{Chains, Provider};
+use crate::upload::Flow;
 
 /// Reads the body of a request under a cap.
 pub trait ReadBody: Send {
@@ -25,6 +26,13 @@ pub trait ReadBody: Send {
     ///
     /// What was read is dropped.
     fn read(self, bytes_max: u64) -> impl Future<Output = Result<Bytes, Failure>> + Send;
+
+    /// The body as it comes. It fails where it exceeds the cap.
+    ///
+    /// # Errors
+    ///
+    /// A [`Failure`] of the client's side: it says itself that it is over the cap.
+    fn flow(self, bytes_max: u64) -> Result<Flow, Failure>;
 }
 
 /// The head is there.

@@ -47,6 +47,9 @@ pub struct Worker {
 pub struct PathSettings {
     /// The largest request body where neither tenant nor listener says otherwise, in bytes.
     pub body_bytes_max: u64,
+    /// How much of a request whose body flows is held, so that its fields are known before a provider is called, in
+    /// bytes. The last piece may exceed it.
+    pub upload_lead_bytes_max: usize,
     /// The largest whole answer of a provider, in bytes.
     pub answer_bytes_max: usize,
     /// The most tries of one exchange.
@@ -68,6 +71,7 @@ impl Default for PathSettings {
     fn default() -> Self {
         Self {
             body_bytes_max: 10 * 1024 * 1024,
+            upload_lead_bytes_max: 1024 * 1024,
             answer_bytes_max: 64 * 1024 * 1024,
             attempts_max: 3,
             record_wait: Duration::from_secs(1),

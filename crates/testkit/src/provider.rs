@@ -18,6 +18,7 @@ mod converse;
 mod embedding;
 mod endpoint;
 mod event;
+mod form;
 mod google;
 mod judgement;
 mod messages;

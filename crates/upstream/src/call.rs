@@ -14,6 +14,8 @@ use http::header::{CONNECTION, CONTENT_LENGTH, HOST};
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, Version};
 use http_body::{Body, Frame, SizeHint};
+use parking_lot::Mutex;
+use tokio::time::Instant;
 
 use crate::credential::Credential;
 use crate::deadline::Deadlines;
@@ -125,7 +127,27 @@ pub struct RequestBody(Payload);
 
 enum Payload {
     Bytes(Option<Bytes>),
-    Stream { body: Pin<Box<dyn Body<Data = Bytes, Error = BoxError> + Send>>, ended: Arc<AtomicBool> },
+    Stream { body: Pin<Box<dyn Body<Data = Bytes, Error = BoxError> + Send>>, progress: Arc<Progress> },
+}
+
+/// How far a streamed body has come.
+#[derive(Debug, Default)]
+pub(crate) struct Progress {
+    ended: AtomicBool,
+    /// When a piece of it was taken last.
+    moved: Mutex<Option<Instant>>,
+}
+
+impl Progress {
+    /// Whether it was taken to its end.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.ended.load(Ordering::Relaxed)
+    }
+
+    /// Since when an answer is waited for: nobody answers before it has come.
+    pub(crate) fn since(&self, dispatched: Instant) -> Instant {
+        self.moved.lock().map_or(dispatched, |moved| moved.max(dispatched))
+    }
 }
 
 impl RequestBody {
@@ -141,14 +163,14 @@ impl RequestBody {
         B::Error: Into<BoxError>,
     {
         let body = Box::pin(http_body_util::BodyExt::map_err(body, Into::into));
-        Self(Payload::Stream { body, ended: Arc::new(AtomicBool::new(false)) })
+        Self(Payload::Stream { body, progress: Arc::default() })
     }
 
-    /// A flag that turns true when a streamed body was taken to its end; none for bytes at hand.
-    pub(crate) fn end_flag(&self) -> Option<Arc<AtomicBool>> {
+    /// How far a streamed body has come; none for bytes at hand.
+    pub(crate) fn progress(&self) -> Option<Arc<Progress>> {
         match &self.0 {
             Payload::Bytes(_) => None,
-            Payload::Stream { ended, .. } => Some(Arc::clone(ended)),
+            Payload::Stream { progress, .. } => Some(Arc::clone(progress)),
         }
     }
 }
@@ -169,10 +191,13 @@ impl Body for RequestBody {
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         match &mut self.0 {
             Payload::Bytes(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
-            Payload::Stream { body, ended } => {
+            Payload::Stream { body, progress } => {
                 let polled = body.as_mut().poll_frame(cx);
+                if polled.is_ready() {
+                    *progress.moved.lock() = Some(Instant::now());
+                }
                 if matches!(polled, Poll::Ready(None)) || body.is_end_stream() {
-                    ended.store(true, Ordering::Relaxed);
+                    progress.ended.store(true, Ordering::Relaxed);
                 }
                 polled
             }

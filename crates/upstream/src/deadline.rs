@@ -17,7 +17,8 @@ pub struct Deadlines {
     pub connect: Duration,
     /// TLS handshake. Default 3 s.
     pub tls: Duration,
-    /// From handing the request to a connection to the head of the answer. Default 180 s.
+    /// From handing the request to a connection, or from the latest piece of a body that is streamed, to the head of
+    /// the answer. Default 180 s.
     pub first_byte: Duration,
     /// Between two pieces of the answer while somebody waits for the next. Default 60 s.
     pub gap: Duration,

@@ -3,6 +3,9 @@
 #[path = "../../../tests/fuzz/src/json_scan.rs"]
 #[expect(unreachable_pub, reason = "the fuzz package offers it to its targets")]
 mod json_scan;
+#[path = "../../../tests/fuzz/src/multipart.rs"]
+#[expect(unreachable_pub, reason = "the fuzz package offers it to its targets")]
+mod multipart;
 #[path = "../../../tests/fuzz/src/sse_decoder.rs"]
 #[expect(unreachable_pub, reason = "the fuzz package offers it to its targets")]
 mod sse_decoder;
@@ -84,6 +87,28 @@ fn nearly_a_stream() -> impl Strategy<Value = String> {
     vec(proptest::sample::select(STREAM_PIECES), 0..24).prop_map(|pieces| pieces.concat())
 }
 
+/// Pieces from which forms grow; the boundary is a letter.
+const FORM_PIECES: &[&str] = &[
+    "--b\r\n",
+    "--b\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n",
+    "--b\r\nContent-Disposition: form-data; name=\"f\"; filename=\"f\"\r\n\r\n",
+    "\r\n--b--\r\n",
+    "\r\n--b--",
+    "\r\n",
+    "\r\n\r\n",
+    "--b",
+    "-",
+    "\r",
+    "\n",
+    "x",
+    "a: b\r\n",
+    "\0\u{e9}",
+];
+
+fn nearly_a_form() -> impl Strategy<Value = String> {
+    vec(proptest::sample::select(FORM_PIECES), 0..16).prop_map(|pieces| pieces.concat())
+}
+
 fn nearly_json() -> impl Strategy<Value = String> {
     vec(proptest::sample::select(PIECES), 0..24).prop_map(|pieces| pieces.concat())
 }
@@ -143,6 +168,11 @@ proptest! {
     #[test]
     fn json_scan_holds_on_any_bytes(bytes in vec(any::<u8>(), 0..200)) {
         json_scan::check(&bytes);
+    }
+
+    #[test]
+    fn multipart_holds_on_nearly_a_form(seed: u8, form in nearly_a_form()) {
+        multipart::check(&[&[seed], form.as_bytes()].concat());
     }
 
     #[test]

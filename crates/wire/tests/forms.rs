@@ -168,7 +168,7 @@ fn a_field_behind_the_lead_is_refused_and_files_pass() {
     let late = lead(dialect, &file("file", &"x".repeat(99)), 10, false).unwrap_err();
     assert_eq!((late.code.as_deref(), late.param.as_deref()), (Some("field_behind_file"), Some("model")));
     assert!(late.message.contains("`model` first"), "{}", late.message);
-    let cut = lead(dialect, field("model", "m").split_at(60).0, 60, false).unwrap_err();
+    let cut = lead(dialect, &field("model", "m"), 60, false).unwrap_err();
     assert_eq!(cut.code.as_deref(), Some("field_behind_file"));
 }
 

@@ -4,4 +4,5 @@
 //! they include these files by path.
 
 pub mod json_scan;
+pub mod multipart;
 pub mod sse_decoder;

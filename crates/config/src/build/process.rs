@@ -82,6 +82,7 @@ impl Builder<'_> {
             headers_max: usize::from(limits.headers_max),
             header_bytes_max: usize::try_from(limits.header_bytes_max.0).unwrap_or(usize::MAX),
             body_bytes_max: limits.body_bytes_max.0,
+            upload_lead_bytes_max: usize::try_from(limits.upload_lead_bytes_max.0).unwrap_or(usize::MAX),
         }
     }
 

@@ -60,6 +60,7 @@ fn sizes(limits: &Node, path: &KeyPath, problems: &mut Problems) {
     let ranges = [
         ("header_bytes_max", 8 << 10, 1 << 20, "8KiB to 1MiB"),
         ("body_bytes_max", 1, u64::MAX, "1 byte up"),
+        ("upload_lead_bytes_max", 1 << 10, 1 << 30, "1KiB to 1GiB"),
     ];
     for (key, least, most, words) in ranges {
         let Some(node) = limits.get(key) else { continue };

@@ -83,6 +83,12 @@ pub(crate) struct Limits {
     /// The size of a request body. Raise it for long prompts with images; tenants can have a lower
     /// cap.
     pub(crate) body_bytes_max: Size,
+
+    /// How much of an upload is held before it is sent on: forms with images or recordings. All
+    /// fields of the form must stand in it; an upload that is no longer can be tried at several
+    /// targets. Raise it where clients write their files before their fields, and count it once for
+    /// each upload under way.
+    pub(crate) upload_lead_bytes_max: Size,
 }
 
 impl Default for Limits {
@@ -98,6 +104,7 @@ impl Default for Limits {
             headers_max: 100,
             header_bytes_max: Size(64 << 10),
             body_bytes_max: Size(10 << 20),
+            upload_lead_bytes_max: Size(1 << 20),
         }
     }
 }

@@ -12,8 +12,8 @@ use gatewright::service::{Clock, Random};
 use gatewright::{Failure, FailureKind, InstanceId, LlmRequest, Principal, Side};
 use gatewright_pipeline::state::{ReadBody, Received};
 use gatewright_pipeline::{
-    CutSwitch, Decision, Ending, NoLedger, PathSettings, Rehearsal, Script, Silent, Snapshot, Step, Worker,
-    exchange,
+    CutSwitch, Decision, Ending, Flow, NoLedger, PathSettings, Rehearsal, Script, Silent, Snapshot, Step,
+    Worker, at_hand, exchange,
 };
 use gatewright_server::{CALLS, call_of};
 use gatewright_store::MemoryCache;
@@ -139,12 +139,19 @@ struct Given(Bytes);
 
 impl ReadBody for Given {
     async fn read(self, bytes_max: u64) -> Result<Bytes, Failure> {
-        if u64::try_from(self.0.len()).unwrap_or(u64::MAX) > bytes_max {
-            let text = format!("the request body is larger than {bytes_max} bytes; send a shorter request");
-            return Err(Failure::new(Side::Client, FailureKind::TooLarge, text));
-        }
-        Ok(self.0)
+        too_long(&self.0, bytes_max).map_or(Ok(self.0), Err)
     }
+
+    fn flow(self, bytes_max: u64) -> Result<Flow, Failure> {
+        too_long(&self.0, bytes_max).map_or_else(|| Ok(at_hand(self.0)), Err)
+    }
+}
+
+/// A body over the cap is refused, as a listener refuses it.
+fn too_long(body: &Bytes, bytes_max: u64) -> Option<Failure> {
+    let is_over = u64::try_from(body.len()).unwrap_or(u64::MAX) > bytes_max;
+    let text = format!("the request body is larger than {bytes_max} bytes; send a shorter request");
+    is_over.then(|| Failure::new(Side::Client, FailureKind::TooLarge, text))
 }
 
 /// The edits of each step, in the order of the steps.

@@ -162,7 +162,10 @@ impl Pump {
                     self.chunk(chunk);
                 }
             }
-            Some(Err(error)) => self.fail(&read_failure(&error).into()),
+            Some(Err(error)) => {
+                let failure = self.course.blame(read_failure(&error));
+                self.fail(&failure.into());
+            }
             None => self.is_upstream_ended = true,
         }
         Poll::Ready(())

@@ -125,6 +125,10 @@ fn outcome_of(course: &Course, refusal: &Refusal) -> Outcome {
     let was_sent = course.attempt.as_ref().is_some_and(|attempt| attempt.sent.is_some());
     match refusal {
         _ if !was_sent => Outcome::NotSent,
+        // The client broke off its upload, and the call with it.
+        _ if course.upload.as_ref().is_some_and(|upload| upload.failure().is_some()) => {
+            Outcome::Cancelled { seen, by: gatewright::CancelledBy::Client, upstream_aborted: true }
+        }
         Refusal::Failed(failure) if failure.side == Side::Upstream => course.failed(failure),
         Refusal::Failed(failure) if failure.kind == gatewright::FailureKind::Shutdown => {
             Outcome::Cancelled { seen, by: gatewright::CancelledBy::Shutdown, upstream_aborted: true }

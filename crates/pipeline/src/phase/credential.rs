@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use gatewright::{
-    CredentialQuery, CredentialScope, Failure, Found, Principal, Secret, Shown, TenantId, UnsignedCall,
+    CredentialQuery, CredentialScope, Failure, FailureKind, Found, Principal, Secret, Shown, Side, TenantId,
+    UnsignedCall,
 };
 use gatewright_upstream::{Credential, Origin};
 use http::uri::PathAndQuery;
@@ -98,8 +99,18 @@ pub(crate) async fn find(
     match proof(course, picked).await? {
         None => Ok(None),
         Some(Proof::Headers(credential)) => Ok(Some(credential)),
+        Some(Proof::Secret(_)) if course.upload.is_some() => Err(unsigned(picked).into()),
         Some(Proof::Secret(secret)) => Ok(Some(signed(course, picked, encoded, &secret)?)),
     }
+}
+
+/// A signature covers the whole body, and a body that flows is not there.
+fn unsigned(picked: &Picked) -> Failure {
+    let name = &picked.provider.name;
+    let text = format!(
+        "calls to the provider `{name}` are signed, so it takes no body as long as this one; shorten it"
+    );
+    Failure::new(Side::Client, FailureKind::Unsupported, text)
 }
 
 /// Has the adapter sign a call.

@@ -7,6 +7,7 @@ use gatewright::dialect::{Codec, Operation};
 use gatewright::{
     Failure, FailureKind, LlmResponse, ProviderRequest, ProviderTarget, Side, TransformPhase, UpstreamCall,
 };
+use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::course::Course;
@@ -49,6 +50,7 @@ pub(crate) async fn encode(
     if request.model() != target.model {
         request.set_model(target.model);
     }
+    let media_type = request.document().media_type().cloned();
     let streams = request.streams();
     let abilities = picked.provider.abilities(&target);
     if streams && abilities.has_stream_options {
@@ -80,6 +82,9 @@ pub(crate) async fn encode(
         return Err(Failure::internal("a provider adapter cannot be left out").into());
     };
     let mut call = encoded?;
+    if let Some(media_type) = media_type {
+        call.headers.insert(CONTENT_TYPE, media_type);
+    }
     for (name, value) in picked.provider.headers.iter().chain(&course.cx().upstream_headers) {
         call.headers.insert(name.clone(), value.clone());
     }

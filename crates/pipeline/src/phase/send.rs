@@ -34,7 +34,7 @@ pub(crate) async fn send(
 ) -> Result<Answer, Failure> {
     let operation = encoded.codec.operation();
     let target = ProviderTarget { model: &picked.target.model, operation, dialect: course.codec.dialect() };
-    let call = to_call(picked, encoded, credential)?;
+    let call = to_call(course, picked, encoded, credential)?;
     let now = course.worker.clock.now();
     if let Some(attempt) = &mut course.attempt {
         attempt.sent = Some(now);
@@ -57,7 +57,17 @@ pub(crate) async fn send(
     Err(class(course, picked, &target, (status, &headers, &body)))
 }
 
-fn to_call(picked: &Picked, encoded: Encoded, credential: Option<Credential>) -> Result<Call, Failure> {
+fn to_call(
+    course: &Course,
+    picked: &Picked,
+    encoded: Encoded,
+    credential: Option<Credential>,
+) -> Result<Call, Failure> {
+    let body = encoded.call.body;
+    let body = match &course.upload {
+        Some(upload) => upload.body(body),
+        None => RequestBody::from(body),
+    };
     let path = PathAndQuery::try_from(&*encoded.call.path)
         .map_err(|error| Failure::internal(format!("the adapter's path is not valid: {error}")))?;
     Ok(Call {
@@ -65,7 +75,7 @@ fn to_call(picked: &Picked, encoded: Encoded, credential: Option<Credential>) ->
         method: encoded.call.method,
         path,
         headers: encoded.call.headers,
-        body: RequestBody::from(encoded.call.body),
+        body,
         deadlines: picked.provider.deadlines,
         credential,
     })

@@ -28,14 +28,18 @@ pub struct CallPath {
 const MODEL: &str = "{model}";
 
 /// All of them.
-pub static CALLS: [CallPath; 23] = [
+pub static CALLS: [CallPath; 27] = [
     plain("/v1/chat/completions", Dialect::OpenAiChat, Operation::Chat),
     plain("/v1/completions", Dialect::OpenAiCompletions, Operation::Completion),
     plain("/v1/embeddings", Dialect::OpenAiEmbeddings, Operation::Embedding),
     plain("/v1/responses", Dialect::OpenAiResponses, Operation::Chat),
     plain("/v1/moderations", Dialect::OpenAiModerations, Operation::Moderation),
     plain("/v1/images/generations", Dialect::OpenAiImages, Operation::Image),
+    plain("/v1/images/edits", Dialect::OpenAiImageEdits, Operation::ImageEdit),
+    plain("/v1/images/variations", Dialect::OpenAiImageVariations, Operation::ImageVariation),
     plain("/v1/audio/speech", Dialect::OpenAiSpeech, Operation::Speech),
+    plain("/v1/audio/transcriptions", Dialect::OpenAiTranscriptions, Operation::Transcription),
+    plain("/v1/audio/translations", Dialect::OpenAiTranslations, Operation::Translation),
     plain("/v1/rerank", Dialect::Rerank, Operation::Rerank),
     plain("/v2/rerank", Dialect::Rerank, Operation::Rerank),
     plain("/v1/messages", Dialect::AnthropicMessages, Operation::Chat),

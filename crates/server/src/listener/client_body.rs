@@ -45,6 +45,8 @@ pub enum ClientBodyError {
 struct Pace {
     began: Instant,
     received: u64,
+    /// When the reader was given its last piece. Until it asks for more, the client is not waited for.
+    given: Option<Instant>,
     deadline: Instant,
     sleep: Pin<Box<Sleep>>,
 }
@@ -64,6 +66,7 @@ impl<B> ClientBody<B> {
     fn poll_too_slow(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let limits = self.limits;
         let pace = self.pace.get_or_insert_with(|| Pace::new(limits));
+        pace.ask();
         loop {
             if pace.sleep.as_mut().poll(cx).is_pending() {
                 return Poll::Pending;
@@ -81,14 +84,16 @@ impl Pace {
     fn new(limits: BodyLimits) -> Self {
         let began = Instant::now();
         let deadline = began + first_deadline(limits);
-        Pace { began, received: 0, deadline, sleep: Box::pin(sleep_until(deadline)) }
+        Pace { began, received: 0, given: None, deadline, sleep: Box::pin(sleep_until(deadline)) }
     }
 
     /// Moves the deadline on. The timer stays where it is: it may only have to be set again when it fires
     /// too early, unless the new deadline comes before it.
     fn received(&mut self, bytes: usize, limits: BodyLimits) {
         self.received = self.received.saturating_add(bytes as u64);
-        let idle = Instant::now() + limits.idle_timeout;
+        let now = Instant::now();
+        self.given = Some(now);
+        let idle = now + limits.idle_timeout;
         self.deadline = match self.rate_deadline(limits) {
             Some(rate) => rate.min(idle),
             None => idle,
@@ -96,6 +101,15 @@ impl Pace {
         if self.deadline < self.sleep.deadline() {
             let deadline = self.deadline;
             self.sleep.as_mut().reset(deadline);
+        }
+    }
+
+    /// The reader asks for more: the time that it took with what it had is not the client's.
+    fn ask(&mut self) {
+        if let Some(given) = self.given.take() {
+            let away = given.elapsed();
+            self.began += away;
+            self.deadline += away;
         }
     }
 

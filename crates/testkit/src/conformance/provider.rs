@@ -9,7 +9,7 @@ use super::body::samples;
 use super::suite::{Suite, run, trying};
 
 /// Each operation as the callers of one dialect ask for it.
-const TARGETS: [ProviderTarget<'static>; 14] = [
+const TARGETS: [ProviderTarget<'static>; 18] = [
     target(Operation::Chat, Dialect::OpenAiChat),
     target(Operation::Chat, Dialect::OpenAiResponses),
     target(Operation::Chat, Dialect::AnthropicMessages),
@@ -23,6 +23,10 @@ const TARGETS: [ProviderTarget<'static>; 14] = [
     target(Operation::Moderation, Dialect::OpenAiModerations),
     target(Operation::Image, Dialect::OpenAiImages),
     target(Operation::Speech, Dialect::OpenAiSpeech),
+    target(Operation::ImageEdit, Dialect::OpenAiImageEdits),
+    target(Operation::ImageVariation, Dialect::OpenAiImageVariations),
+    target(Operation::Transcription, Dialect::OpenAiTranscriptions),
+    target(Operation::Translation, Dialect::OpenAiTranslations),
     target(Operation::Rerank, Dialect::Rerank),
 ];
 

@@ -1,7 +1,7 @@
 //! The endpoints of the simulated provider: which there are, and what each answers to a request.
 
 use bytes::Bytes;
-use http::Method;
+use http::{HeaderMap, Method};
 use serde_json::Value;
 
 use super::behaviour::Behaviour;
@@ -9,7 +9,7 @@ use super::chat::{self, Envelope};
 use super::refusal::Refused;
 use super::reply::Reply;
 use super::script::Script;
-use super::{completion, converse, embedding, google, judgement, messages, plan, responses};
+use super::{completion, converse, embedding, form, google, judgement, messages, plan, responses};
 
 /// An endpoint that takes a body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -24,9 +24,18 @@ pub(super) enum Endpoint {
     Image,
     Rerank,
     Speech,
+    ImageEdit,
+    ImageVariation,
+    Transcription,
+    Translation,
 }
 
 impl Endpoint {
+    /// Whether its requests are forms.
+    pub(super) fn takes_forms(self) -> bool {
+        matches!(self, Self::ImageEdit | Self::ImageVariation | Self::Transcription | Self::Translation)
+    }
+
     pub(super) fn id_prefix(self) -> &'static str {
         match self {
             Self::Chat => "chatcmpl",
@@ -35,9 +44,10 @@ impl Endpoint {
             Self::Responses => "resp",
             Self::Messages | Self::CountTokens => "msg",
             Self::Moderation => "modr",
-            Self::Image => "img",
+            Self::Image | Self::ImageEdit | Self::ImageVariation => "img",
             Self::Rerank => "rerank",
             Self::Speech => "speech",
+            Self::Transcription | Self::Translation => "transcript",
         }
     }
 }
@@ -91,6 +101,10 @@ pub(super) fn route<'a>(method: &Method, path: &'a str) -> Result<Route<'a>, Ref
         "/v1/images/generations" => (Route::Post(Endpoint::Image), Method::POST),
         "/v1/rerank" | "/v2/rerank" => (Route::Post(Endpoint::Rerank), Method::POST),
         "/v1/audio/speech" => (Route::Post(Endpoint::Speech), Method::POST),
+        "/v1/images/edits" => (Route::Post(Endpoint::ImageEdit), Method::POST),
+        "/v1/images/variations" => (Route::Post(Endpoint::ImageVariation), Method::POST),
+        "/v1/audio/transcriptions" => (Route::Post(Endpoint::Transcription), Method::POST),
+        "/v1/audio/translations" => (Route::Post(Endpoint::Translation), Method::POST),
         "/v1/models" => (Route::Models, Method::GET),
         _ => match path.strip_prefix("/v1/models/") {
             Some(id) => (Route::Model(id), Method::GET),
@@ -101,8 +115,12 @@ pub(super) fn route<'a>(method: &Method, path: &'a str) -> Result<Route<'a>, Ref
 }
 
 /// Reads a request body; the fields that every endpoint needs must be there.
-pub(super) fn parse(endpoint: Endpoint, body: &[u8]) -> Result<Value, Refused> {
-    let request: Value = serde_json::from_slice(body).map_err(|cause| Refused::malformed_json(&cause))?;
+pub(super) fn parse(endpoint: Endpoint, head: &HeaderMap, body: &Bytes) -> Result<Value, Refused> {
+    let request: Value = if endpoint.takes_forms() {
+        form::parse(head, body)?
+    } else {
+        serde_json::from_slice(body).map_err(|cause| Refused::malformed_json(&cause))?
+    };
     if !request["model"].is_string() {
         return Err(Refused::parameter("model", "you must provide a model parameter"));
     }
@@ -133,6 +151,9 @@ pub(super) fn answer(
         Endpoint::Messages => return messages::answer(request, behaviour, facts),
         Endpoint::CountTokens => return messages::count(request),
         Endpoint::Speech => return judgement::speak(request),
+        Endpoint::ImageEdit | Endpoint::ImageVariation | Endpoint::Transcription | Endpoint::Translation => {
+            return form::answer(endpoint, request, behaviour, facts);
+        }
         Endpoint::Embedding | Endpoint::Moderation | Endpoint::Image | Endpoint::Rerank => {
             let (object, prompt_tokens) = match endpoint {
                 Endpoint::Moderation => (judgement::moderate(request, facts)?, 0),

@@ -164,7 +164,7 @@ impl Provider {
             }
         };
         let Upload::Whole(body) = body else { return Err(Refused::too_large()) };
-        let request = endpoint::parse(endpoint, body)?;
+        let request = endpoint::parse(endpoint, &head.headers, body)?;
         let named = request["model"].as_str().unwrap_or_default();
         exchange.name_model(named);
         let model = model.unwrap_or(named);

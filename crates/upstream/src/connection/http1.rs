@@ -7,7 +7,6 @@
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Waker, ready};
 
 use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
@@ -21,7 +20,7 @@ use tokio::time::Instant;
 use super::Counted;
 use super::meter::{Metered, Traffic};
 use super::relay::Relay;
-use crate::call::RequestBody;
+use crate::call::{Progress, RequestBody};
 use crate::deadline::{Passed, Timing, Watch};
 use crate::dial::socket::Socket;
 use crate::error::{DialError, ReadError, SendError, cause};
@@ -97,12 +96,12 @@ impl Http1 {
         request: Request<RequestBody>,
         timing: &Timing,
     ) -> Result<Response<Incoming>, Failed> {
-        let upload = request.body().end_flag();
+        let upload = request.body().progress();
         self.tainted = false;
         self.traffic.reset();
         self.relay.hold();
         let mut reply = pin!(self.sender.try_send_request(request));
-        let reply = poll_fn(|cx| self.poll_head(cx, reply.as_mut(), timing)).await;
+        let reply = poll_fn(|cx| self.poll_head(cx, reply.as_mut(), timing, upload.as_deref())).await;
         let response = reply.map_err(Failed::Error)?.map_err(|error| self.failed(error))?;
         let framing = Framing::read(response.headers());
         self.tainted = self.is_early(upload.as_deref()) || framing.is_doubtful();
@@ -117,9 +116,11 @@ impl Http1 {
         cx: &mut Context<'_>,
         mut reply: Pin<&mut impl Future<Output = Reply>>,
         timing: &Timing,
+        upload: Option<&Progress>,
     ) -> Poll<Result<Reply, SendError>> {
         let wait = |watch: &mut Watch, cx: &mut Context<'_>| {
-            watch.poll_passed(cx, timing, (timing.dispatched, Instant::now()), timing.limits.first_byte)
+            let since = upload.map_or(timing.dispatched, |upload| upload.since(timing.dispatched));
+            watch.poll_passed(cx, timing, (since, Instant::now()), timing.limits.first_byte)
         };
         match ready!(self.drive(cx, |cx| reply.as_mut().poll(cx), wait)) {
             Ok(reply) => Poll::Ready(Ok(reply)),
@@ -211,8 +212,8 @@ impl Http1 {
     }
 
     /// Whether the answer began before the request was all sent.
-    fn is_early(&self, upload: Option<&AtomicBool>) -> bool {
-        self.traffic.is_write_blocked() || upload.is_some_and(|ended| !ended.load(Ordering::Relaxed))
+    fn is_early(&self, upload: Option<&Progress>) -> bool {
+        self.traffic.is_write_blocked() || upload.is_some_and(|upload| !upload.has_ended())
     }
 }
 

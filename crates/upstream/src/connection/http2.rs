@@ -139,6 +139,7 @@ impl Stream {
         request: Request<RequestBody>,
         timing: &Timing,
     ) -> Result<Response<Incoming>, Failed> {
+        let upload = request.body().progress();
         let mut sender = self.connection.sender.clone();
         let mut reply = pin!(sender.try_send_request(request));
         let watch = &mut self.watch;
@@ -147,8 +148,9 @@ impl Stream {
                 return Poll::Ready(Ok(reply));
             }
             // What was written is not known here, so the worse is assumed.
+            let since = upload.as_ref().map_or(timing.dispatched, |upload| upload.since(timing.dispatched));
             watch
-                .poll_passed(cx, timing, (timing.dispatched, Instant::now()), timing.limits.first_byte)
+                .poll_passed(cx, timing, (since, Instant::now()), timing.limits.first_byte)
                 .map(|passed| Err(cause::send_timeout(passed, true)))
         });
         reply.await.map_err(Failed::Error)?.map_err(failed)

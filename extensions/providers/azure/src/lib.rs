@@ -125,6 +125,9 @@ impl ProviderAdapter for Azure {
             (Operation::Chat, _) => Dialect::OpenAiChat,
             (Operation::Completion, _) => Dialect::OpenAiCompletions,
             (Operation::Embedding, _) => Dialect::OpenAiEmbeddings,
+            (Operation::Transcription, _) => Dialect::OpenAiTranscriptions,
+            (Operation::Translation, _) => Dialect::OpenAiTranslations,
+            (Operation::ImageEdit, _) => Dialect::OpenAiImageEdits,
             _ => return None,
         };
         Some(gatewright_wire::codec(dialect))
@@ -136,12 +139,20 @@ impl ProviderAdapter for Azure {
             Dialect::OpenAiResponses => "responses",
             Dialect::OpenAiCompletions => "completions",
             Dialect::OpenAiEmbeddings => "embeddings",
+            Dialect::OpenAiTranscriptions => "audio/transcriptions",
+            Dialect::OpenAiTranslations => "audio/translations",
+            Dialect::OpenAiImageEdits => "images/edits",
             _ => {
                 let text = "a dialect without an endpoint was chosen for this provider";
                 return Err(Failure::internal(text));
             }
         };
-        let accept = if request.streams { "text/event-stream" } else { "application/json" };
+        let accept = match request.operation {
+            _ if request.streams => "text/event-stream",
+            // The request names the format.
+            Operation::Transcription | Operation::Translation => "*/*",
+            _ => "application/json",
+        };
         let mut headers = HeaderMap::with_capacity(6);
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         headers.insert(ACCEPT, HeaderValue::from_static(accept));

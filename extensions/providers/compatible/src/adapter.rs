@@ -43,7 +43,12 @@ impl<V: Vendor> ProviderAdapter for Adapter<V> {
         let path = self.face.path(request.dialect);
         let path = path
             .ok_or_else(|| Failure::internal("a dialect without an endpoint was chosen for this provider"))?;
-        let accept = if request.streams { "text/event-stream" } else { "application/json" };
+        let accept = match request.operation {
+            _ if request.streams => "text/event-stream",
+            // The request names the format.
+            Operation::Transcription | Operation::Translation => "*/*",
+            _ => "application/json",
+        };
         let mut headers = HeaderMap::with_capacity(6);
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         headers.insert(ACCEPT, HeaderValue::from_static(accept));

@@ -33,6 +33,9 @@ impl Face {
                 Offer::Responses => ("responses", &paths.responses, "/responses"),
                 Offer::Completion => ("completion", &paths.completion, "/completions"),
                 Offer::Embedding => ("embedding", &paths.embedding, "/embeddings"),
+                Offer::Transcription => ("transcription", &paths.transcription, "/audio/transcriptions"),
+                Offer::Translation => ("translation", &paths.translation, "/audio/translations"),
+                Offer::ImageEdit => ("image_edit", &paths.image_edit, "/images/edits"),
             };
             let path = own.clone().map_or(Cow::Borrowed(usual), Cow::Owned);
             if !path.starts_with('/') {
@@ -68,6 +71,9 @@ impl Face {
             (Operation::Chat, _) => &[Dialect::OpenAiChat, Dialect::OpenAiResponses],
             (Operation::Completion, _) => &[Dialect::OpenAiCompletions],
             (Operation::Embedding, _) => &[Dialect::OpenAiEmbeddings],
+            (Operation::Transcription, _) => &[Dialect::OpenAiTranscriptions],
+            (Operation::Translation, _) => &[Dialect::OpenAiTranslations],
+            (Operation::ImageEdit, _) => &[Dialect::OpenAiImageEdits],
             _ => &[],
         };
         choices.iter().copied().find(|dialect| self.path(*dialect).is_some())
@@ -80,6 +86,9 @@ impl Face {
             Dialect::OpenAiResponses => Offer::Responses,
             Dialect::OpenAiCompletions => Offer::Completion,
             Dialect::OpenAiEmbeddings => Offer::Embedding,
+            Dialect::OpenAiTranscriptions => Offer::Transcription,
+            Dialect::OpenAiTranslations => Offer::Translation,
+            Dialect::OpenAiImageEdits => Offer::ImageEdit,
             _ => return None,
         };
         self.offers.iter().find(|(offer, _)| *offer == wanted).map(|(_, path)| path)

@@ -42,6 +42,12 @@ pub enum Offer {
     Completion,
     /// Embeddings.
     Embedding,
+    /// What recordings say.
+    Transcription,
+    /// What recordings say, in English.
+    Translation,
+    /// Images that are made from images.
+    ImageEdit,
 }
 
 /// Paths behind the base URL, each beginning with a slash.
@@ -57,6 +63,12 @@ pub struct Paths {
     pub completion: Option<String>,
     /// Of embeddings; `/embeddings` by default.
     pub embedding: Option<String>,
+    /// Of transcriptions; `/audio/transcriptions` by default.
+    pub transcription: Option<String>,
+    /// Of translations; `/audio/translations` by default.
+    pub translation: Option<String>,
+    /// Of edits of images; `/images/edits` by default.
+    pub image_edit: Option<String>,
 }
 
 /// What models can take. What is not said is taken to be possible: the provider then says so itself.
@@ -119,6 +131,9 @@ impl Quirks {
                 responses: better.paths.responses.or(self.paths.responses),
                 completion: better.paths.completion.or(self.paths.completion),
                 embedding: better.paths.embedding.or(self.paths.embedding),
+                transcription: better.paths.transcription.or(self.paths.transcription),
+                translation: better.paths.translation.or(self.paths.translation),
+                image_edit: better.paths.image_edit.or(self.paths.image_edit),
             },
             key_header: better.key_header.or(self.key_header),
             key_scheme: better.key_scheme.or(self.key_scheme),

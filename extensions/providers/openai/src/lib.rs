@@ -59,7 +59,7 @@ impl ProviderAdapter for OpenAi {
             .ok_or_else(|| Failure::internal("a dialect without an endpoint was chosen for this provider"))?;
         let accept = match (request.operation, request.streams) {
             // The request names the format.
-            (Operation::Speech, _) => "*/*",
+            (Operation::Speech, _) | (Operation::Transcription | Operation::Translation, false) => "*/*",
             (_, true) => "text/event-stream",
             (_, false) => "application/json",
         };
@@ -90,6 +90,10 @@ fn dialect(chats: Chats, operation: Operation, caller: Dialect) -> Option<Dialec
         Operation::Moderation => Some(Dialect::OpenAiModerations),
         Operation::Image => Some(Dialect::OpenAiImages),
         Operation::Speech => Some(Dialect::OpenAiSpeech),
+        Operation::ImageEdit => Some(Dialect::OpenAiImageEdits),
+        Operation::ImageVariation => Some(Dialect::OpenAiImageVariations),
+        Operation::Transcription => Some(Dialect::OpenAiTranscriptions),
+        Operation::Translation => Some(Dialect::OpenAiTranslations),
         Operation::Rerank => Some(Dialect::Rerank),
         _ => None,
     }
@@ -104,6 +108,10 @@ fn path(dialect: Dialect) -> Option<&'static str> {
         Dialect::OpenAiModerations => Some("/moderations"),
         Dialect::OpenAiImages => Some("/images/generations"),
         Dialect::OpenAiSpeech => Some("/audio/speech"),
+        Dialect::OpenAiImageEdits => Some("/images/edits"),
+        Dialect::OpenAiImageVariations => Some("/images/variations"),
+        Dialect::OpenAiTranscriptions => Some("/audio/transcriptions"),
+        Dialect::OpenAiTranslations => Some("/audio/translations"),
         Dialect::Rerank => Some("/rerank"),
         _ => None,
     }
