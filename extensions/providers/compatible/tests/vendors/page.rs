@@ -34,6 +34,9 @@ fn word(offer: Offer) -> &'static str {
         Offer::Responses => "responses",
         Offer::Completion => "completion",
         Offer::Embedding => "embedding",
+        Offer::Transcription => "transcription",
+        Offer::Translation => "translation",
+        Offer::ImageEdit => "image edit",
     }
 }
 
