@@ -3,11 +3,12 @@
 
 mod lead;
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use gatewright::dialect::{Address, Dialect, Operation, RequestDocument};
 use gatewright::{EditError, Failure, Placement, RequestCounts, Role, TextPart};
 use http::HeaderValue;
-use std::sync::Arc;
 
 use crate::document::{Request, Shape};
 use crate::json::{Kind, Patches, Span, Value, quote_into};
