@@ -8,6 +8,7 @@ pub(crate) mod identify;
 pub(crate) mod limit;
 pub(crate) mod pick;
 pub(crate) mod read;
+pub(crate) mod recall;
 pub(crate) mod record;
 pub(crate) mod send;
 pub(crate) mod settle;

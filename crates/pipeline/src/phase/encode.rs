@@ -55,7 +55,13 @@ pub(crate) async fn encode(
         request.document_mut().require_stream_usage();
     }
     let principal = Arc::clone(course.cx().principal());
-    let (body, losses) = translate::request(
+    if let (Some(state), true) = (course.codec.state(), course.keeping.is_some())
+        && codec.dialect() == course.codec.dialect()
+    {
+        let asked = state.ask_for_seals(request.document_mut(), &abilities);
+        asked.map_err(|error| Failure::internal(error.to_string()))?;
+    }
+    let (body, mut losses) = translate::request(
         (course.codec, codec),
         (request, reserved.0.is_strict()),
         &abilities,
@@ -64,6 +70,7 @@ pub(crate) async fn encode(
     if !losses.is_empty() {
         tracing::debug!(id = %course.id, provider = %picked.provider.name, ?losses, "Translation lost something");
     }
+    losses.splice(0..0, course.facts.lost_before.iter().cloned());
     course.facts.losses = losses;
 
     let encoded = ProviderRequest {
