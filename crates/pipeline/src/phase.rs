@@ -1,6 +1,7 @@
 //! The phases of an exchange, one file each, in the order in which they run.
 
 pub(crate) mod authenticate;
+pub(crate) mod borrowed;
 pub(crate) mod credential;
 pub(crate) mod encode;
 pub(crate) mod filter;
