@@ -154,13 +154,11 @@ impl Keep for FileKeep {
         let now = self.now();
         let expires = now.saturating_add(millis(keep_for));
         let mut session = self.file.session().await.map_err(failed)?;
-        let swept = match self.writes.fetch_add(1, Ordering::Relaxed).is_multiple_of(WRITES_BETWEEN_REMOVALS)
-        {
-            true => remove_expired(&mut session, now).await.map(drop),
-            false => Ok(()),
-        };
+        let is_due = self.writes.fetch_add(1, Ordering::Relaxed).is_multiple_of(WRITES_BETWEEN_REMOVALS);
         let put = async {
-            swept?;
+            if is_due {
+                remove_expired(&mut session, now).await?;
+            }
             begin(&mut session).await?;
             let put =
                 put_all(&mut session, (tenant, &objects), expires, self.settings.tenant_bytes_max).await;

@@ -35,5 +35,5 @@ async fn serve(
 ) -> Response {
     let codec = gatewright_wire::codec(Dialect::OpenAiResponses);
     let answer = kept(&worker, codec, receive(request), (&id, look)).await;
-    render(answer.id, codec, answer.result.as_ref().map(Clone::clone))
+    render(answer.id, codec, answer.result.as_ref().cloned())
 }

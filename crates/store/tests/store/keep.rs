@@ -135,7 +135,7 @@ proptest! {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
             let keep = in_memory(&StoppedClock::new());
-            let mut model: std::collections::BTreeMap<String, usize> = Default::default();
+            let mut model = std::collections::BTreeMap::<String, usize>::new();
             for (what, id, bytes) in steps {
                 let id = id.to_string();
                 if what == 0 {

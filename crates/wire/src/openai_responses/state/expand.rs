@@ -41,7 +41,7 @@ fn own_items(input: &str, kept: &[(Box<str>, Bytes)]) -> Bytes {
         }
         for item in input.elements() {
             let named = (is_reference(&item) || is_unsealed(&item)).then(|| found(&item, kept)).flatten();
-            list.item().extend_from_slice(named.map_or(item.raw(), |kept| kept));
+            list.item().extend_from_slice(named.unwrap_or(item.raw()));
         }
     }
     list.close();
