@@ -39,6 +39,7 @@ mod route;
 mod secret;
 mod shadow;
 mod socket;
+mod stored;
 mod support;
 mod telemetry;
 mod tls;

@@ -100,6 +100,19 @@ pub struct StoreSettings {
     pub durability: Durability,
     /// Whether usage records are written.
     pub records: bool,
+    /// What is kept of conversations; none where nothing is.
+    pub responses: Option<ResponsesSettings>,
+}
+
+/// What is kept of conversations.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ResponsesSettings {
+    /// How long an answer is kept.
+    pub keep_for: Duration,
+    /// How large one may be, in bytes.
+    pub answer_bytes_max: u64,
+    /// How much a tenant may have, in bytes.
+    pub tenant_bytes_max: u64,
 }
 
 /// What a written record survives.

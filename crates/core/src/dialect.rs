@@ -9,6 +9,7 @@ mod error;
 mod frame;
 mod lead;
 mod operation;
+mod state;
 mod table;
 
 use std::fmt;
@@ -25,6 +26,7 @@ pub use error::{ErrorBody, ErrorClass};
 pub use frame::{Frame, FrameKind, UsageArtefact};
 pub use lead::{LeadReader, Led, TailWatch};
 pub use operation::Operation;
+pub use state::{AnswerRecord, Identity, Look, Missing, Recalled, StateCodec, Wish};
 pub use table::AbilityTable;
 
 /// A public wire protocol.
@@ -200,6 +202,11 @@ pub trait Codec: Send + Sync + fmt::Debug {
     /// The translation between this dialect and the form that all dialects of chats share; `None` where it is none
     /// of them.
     fn chat(&self) -> Option<&dyn ChatCodec> {
+        None
+    }
+
+    /// What it has for conversations that are kept; `None` where its callers send them whole.
+    fn state(&self) -> Option<&dyn StateCodec> {
         None
     }
 }
@@ -466,6 +473,11 @@ pub trait StreamEncoder: Send + fmt::Debug {
     fn write_error(&mut self, error: &ErrorBody<'_>, out: &mut Vec<u8>);
     /// Writes the dialect's terminator.
     fn write_end(&mut self, out: &mut Vec<u8>);
+    /// The whole answer that the stream has told, once its last event is written; of encoders that were made
+    /// [to keep it](StateCodec::stream_encoder) alone.
+    fn take_whole(&mut self) -> Option<Bytes> {
+        None
+    }
     /// Writes a comment that keeps the connection alive.
     fn write_keep_alive(&mut self, out: &mut Vec<u8>);
 }

@@ -3,6 +3,7 @@
 
 pub mod cache;
 pub mod http;
+pub mod keep;
 pub mod key_value;
 pub mod limits;
 pub mod meter;

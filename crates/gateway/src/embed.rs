@@ -11,7 +11,7 @@ use gatewright::service::{Clock, Random};
 use gatewright::{ExtEnv, InstanceId};
 use gatewright_config::{Inputs, Loaded, ProcessEnvironment, load_sources};
 use gatewright_pipeline::{InstanceObserver, Ledger, Observer, Snapshot, with_causes};
-use gatewright_store::{Courier, Durability, LedgerPlace, LedgerSettings, MemoryLimits};
+use gatewright_store::{Courier, Durability, LedgerPlace, LedgerSettings, MemoryLimits, StatePlace};
 use tokio::task::AbortHandle;
 
 use crate::Build;
@@ -136,7 +136,9 @@ impl Gateway {
             rehearses: false,
             wrap,
         };
-        let engine = Engine::start(Foundations { metrics, store: Arc::new(store), workshop }, loaded).await?;
+        let kept = StatePlace::Memory;
+        let foundations = Foundations { metrics, store: Arc::new(store), kept, workshop };
+        let engine = Engine::start(foundations, loaded).await?;
         let station = engine.station();
         station.watchdog.join("embedder");
         let application = Application::new(station.worker());

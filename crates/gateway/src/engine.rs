@@ -8,14 +8,16 @@ use std::time::{Duration, UNIX_EPOCH};
 use arc_swap::ArcSwap;
 use gatewright::record::UsageRecord;
 use gatewright::service::cache::Cache;
+use gatewright::service::keep::Keep;
 use gatewright::service::{Clock, Random};
 use gatewright::{AuditAction, AuditRecord};
 use gatewright_config::{Loaded, Settings, Source};
 use gatewright_pipeline::{CutSwitch, Observer, PathSettings, Snapshot, Watchdog, Worker};
-use gatewright_store::{Ledger, MemoryCache};
+use gatewright_store::{FileKeep, Ledger, MemoryCache, StatePlace};
 use gatewright_upstream::Upstream;
 
 use crate::instances::{Instances, STOP_WITHIN, Workshop};
+use crate::keeping;
 use crate::ledger::{Records, Writing};
 use crate::metrics::{Audits, Metrics};
 use crate::outbox::Outbox;
@@ -31,6 +33,8 @@ const VAULT_BYTES_MAX: u64 = 64 * 1024 * 1024;
 pub(crate) struct Foundations {
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) store: Arc<Ledger>,
+    /// Where answers are kept.
+    pub(crate) kept: StatePlace,
     pub(crate) workshop: Workshop,
 }
 
@@ -43,6 +47,7 @@ pub(crate) struct Engine {
     pub(crate) workshop: Workshop,
     pub(crate) cut: CutSwitch,
     vault: Arc<dyn Cache>,
+    keep: Option<Arc<FileKeep>>,
     observer: Arc<dyn Observer>,
     usage: Arc<Outbox<UsageRecord>>,
     audits: Arc<Outbox<AuditRecord>>,
@@ -70,6 +75,7 @@ pub(crate) struct Station {
     ledger: Arc<dyn gatewright_pipeline::Ledger>,
     cut: CutSwitch,
     vault: Arc<dyn Cache>,
+    keep: Option<Arc<dyn Keep>>,
     isolation: tokio::runtime::Handle,
     settings: PathSettings,
 }
@@ -87,6 +93,7 @@ impl Station {
             ledger: self.ledger,
             cut: self.cut,
             vault: self.vault,
+            keep: self.keep,
             isolation: self.isolation,
             home: (std::thread::current().id(), tokio::runtime::Handle::current()),
             settings: self.settings,
@@ -105,7 +112,7 @@ impl Engine {
     ///
     /// What was built is dropped.
     pub(crate) async fn start(foundations: Foundations, loaded: Loaded) -> Result<Self, String> {
-        let Foundations { metrics, store, workshop } = foundations;
+        let Foundations { metrics, store, kept, workshop } = foundations;
         let built = build(loaded, &workshop, &Instances::new(), None).await?;
         let Built { snapshot, settings, instances, plans, warnings, sources, files } = built;
         workshop.put_to_use(&plans, &instances, &Instances::new());
@@ -125,7 +132,11 @@ impl Engine {
         let current = Generation { number: 1, settings, instances, files, sources };
         let cut = CutSwitch::default();
         let vault = Arc::new(MemoryCache::new(VAULT_BYTES_MAX, Arc::clone(&workshop.services.clock)));
-        Ok(Self { metrics, store, snapshots, current, workshop, cut, vault, observer, usage, audits })
+        let keep = keeping::open(&current.settings, kept, &workshop.services.clock);
+        if let Some(keep) = &keep {
+            keeping::sweep(keep, &workshop.services.clock, outside);
+        }
+        Ok(Self { metrics, store, snapshots, current, workshop, cut, vault, keep, observer, usage, audits })
     }
 
     /// What the workers of this engine share.
@@ -145,6 +156,7 @@ impl Engine {
             ledger: self.workshop.wrap.ledger(Arc::new(records)),
             cut: self.cut.clone(),
             vault: Arc::clone(&self.vault),
+            keep: self.keep.as_ref().map(|keep| Arc::clone(keep) as _),
             isolation: self.workshop.runtime.handle().clone(),
             settings: path_settings(&self.current.settings),
         }
@@ -277,6 +289,7 @@ pub(crate) fn path_settings(settings: &Settings) -> PathSettings {
         body_bytes_max: body_bytes_max.unwrap_or(defaults.body_bytes_max),
         access_log: settings.telemetry.access_log,
         trace_header: settings.telemetry.trace_header,
+        keep_for: settings.store.responses.map_or(defaults.keep_for, |responses| responses.keep_for),
         ..defaults
     }
 }

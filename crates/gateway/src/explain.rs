@@ -23,6 +23,7 @@ use gatewright::service::Clock;
 use gatewright::{InstanceId, KEY_HEADERS, ModelName, Principal, TenantId};
 use gatewright_config::{Loaded, Settings};
 use gatewright_policy::{Plan, RoutePlan};
+use gatewright_store::StatePlace;
 use gatewright_upstream::Egress;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 
@@ -35,6 +36,7 @@ use crate::cli::{answer, load_or_say, say};
 use crate::embed::Unwrapped;
 use crate::engine::path_settings;
 use crate::instances::{Instances, STOP_WITHIN, Workshop};
+use crate::keeping;
 use crate::reload::{Built, build};
 use crate::runtime::ExtensionRuntime;
 use crate::services::{Foundation, Services};
@@ -237,6 +239,9 @@ impl Asker<'_> {
         let stage = Stage {
             clock: Arc::clone(&workshop.services.clock),
             random: Arc::clone(&workshop.services.random),
+            // What the process that serves has kept is not looked at.
+            keep: keeping::open(&built.settings, StatePlace::Memory, &workshop.services.clock)
+                .map(|keep| keep as _),
             isolation: workshop.runtime.handle().clone(),
             settings: path_settings(&built.settings),
         };

@@ -14,6 +14,7 @@ mod exit;
 mod explain;
 mod instances;
 mod inventory;
+mod keeping;
 mod ledger;
 mod listeners;
 mod logging;

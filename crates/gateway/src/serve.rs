@@ -185,7 +185,8 @@ impl Running {
         let info = BuildInfo::of(info);
         let workshop = workshop(registry, &loaded.settings, (&limits, &metrics))
             .map_err(|error| (Exit::Resource, format!("{error:#}")))?;
-        let foundations = Foundations { metrics, store, workshop };
+        let kept = crate::keeping::file(&loaded.settings);
+        let foundations = Foundations { metrics, store, kept, workshop };
         let engine = Engine::start(foundations, loaded).await.map_err(|why| (Exit::Config, why))?;
         let settings = &engine.current.settings;
         let (listeners, certificates) = open_listeners(settings, sockets)?;
@@ -282,7 +283,7 @@ impl Running {
     }
 }
 
-fn durability(settings: &Settings) -> gatewright_store::Durability {
+pub(crate) fn durability(settings: &Settings) -> gatewright_store::Durability {
     match settings.store.durability {
         gatewright_config::Durability::None => gatewright_store::Durability::None,
         gatewright_config::Durability::Crash => gatewright_store::Durability::Crash,

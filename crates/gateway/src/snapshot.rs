@@ -93,6 +93,7 @@ fn build_provider(
             gap: plan.timeouts.gap,
             total: plan.timeouts.total,
         },
+        allows_stored_files: plan.allow_stored_files,
         headers: plan.headers.clone(),
     }))
 }

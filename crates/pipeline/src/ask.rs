@@ -113,6 +113,6 @@ async fn answer(course: &mut Course, reserved: Reserved) -> Result<LlmResponse, 
         return Ok(response);
     }
     let envelope = translate::envelope(course, &load, &picked);
-    let (body, _) = translate::answer(course, codec, &response.to_body(), (envelope, &load))?;
-    Ok(LlmResponse::new(course.codec.decode_answer(body)?))
+    let retold = translate::answer(course, codec, &response.to_body(), (envelope, &load))?;
+    Ok(LlmResponse::new(course.codec.decode_answer(retold.body)?))
 }

@@ -22,6 +22,7 @@ use crate::failure::Refusal;
 use crate::hint::Hints;
 use crate::hook::Hook;
 use crate::hooked::{Called, Hooked};
+use crate::keeping::Keeping;
 use crate::meter::Meter;
 use crate::phase::settle;
 use crate::rehearsal::Recorder;
@@ -52,6 +53,8 @@ pub struct Course {
     pub(crate) estimate: Option<Estimate>,
     /// There where answers say in a header which hooks ran.
     pub(crate) trace: Option<Trace>,
+    /// There where the answer is to be kept.
+    pub(crate) keeping: Option<Box<Keeping>>,
     /// There in a rehearsal.
     pub(crate) recorder: Option<Box<Recorder>>,
     /// There where this is a further question of another exchange: it is recorded and put on that one's bill.
@@ -78,6 +81,8 @@ pub(crate) struct Facts {
     pub(crate) caller_id: Option<Box<str>>,
     /// What the last attempt's translation could not carry over.
     pub(crate) losses: Vec<Loss>,
+    /// What was lost before any attempt.
+    pub(crate) lost_before: Vec<Loss>,
 }
 
 /// A claim on a limit, with the instance that granted it.
@@ -167,6 +172,7 @@ impl Course {
                 hints: Hints::default(),
                 caller_id: None,
                 losses: Vec::new(),
+                lost_before: Vec::new(),
             },
             claims: Vec::new(),
             chain: Chain::default(),
@@ -174,6 +180,7 @@ impl Course {
             attempts: 0,
             estimate: None,
             trace: worker.settings.trace_header.then(Trace::default),
+            keeping: None,
             recorder: None,
             bill: None,
             upload: None,

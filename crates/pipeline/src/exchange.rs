@@ -101,7 +101,8 @@ async fn admit<B: ReadBody>(
 ) -> Result<Reserved, Refusal> {
     let decoded = phase::read::read(course, authenticated).await?;
     let routed = phase::identify::identify(course, decoded)?;
-    let admitted = phase::limit::arrive(course, routed).await?;
+    let recalled = phase::recall::recall(course, routed).await?;
+    let admitted = phase::limit::arrive(course, recalled).await?;
     let shaped = phase::transform::transform(course, admitted).await?;
     phase::limit::reserve(course, shaped).await
 }

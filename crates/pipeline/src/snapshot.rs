@@ -61,6 +61,8 @@ pub struct Provider {
     pub credential: Option<Proof>,
     /// How long each part of a call may take.
     pub deadlines: Deadlines,
+    /// Whether requests may name what is stored there under its credential.
+    pub allows_stored_files: bool,
     /// Headers that the operator adds to every call.
     pub headers: http::HeaderMap,
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use gatewright::service::cache::Cache;
+use gatewright::service::keep::Keep;
 use gatewright::service::{Clock, Random};
 use gatewright_upstream::Upstream;
 
@@ -34,6 +35,8 @@ pub struct Worker {
     pub cut: CutSwitch,
     /// What callers of other dialects cannot carry for their providers, by tenant and the id of a tool call.
     pub vault: Arc<dyn Cache>,
+    /// What is kept for tenants from one exchange to a later one; none where the gateway keeps nothing.
+    pub keep: Option<Arc<dyn Keep>>,
     /// Where isolated hooks run.
     pub isolation: tokio::runtime::Handle,
     /// The worker's own thread and where it spawns: connections to providers stay there.
@@ -61,6 +64,8 @@ pub struct PathSettings {
     pub commit_after: Duration,
     /// How long a client may be kept waiting by limiters that queue.
     pub admission_wait_max: Duration,
+    /// How long an answer is kept for those who go on from it.
+    pub keep_for: Duration,
     /// Whether each exchange writes a line into the log.
     pub access_log: bool,
     /// Whether answers say in a header which hooks ran.
@@ -77,6 +82,7 @@ impl Default for PathSettings {
             record_wait: Duration::from_secs(1),
             commit_after: Duration::from_secs(20),
             admission_wait_max: Duration::from_secs(30),
+            keep_for: Duration::from_secs(30 * 24 * 60 * 60),
             access_log: true,
             trace_header: false,
         }

@@ -31,6 +31,12 @@ impl Application {
         let router = calls
             .route("/v1/models", get(endpoint::models::list))
             .route("/v1/models/{*model}", get(endpoint::models::retrieve))
+            .route(
+                "/v1/responses/{id}",
+                get(endpoint::responses::retrieve).delete(endpoint::responses::delete),
+            )
+            .route("/v1/responses/{id}/cancel", post(endpoint::responses::cancel))
+            .route("/v1/responses/{id}/input_items", get(endpoint::responses::input_items))
             .route("/v1beta/models", get(endpoint::models::list))
             .route("/v1beta/models/{*model}", get(endpoint::models::retrieve))
             .fallback(endpoint::unknown::path)

@@ -3,6 +3,7 @@
 
 pub(crate) mod call;
 pub(crate) mod models;
+pub(crate) mod responses;
 pub(crate) mod unknown;
 
 mod inbound;
@@ -13,9 +14,13 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::response::Response;
+use bytes::Bytes;
+use gatewright::RequestId;
 use gatewright::dialect::{Address, Codec, Dialect};
 use gatewright_pipeline::state::Received;
-use gatewright_pipeline::{Worker, exchange};
+use gatewright_pipeline::{Refusal, Worker, exchange};
+use http::header::CONTENT_TYPE;
+use http::{HeaderValue, StatusCode};
 
 use crate::application::Inbound;
 
@@ -41,4 +46,29 @@ pub(crate) fn codec_for(request: &Inbound) -> &'static dyn Codec {
         Dialect::OpenAiChat
     };
     gatewright_wire::codec(dialect)
+}
+
+/// An answer that no model made, or why there is none.
+pub(crate) fn render(id: RequestId, codec: &dyn Codec, result: Result<Bytes, &Refusal>) -> Response {
+    let mut headers = http::HeaderMap::new();
+    let (status, body) = match result {
+        Ok(body) => (StatusCode::OK, body),
+        Err(refusal) => {
+            if let Refusal::Denied(denial) = refusal {
+                headers.extend(denial.headers.clone());
+            }
+            match refusal.body(id) {
+                Some(error) => (error.status, codec.render_error(&error)),
+                None => (StatusCode::INTERNAL_SERVER_ERROR, Bytes::new()),
+            }
+        }
+    };
+    let mut response = Response::new(Body::from(body));
+    *response.status_mut() = status;
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    if let Ok(id) = HeaderValue::from_str(id.as_str()) {
+        headers.insert("x-request-id", id);
+    }
+    *response.headers_mut() = headers;
+    response
 }

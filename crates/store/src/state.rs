@@ -2,7 +2,7 @@
 //!
 //! Each is one SQLite file in the instance's directory, made at its first use, used by one connection, and bounded.
 
-mod file;
+pub(crate) mod file;
 mod inspect;
 mod key_value;
 mod sql;

@@ -11,7 +11,7 @@ mod event;
 mod item;
 mod request;
 mod sent;
-mod stored;
+mod state;
 mod teller;
 mod usage;
 mod walk;
@@ -19,8 +19,8 @@ mod walk;
 use bytes::Bytes;
 use gatewright::Failure;
 use gatewright::dialect::{
-    Address, AnswerDocument, ChatCodec, Codec, Dialect, ErrorBody, Operation, RequestDocument, StreamDecoder,
-    StreamEncoder, StreamSettings,
+    Address, AnswerDocument, ChatCodec, Codec, Dialect, ErrorBody, Operation, RequestDocument, StateCodec,
+    StreamDecoder, StreamEncoder, StreamSettings,
 };
 use http::{HeaderMap, StatusCode};
 
@@ -69,9 +69,7 @@ impl Codec for Responses {
     }
 
     fn decode_request_at(&self, body: Bytes, address: &Address) -> Result<Box<dyn RequestDocument>, Failure> {
-        let request = Request::decode(body, &SHAPE, address)?;
-        stored::refuse(&*request)?;
-        Ok(request)
+        Request::decode(body, &SHAPE, address)
     }
 
     fn decode_answer(&self, body: Bytes) -> Result<Box<dyn AnswerDocument>, Failure> {
@@ -96,5 +94,9 @@ impl Codec for Responses {
 
     fn chat(&self) -> Option<&dyn ChatCodec> {
         Some(&chat::Translation)
+    }
+
+    fn state(&self) -> Option<&dyn StateCodec> {
+        Some(&state::State)
     }
 }

@@ -5,8 +5,8 @@ use std::net::SocketAddr;
 use super::Builder;
 use crate::position::KeyPath;
 use crate::settings::{
-    AdminSettings, DrainSettings, Durability, ListenerLimits, ListenerSettings, LogFormat, Settings,
-    StoreSettings, TelemetrySettings, TlsSettings,
+    AdminSettings, DrainSettings, Durability, ListenerLimits, ListenerSettings, LogFormat, ResponsesSettings,
+    Settings, StoreSettings, TelemetrySettings, TlsSettings,
 };
 use crate::shape::listener::{Limits, Listener};
 use crate::shape::{Shape, process};
@@ -38,6 +38,11 @@ impl Builder<'_> {
                     process::Durability::Power => Durability::Power,
                 },
                 records: shape.store.records,
+                responses: shape.store.responses.enabled.then(|| ResponsesSettings {
+                    keep_for: shape.store.responses.keep_for.0,
+                    answer_bytes_max: shape.store.responses.answer_bytes_max.0,
+                    tenant_bytes_max: shape.store.responses.tenant_bytes_max.0,
+                }),
             },
             telemetry: TelemetrySettings {
                 log_format: match shape.telemetry.log.format {

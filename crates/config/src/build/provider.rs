@@ -53,6 +53,7 @@ impl Builder<'_> {
             credential: provider.credential.as_deref().map(InstanceId::new),
             headers: self.headers(&provider.headers, &path.key("headers")),
             allow_private: provider.allow_private,
+            allow_stored_files: provider.allow_stored_files,
             http2,
             connections_max: usize::try_from(provider.connections_max).unwrap_or(usize::MAX),
             timeouts: Timeouts {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::unit::Span;
+use crate::unit::{Size, Span};
 
 /// How the process ends on SIGTERM: it reports not ready at once, accepts for `min`, then lets open
 /// answers finish until `deadline`. Allow the supervisor both times and ten seconds more.
@@ -41,11 +41,51 @@ pub(crate) struct Store {
     /// Whether usage records are written. Without them nobody can tell later what was used and what
     /// it cost; metrics and the log have sums and lines all the same.
     pub(crate) records: bool,
+
+    /// Answers that callers go on from by their id. They are kept in a file beside `path`, whose name ends in
+    /// `.kept.db`.
+    pub(crate) responses: Responses,
 }
 
 impl Default for Store {
     fn default() -> Self {
-        Self { path: PathBuf::from("gatewright.db"), durability: Durability::Crash, records: true }
+        Self {
+            path: PathBuf::from("gatewright.db"),
+            durability: Durability::Crash,
+            records: true,
+            responses: Responses::default(),
+        }
+    }
+}
+
+/// What is kept of conversations whose callers ask for it, as those of `/v1/responses` do by default. Each tenant has its
+/// own. No provider is asked to store anything, whether this is on or off.
+#[derive(Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Responses {
+    /// Whether answers are kept: what a request adds to its conversation, as the caller sent it, and the answer, as the
+    /// caller read it, neither of them encrypted. Switch it off where the gateway is to hold no content; callers then
+    /// send the whole conversation each time, and one that goes on from a stored answer is refused.
+    pub(crate) enabled: bool,
+
+    /// How long each is kept.
+    pub(crate) keep_for: Span,
+
+    /// How large one may be, with what its request added. A larger one is not kept, which its caller is told.
+    pub(crate) answer_bytes_max: Size,
+
+    /// How much one tenant may have. More is not kept, which the caller is told.
+    pub(crate) tenant_bytes_max: Size,
+}
+
+impl Default for Responses {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            keep_for: Span::secs(30 * 24 * 60 * 60),
+            answer_bytes_max: Size(16 << 20),
+            tenant_bytes_max: Size(1 << 30),
+        }
     }
 }
 

@@ -43,6 +43,12 @@ pub(crate) struct Provider {
     #[serde(default)]
     pub(crate) allow_private: bool,
 
+    /// Whether requests may name files, caches and the like that are stored at the provider. It tells them apart by its
+    /// credential alone, so that whoever guesses or learns a name reaches another tenant's. Switch it on where the
+    /// credential belongs to one tenant, or is found for each.
+    #[serde(default)]
+    pub(crate) allow_stored_files: bool,
+
     /// Which HTTP version to speak. The default is `negotiate` for https and `never` for http.
     pub(crate) http2: Option<Http2>,
 

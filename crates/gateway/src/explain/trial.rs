@@ -8,6 +8,7 @@ use std::sync::atomic::AtomicU64;
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use gatewright::dialect::{Address, Codec};
+use gatewright::service::keep::Keep;
 use gatewright::service::{Clock, Random};
 use gatewright::{Failure, FailureKind, InstanceId, LlmRequest, Principal, Side};
 use gatewright_pipeline::state::{ReadBody, Received};
@@ -60,6 +61,7 @@ pub(super) struct Trial {
 pub(super) struct Stage {
     pub(super) clock: Arc<dyn Clock>,
     pub(super) random: Arc<dyn Random>,
+    pub(super) keep: Option<Arc<dyn Keep>>,
     pub(super) isolation: tokio::runtime::Handle,
     pub(super) settings: PathSettings,
 }
@@ -104,6 +106,7 @@ pub(super) async fn run(
         ledger: Arc::new(NoLedger),
         cut: CutSwitch::default(),
         vault: Arc::new(MemoryCache::new(0, stage.clock)),
+        keep: stage.keep,
         isolation: stage.isolation,
         home: (std::thread::current().id(), tokio::runtime::Handle::current()),
         settings: PathSettings { access_log: false, trace_header: false, ..stage.settings },

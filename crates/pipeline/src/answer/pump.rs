@@ -27,6 +27,7 @@ use crate::cut::CutSignal;
 use crate::failure::{Refusal, code_of};
 use crate::hook::Hook;
 use crate::hooked::{Fault, Waiting};
+use crate::keeping::{self, Writing};
 use crate::phase::send::{read_failure, shutdown};
 use crate::state::Settled;
 use crate::subject::Subject;
@@ -78,6 +79,8 @@ enum Phase {
     Flowing,
     /// A filter or a limiter wants to wait; the provider is not read meanwhile.
     Paused(Pause),
+    /// Everything but the terminator is out, and the answer is being kept.
+    Keeping { writing: Writing, terminator: Bytes },
     /// Everything but the terminator is out, and the record is on its way to the disk.
     Ending { settled: Settled, terminator: Bytes, patience: Pin<Box<Sleep>> },
     /// Nothing follows.
@@ -99,10 +102,10 @@ impl Pump {
             upstream: Some(body),
             is_upstream_ended: is_ended,
             decoder,
-            is_rewriting: settings.model.is_some() || course.codec.reframes(),
+            is_rewriting: settings.model.is_some() || course.codec.reframes() || course.keeping.is_some(),
             translation: settings.envelope.is_some().then(Keepsake::default),
             hides_usage: settings.hide_usage,
-            encoder: course.codec.stream_encoder(settings),
+            encoder: keeping::stream_encoder(&course, settings),
             spare: Vec::new(),
             phase: Phase::Flowing,
             out: Outlet::default(),
@@ -128,6 +131,7 @@ impl Pump {
                 Phase::Done => {
                     return Poll::Ready(std::mem::take(&mut self.breaks_off).then_some(Err(BrokeOff)));
                 }
+                Phase::Keeping { .. } => ready!(self.poll_keeping(cx)),
                 Phase::Ending { .. } => ready!(self.poll_end(cx)),
                 Phase::Paused(_) => ready!(self.poll_pause(cx)),
                 Phase::Flowing => ready!(self.poll_flow(cx)),

@@ -15,6 +15,7 @@ use super::pump::Pump;
 use super::{translate, whole};
 use crate::course::Course;
 use crate::failure::Refusal;
+use crate::keeping;
 use crate::phase::filter;
 use crate::state::{Answering, Settled};
 
@@ -84,8 +85,11 @@ pub(crate) async fn refuse(mut course: Box<Course>, refusal: &Refusal) -> Respon
     let mut class = None;
     let (status, content_type, body, retry_after) = match refusal {
         Refusal::Answered(response) => {
-            let (content_type, body) = rendered(&course, response);
-            (StatusCode::OK, content_type, body, None)
+            let (content_type, body, whole) = rendered(&course, response);
+            match keeping::whole(&mut course, body, whole).await {
+                Ok(body) => (StatusCode::OK, content_type, body, None),
+                Err(refusal) => return Box::pin(refuse(course, &refusal)).await,
+            }
         }
         Refusal::Denied(_) | Refusal::Failed(_) => {
             let error = refusal.body(course.id).unwrap_or_else(|| unreachable_error(&course));
@@ -152,9 +156,9 @@ fn log(course: &Course, refusal: &Refusal) {
 }
 
 /// An extension's own answer in the shape that the caller waits for.
-fn rendered(course: &Course, response: &LlmResponse) -> (HeaderValue, Bytes) {
+fn rendered(course: &Course, response: &LlmResponse) -> (HeaderValue, Bytes, Option<Bytes>) {
     if !course.facts.streamed {
-        return (JSON, response.to_body());
+        return (JSON, response.to_body(), None);
     }
     let mut events = vec![StreamEvent::inserted(EventKind::Start)];
     let mut lanes: Vec<Lane> = Vec::new();
@@ -166,11 +170,11 @@ fn rendered(course: &Course, response: &LlmResponse) -> (HeaderValue, Bytes) {
     choices.dedup();
     let finish = |choice| EventKind::Finish { choice, reason: FinishReason::Stop };
     events.extend(choices.into_iter().map(|choice| StreamEvent::inserted(finish(choice))));
-    let mut encoder = course.codec.stream_encoder(StreamSettings::default());
+    let mut encoder = keeping::stream_encoder(course, StreamSettings::default());
     let mut body = Vec::new();
     encoder.write(None, &events, &mut body);
     encoder.write_end(&mut body);
-    (HeaderValue::from_static(course.codec.stream_content_type()), body.into())
+    (HeaderValue::from_static(course.codec.stream_content_type()), body.into(), encoder.take_whole())
 }
 
 fn unreachable_error(course: &Course) -> gatewright::dialect::ErrorBody<'static> {

@@ -10,6 +10,7 @@ use gatewright::{EventKind, Failure, StreamEvent};
 use gatewright_policy::AnswerModel;
 
 use crate::course::Course;
+use crate::keeping;
 use crate::state::{Load, Picked};
 use crate::vault::Keepsake;
 
@@ -22,14 +23,22 @@ pub(crate) fn envelope(course: &Course, load: &Load, picked: &Picked) -> Envelop
     Envelope { id: course.id, created: course.started_unix_ms / 1_000, model: model.to_owned() }
 }
 
-/// A whole answer of the dialect `from` in the caller's, and its media type. Who waits for a stream gets one, all at once:
+/// An answer in the caller's dialect.
+pub(crate) struct Retold {
+    pub(crate) body: Bytes,
+    pub(crate) media_type: &'static str,
+    /// What is to be kept of it, where it was told as a stream.
+    pub(crate) whole: Option<Bytes>,
+}
+
+/// A whole answer of the dialect `from` in the caller's. Who waits for a stream gets one, all at once:
 /// its client would read nothing else.
 pub(crate) fn answer(
     course: &Course,
     from: &dyn Codec,
     body: &[u8],
     (envelope, load): (Envelope, &Load),
-) -> Result<(Bytes, &'static str), Failure> {
+) -> Result<Retold, Failure> {
     let (Some(from), Some(to)) = (from.chat(), course.codec.chat()) else {
         return Err(Failure::internal("an answer came in a dialect that nobody translates"));
     };
@@ -38,18 +47,20 @@ pub(crate) fn answer(
         Keepsake::of(&answer).keep(&*course.worker.vault, &principal.tenant);
     }
     if !load.request.streams() {
-        return Ok((to.write_answer(&answer, &envelope), "application/json"));
+        let body = to.write_answer(&answer, &envelope);
+        return Ok(Retold { body, media_type: "application/json", whole: None });
     }
     let settings = StreamSettings {
         hide_usage: !load.request.document().wants_stream_usage(),
         envelope: Some(envelope),
         ..StreamSettings::default()
     };
-    let mut encoder = course.codec.stream_encoder(settings);
+    let mut encoder = keeping::stream_encoder(course, settings);
     let mut out = Vec::new();
     encoder.write(None, &events_of(answer), &mut out);
     encoder.write_end(&mut out);
-    Ok((out.into(), course.codec.stream_content_type()))
+    let whole = encoder.take_whole();
+    Ok(Retold { body: out.into(), media_type: course.codec.stream_content_type(), whole })
 }
 
 /// What a stream would have said.

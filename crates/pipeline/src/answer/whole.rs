@@ -17,6 +17,7 @@ use crate::course::{Course, lost};
 use crate::failure::Refusal;
 use crate::hook::Hook;
 use crate::hooked::Hooked;
+use crate::keeping;
 use crate::phase::filter;
 use crate::state::{Load, Picked};
 
@@ -41,13 +42,14 @@ pub(crate) async fn shape(
     }
     if codec.dialect() != course.codec.dialect() {
         let around = (translate::envelope(course, load, picked), load);
-        let (body, media_type) = translate::answer(course, codec, &response.to_body(), around)?;
-        return Ok((body, Some(media_type)));
+        let retold = translate::answer(course, codec, &response.to_body(), around)?;
+        let body = keeping::whole(course, retold.body, retold.whole).await?;
+        return Ok((body, Some(retold.media_type)));
     }
     if load.model.answer_model == AnswerModel::Asked {
         response.document_mut().set_model(load.model.name.as_str());
     }
-    Ok((response.to_body(), None))
+    Ok((keeping::whole(course, response.to_body(), None).await?, None))
 }
 
 pub(crate) fn count(course: &mut Course, response: &mut LlmResponse) {

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use gatewright::chat::{LossKind, Losses, Place};
-use gatewright::dialect::{Codec, Operation};
+use gatewright::dialect::{Abilities, Codec, Operation};
 use gatewright::{
-    Failure, FailureKind, LlmResponse, ProviderRequest, ProviderTarget, Side, TransformPhase, UpstreamCall,
+    Failure, FailureKind, LlmRequest, LlmResponse, ProviderRequest, ProviderTarget, Side, TransformPhase,
+    UpstreamCall,
 };
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderName, HeaderValue};
@@ -13,7 +14,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use crate::course::Course;
 use crate::failure::Refusal;
 use crate::hook::Hook;
-use crate::phase::{transform, translate};
+use crate::phase::{borrowed, transform, translate};
 use crate::state::{Load, Picked, Reserved};
 
 /// So many items of a caller's list are passed on.
@@ -47,6 +48,9 @@ pub(crate) async fn encode(
         let otherwise = counts.then(|| counted(course, &reserved.0)).transpose()?;
         return Err(otherwise.unwrap_or_else(|| not_offered(picked, target.operation.as_str()).into()));
     };
+    if !picked.provider.allows_stored_files {
+        borrowed::refuse(course.codec, &request)?;
+    }
     if request.model() != target.model {
         request.set_model(target.model);
     }
@@ -57,7 +61,10 @@ pub(crate) async fn encode(
         request.document_mut().require_stream_usage();
     }
     let principal = Arc::clone(course.cx().principal());
-    let (body, losses) = translate::request(
+    if course.keeping.is_some() && codec.dialect() == course.codec.dialect() {
+        ask_for_seals(codec, &mut request, &abilities)?;
+    }
+    let (body, mut losses) = translate::request(
         (course.codec, codec),
         (request, reserved.0.is_strict()),
         &abilities,
@@ -66,6 +73,7 @@ pub(crate) async fn encode(
     if !losses.is_empty() {
         tracing::debug!(id = %course.id, provider = %picked.provider.name, ?losses, "Translation lost something");
     }
+    losses.splice(0..0, course.facts.lost_before.iter().cloned());
     course.facts.losses = losses;
 
     let encoded = ProviderRequest {
@@ -93,6 +101,13 @@ pub(crate) async fn encode(
         passes.iter().for_each(|name| join(name, course.cx().client_headers(), &mut call.headers));
     }
     Ok(Encoded { call, codec })
+}
+
+/// Has the answer hold what the next turn needs, where it is kept.
+fn ask_for_seals(codec: &dyn Codec, request: &mut LlmRequest, abilities: &Abilities) -> Result<(), Failure> {
+    let Some(state) = codec.state() else { return Ok(()) };
+    let asked = state.ask_for_seals(request.document_mut(), abilities);
+    asked.map_err(|error| Failure::internal(error.to_string()))
 }
 
 /// A count of tokens by the gateway's own measure: the model's estimator, or else a rough one. That it is no more than

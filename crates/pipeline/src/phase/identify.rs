@@ -3,15 +3,16 @@
 use std::sync::Arc;
 
 use gatewright::{
-    AskHost, Failure, FailureKind, KEY_HEADERS, LlmRequest, ModelName, RequestCx, RequestFacts, Side,
+    AskHost, Failure, FailureKind, KEY_HEADERS, LlmRequest, ModelName, Principal, RequestCx, RequestFacts,
+    Side,
 };
-use http::{HeaderMap, header};
+use http::{HeaderMap, header, request};
 
 use crate::context::Context;
 use crate::course::Course;
 use crate::failure::Refusal;
 use crate::rehearsal::NoModel;
-use crate::snapshot::Snapshot;
+use crate::snapshot::{Chains, Snapshot};
 use crate::state::{Decoded, Load, Routed};
 use crate::worker::Worker;
 
@@ -32,21 +33,36 @@ pub(crate) fn identify(course: &mut Course, decoded: Decoded) -> Result<Routed, 
     if !plan.may_use(&principal, &model.name) {
         return Err(model_not_allowed(&request).into());
     }
-    let Some(route) = plan.route(head.uri.path(), &principal.tenant, Some(request.model())) else {
-        return Err(no_route(head.uri.path()).into());
-    };
-    course.facts.route = Some(route.name.clone());
-    let chains = snapshot.chains.get(&route.name).cloned().unwrap_or_default();
     let is_strict = head
         .headers
         .get(STRICT)
         .is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"true") || value == "1");
+    let path = head.uri.path().to_owned();
+    let asked = (&request, model.name.clone(), Some(request.model()));
+    let chains = route(course, (head, &path), principal, asked)?;
+    Ok(Routed(Load { request, model: Arc::clone(model), chains, is_strict }))
+}
+
+/// Finds the chains of a caller who is known, by path and tenant and the model that is `asked` for, and makes the context
+/// that hooks share.
+pub(crate) fn route(
+    course: &mut Course,
+    (head, path): (request::Parts, &str),
+    principal: Arc<Principal>,
+    (request, model, asked): (&LlmRequest, ModelName, Option<&str>),
+) -> Result<Arc<Chains>, Refusal> {
+    let snapshot = Arc::clone(&course.snapshot);
+    let Some(route) = snapshot.plan.route(path, &principal.tenant, asked) else {
+        return Err(no_route(path).into());
+    };
+    course.facts.route = Some(route.name.clone());
+    let chains = snapshot.chains.get(&route.name).cloned().unwrap_or_default();
 
     let mut cx = RequestCx::new(RequestFacts {
         id: course.id,
         principal: Arc::clone(&principal),
         route: route.name.clone(),
-        model: model.name.clone(),
+        model,
         dialect: request.dialect(),
         operation: request.operation(),
         streams: request.streams(),
@@ -59,7 +75,7 @@ pub(crate) fn identify(course: &mut Course, decoded: Decoded) -> Result<Routed, 
     cx.give_model_access(host, Arc::<Snapshot>::clone(&snapshot));
     course.cx = Context::new(cx);
     course.note_beginning();
-    Ok(Routed(Load { request, model: Arc::clone(model), chains, is_strict }))
+    Ok(chains)
 }
 
 /// Hooks see the caller's headers, never the caller's credentials.

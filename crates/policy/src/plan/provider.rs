@@ -27,6 +27,8 @@ pub struct ProviderPlan {
     pub headers: HeaderMap,
     /// Whether private, loopback and link-local addresses may be connected to.
     pub allow_private: bool,
+    /// Whether requests may name what is stored at the provider under its credential.
+    pub allow_stored_files: bool,
     /// Which HTTP version to speak.
     pub http2: Http2,
     /// Connections per worker; at least 1.
@@ -53,6 +55,7 @@ impl ProviderPlan {
             credential,
             headers,
             allow_private,
+            allow_stored_files,
             http2,
             connections_max,
             timeouts,
@@ -67,6 +70,7 @@ impl ProviderPlan {
             && *api_key == other.api_key
             && *headers == other.headers
             && *allow_private == other.allow_private
+            && *allow_stored_files == other.allow_stored_files
             && *http2 == other.http2
             && *connections_max == other.connections_max
             && *timeouts == other.timeouts

@@ -2,15 +2,12 @@
 
 use std::sync::Arc;
 
-use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::response::Response;
 use bytes::Bytes;
 use gatewright::dialect::Codec;
 use gatewright_pipeline::{ModelAnswer, ModelView, Worker, models};
 use gatewright_wire::models as wire;
-use http::header::CONTENT_TYPE;
-use http::{HeaderValue, StatusCode};
 
 use super::{codec_for, receive};
 use crate::application::Inbound;
@@ -44,18 +41,5 @@ fn entry(model: &ModelView) -> wire::ModelEntry<'_> {
 }
 
 fn render(answer: &ModelAnswer, codec: &dyn Codec, write: impl FnOnce(&[ModelView]) -> Bytes) -> Response {
-    let (status, body) = match &answer.result {
-        Ok(models) => (StatusCode::OK, write(models)),
-        Err(refusal) => match refusal.body(answer.id) {
-            Some(error) => (error.status, codec.render_error(&error)),
-            None => (StatusCode::INTERNAL_SERVER_ERROR, Bytes::new()),
-        },
-    };
-    let mut response = Response::new(Body::from(body));
-    *response.status_mut() = status;
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    if let Ok(id) = HeaderValue::from_str(answer.id.as_str()) {
-        response.headers_mut().insert("x-request-id", id);
-    }
-    response
+    super::render(answer.id, codec, answer.result.as_ref().map(|models| write(models)))
 }

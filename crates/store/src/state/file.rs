@@ -77,31 +77,38 @@ pub enum StateError {
 
 /// What is made in a new file.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Schema {
+pub(crate) struct Schema {
     /// The number of the schema.
-    pub(super) version: i64,
+    pub(crate) version: i64,
     /// What makes it; may be run again.
-    pub(super) text: &'static str,
+    pub(crate) text: &'static str,
 }
 
 /// A file that is opened at first use.
 #[derive(Debug)]
-pub(super) struct StateFile {
+pub(crate) struct StateFile {
     place: StatePlace,
     durability: Durability,
     schema: Option<Schema>,
+    bytes_max: u64,
     connection: Mutex<Option<SqliteConnection>>,
     /// Somebody went away before their statement had ended.
     abandoned: Arc<AtomicBool>,
 }
 
 impl StateFile {
-    pub(super) fn new(place: StatePlace, durability: Durability, schema: Option<Schema>) -> Self {
-        Self { place, durability, schema, connection: Mutex::new(None), abandoned: Arc::default() }
+    pub(crate) fn new(place: StatePlace, durability: Durability, schema: Option<Schema>) -> Self {
+        let (connection, abandoned) = (Mutex::new(None), Arc::default());
+        Self { place, durability, schema, bytes_max: FILE_BYTES_MAX, connection, abandoned }
+    }
+
+    /// The same with another bound on how large it may grow.
+    pub(crate) fn up_to(self, bytes_max: u64) -> Self {
+        Self { bytes_max, ..self }
     }
 
     /// The connection, for one caller. Say [`Session::done`] when nothing runs on it any more.
-    pub(super) async fn session(&self) -> Result<Session<'_>, StateError> {
+    pub(crate) async fn session(&self) -> Result<Session<'_>, StateError> {
         let mut held = self.connection.lock().await;
         if self.abandoned.load(Ordering::Acquire) {
             if let Some(connection) = held.as_mut() {
@@ -163,7 +170,7 @@ impl StateFile {
     }
 
     async fn prepare(&self, connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
-        let pages = FILE_BYTES_MAX / PAGE_BYTES;
+        let pages = self.bytes_max / PAGE_BYTES;
         connection.execute(AssertSqlSafe(format!("PRAGMA max_page_count = {pages}"))).await?;
         let abandoned = Arc::clone(&self.abandoned);
         let mut handle = connection.lock_handle().await?;
@@ -173,7 +180,7 @@ impl StateFile {
 }
 
 /// The connection while one caller has it. Dropped before [`Session::done`], it interrupts what runs.
-pub(super) struct Session<'a> {
+pub(crate) struct Session<'a> {
     held: MutexGuard<'a, Option<SqliteConnection>>,
     abandoned: &'a AtomicBool,
     is_done: bool,
@@ -181,7 +188,7 @@ pub(super) struct Session<'a> {
 
 impl Session<'_> {
     /// Gives the connection back when nothing runs on it. After an error of it, the file is opened anew.
-    pub(super) fn done<T>(mut self, result: Result<T, sqlx::Error>) -> Result<T, sqlx::Error> {
+    pub(crate) fn done<T>(mut self, result: Result<T, sqlx::Error>) -> Result<T, sqlx::Error> {
         if let Err(sqlx::Error::WorkerCrashed | sqlx::Error::Io(_)) = &result {
             *self.held = None;
         }
@@ -216,13 +223,13 @@ impl DerefMut for Session<'_> {
 ///
 /// The driver's own transactions are not used: they lose count when SQLite rolls back by itself, as it does after an
 /// interruption or when the disk is full.
-pub(super) async fn begin(connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
+pub(crate) async fn begin(connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
     connection.execute("BEGIN IMMEDIATE").await?;
     Ok(())
 }
 
 /// Ends a transaction: what succeeded has its effect, what failed has none.
-pub(super) async fn end<T, E: From<sqlx::Error>>(
+pub(crate) async fn end<T, E: From<sqlx::Error>>(
     connection: &mut SqliteConnection,
     result: Result<T, E>,
 ) -> Result<T, E> {

@@ -6,6 +6,7 @@ mod clock;
 mod crash;
 mod fault;
 mod fixture;
+mod keep;
 mod key_value;
 mod ledger;
 mod limits;

@@ -1,6 +1,7 @@
 //! The dialect's translation to and from the form that all dialects of chats share.
 
 mod answer;
+mod foreign;
 mod name;
 mod read;
 mod write;
@@ -8,7 +9,7 @@ mod write;
 use bytes::Bytes;
 use gatewright::Failure;
 use gatewright::chat::{Answer, Chat, Losses, Place};
-use gatewright::dialect::{Abilities, ChatCodec, Envelope};
+use gatewright::dialect::{Abilities, ChatCodec, Envelope, RequestDocument};
 
 /// The translation of OpenAI responses.
 #[derive(Debug)]
@@ -34,6 +35,10 @@ impl ChatCodec for Translation {
 
     fn write_answer(&self, answer: &Answer<'_>, envelope: &Envelope) -> Bytes {
         answer::write(answer, envelope)
+    }
+
+    fn foreign(&self, request: &dyn RequestDocument) -> Vec<String> {
+        foreign::foreign(request)
     }
 
     fn pointer(&self, place: &Place<'_>) -> String {

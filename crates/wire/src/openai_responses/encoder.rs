@@ -2,14 +2,16 @@
 //!
 //! The dialect has no terminator of its own: its last event has the whole answer in it.
 
-use gatewright::dialect::{ErrorBody, Frame, FrameKind, StreamEncoder, StreamSettings};
+use bytes::Bytes;
+use gatewright::dialect::{ErrorBody, Frame, FrameKind, Identity, StreamEncoder, StreamSettings};
 use gatewright::{EventKind, Origin, StreamEvent};
 
 use super::event::{Event, Kind};
 use super::item::Head;
 use super::sent::{Sent, without_logprobs};
+use super::state::{splices, without_seal, without_seals};
 use super::teller::Teller;
-use crate::json::ObjectWriter;
+use crate::json::{ObjectWriter, Patches, Value};
 use crate::sse;
 use crate::stream::error_body;
 
@@ -20,6 +22,10 @@ pub(super) struct Encoder {
     sent: Sent,
     /// There where events alone tell the stream.
     teller: Option<Teller>,
+    /// There where the answer is kept.
+    identity: Option<Identity>,
+    /// What is to be kept of it.
+    whole: Option<Bytes>,
     /// After an error or the last event nothing follows.
     is_closed: bool,
 }
@@ -27,7 +33,15 @@ pub(super) struct Encoder {
 impl Encoder {
     pub(super) fn new(settings: StreamSettings) -> Self {
         let teller = settings.envelope.as_ref().map(|envelope| Teller::new(Head::new(envelope)));
-        Self { model: settings.model, sent: Sent::default(), teller, is_closed: false }
+        let (sent, identity, whole) = (Sent::default(), None, None);
+        Self { model: settings.model, sent, teller, identity, whole, is_closed: false }
+    }
+
+    /// One of an answer that is kept under a name of its own.
+    pub(super) fn identified(mut self, identity: Identity) -> Self {
+        self.teller = self.teller.map(|teller| teller.identified(&identity));
+        self.identity = Some(identity);
+        self
     }
 
     /// Writes a frame with what has been edited before it; `text` is what its own piece of text is to say.
@@ -37,8 +51,32 @@ impl Encoder {
             patches.replace_str(old.span(), new);
             without_logprobs(event.logprobs, &mut patches);
         }
+        self.identify(frame, event, &mut patches);
         sse::write_frame(frame, &patches, out);
         self.sent.note(event, text);
+    }
+
+    /// Gives the answer its name wherever an event repeats it, and notes the last.
+    fn identify(&mut self, frame: &Frame, event: &Event<'_>, patches: &mut Patches) {
+        let (Some(identity), Some(object)) = (&self.identity, event.object) else { return };
+        match event.kind {
+            Kind::Created | Kind::Framing | Kind::Terminal if is_response(&object) => {
+                patches.append(&splices(&object, identity));
+            }
+            Kind::ItemAdded | Kind::ItemDone if identity.hides_seals => {
+                patches.append(&without_seal(&object));
+            }
+            _ => {}
+        }
+        if event.kind == Kind::Terminal {
+            self.whole = patches.apply(&frame.data).ok().and_then(|data| {
+                let response = Value::parse(&data).ok()?.get("response")?;
+                Some(data.slice_ref(response.raw()))
+            });
+            if identity.hides_seals {
+                patches.append(&without_seals(&object));
+            }
+        }
     }
 
     /// Writes a frame of which some text was edited, dropped or added to.
@@ -132,7 +170,11 @@ impl StreamEncoder for Encoder {
             None => {
                 if self.sent.is_nothing() && self.teller.is_none() {
                     let model = self.model.as_deref().unwrap_or_default();
-                    self.teller = Some(Teller::new(Head::unknown(model)));
+                    let teller = Teller::new(Head::unknown(model));
+                    self.teller = Some(match &self.identity {
+                        Some(identity) => teller.identified(identity),
+                        None => teller,
+                    });
                 }
                 if self.teller.is_some() {
                     self.tell(events, out);
@@ -169,9 +211,14 @@ impl StreamEncoder for Encoder {
 
     fn write_end(&mut self, out: &mut Vec<u8>) {
         if let Some(teller) = self.teller.as_mut().filter(|_| !self.is_closed) {
-            teller.close(out);
+            let whole = teller.close(out);
+            self.whole = self.identity.as_ref().map(|_| whole.into());
         }
         self.is_closed = true;
+    }
+
+    fn take_whole(&mut self) -> Option<Bytes> {
+        self.whole.take()
     }
 
     fn write_keep_alive(&mut self, out: &mut Vec<u8>) {
@@ -179,4 +226,8 @@ impl StreamEncoder for Encoder {
             out.extend_from_slice(b": keep-alive\n\n");
         }
     }
+}
+
+fn is_response(object: &Value<'_>) -> bool {
+    object.get("object").and_then(|kind| kind.json_str()).is_some_and(|kind| kind.is("response"))
 }

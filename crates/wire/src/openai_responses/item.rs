@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use gatewright::chat::Signature;
-use gatewright::dialect::{Dialect, Envelope};
+use gatewright::dialect::{Dialect, Envelope, Identity};
 use gatewright::{FinishReason, RequestId, Usage};
 
 use super::usage;
@@ -16,6 +16,8 @@ pub(super) struct Head {
     digits: Box<str>,
     created: u64,
     model: Box<str>,
+    /// There where the answer is kept.
+    kept: Option<Identity>,
 }
 
 /// How far a response, or an item of it, has come.
@@ -37,14 +39,22 @@ pub(super) struct MessagePart<'t> {
 impl Head {
     pub(super) fn new(envelope: &Envelope) -> Self {
         let digits = envelope.id.as_str().strip_prefix("req_").unwrap_or_default();
-        Self { digits: digits.into(), created: envelope.created, model: envelope.model.as_str().into() }
+        let model = envelope.model.as_str().into();
+        Self { digits: digits.into(), created: envelope.created, model, kept: None }
     }
 
     /// Of an answer that no exchange is known for.
     pub(super) fn unknown(model: &str) -> Self {
         let id = RequestId::new(0, 0);
         let digits = id.as_str().strip_prefix("req_").unwrap_or_default();
-        Self { digits: digits.into(), created: 0, model: model.into() }
+        Self { digits: digits.into(), created: 0, model: model.into(), kept: None }
+    }
+
+    /// One that has a name of its own.
+    pub(super) fn identified(mut self, identity: &Identity) -> Self {
+        self.digits = identity.id.strip_prefix("resp_").unwrap_or(&identity.id).into();
+        self.kept = Some(identity.clone());
+        self
     }
 
     /// The id of an item; `kind` is the beginning of ids of its kind.
@@ -77,8 +87,12 @@ impl Head {
             }
             None => response.raw("incomplete_details", "null"),
         }
-        for key in ["instructions", "max_output_tokens", "previous_response_id", "temperature", "top_p"] {
+        for key in ["instructions", "max_output_tokens", "temperature", "top_p"] {
             response.raw(key, "null");
+        }
+        match self.kept.as_ref().and_then(|identity| identity.previous.as_deref()) {
+            Some(previous) => response.str("previous_response_id", previous),
+            None => response.raw("previous_response_id", "null"),
         }
         response.str("model", &self.model);
         let mut list = response.list("output");
@@ -86,7 +100,7 @@ impl Head {
         list.close();
         response.raw("parallel_tool_calls", "true");
         response.raw("reasoning", r#"{"effort":null,"summary":null}"#);
-        response.raw("store", "false");
+        response.bool("store", self.kept.is_some());
         response.raw("text", r#"{"format":{"type":"text"}}"#);
         response.raw("tool_choice", r#""auto""#);
         response.raw("tools", "[]");

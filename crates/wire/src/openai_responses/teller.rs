@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 use gatewright::chat::Signature;
+use gatewright::dialect::Identity;
 use gatewright::text::{Lane, LaneKind};
 use gatewright::{EventKind, FinishReason, Usage};
 
@@ -72,6 +73,12 @@ impl Teller {
         }
     }
 
+    /// One of an answer that is kept under a name of its own.
+    pub(super) fn identified(mut self, identity: &Identity) -> Self {
+        self.head = self.head.identified(identity);
+        self
+    }
+
     /// The number of the next event.
     pub(super) fn next_number(&mut self) -> u64 {
         self.number += 1;
@@ -117,8 +124,8 @@ impl Teller {
         }
     }
 
-    /// Writes the end of all that has begun, and the last event.
-    pub(super) fn close(&mut self, out: &mut Vec<u8>) {
+    /// Writes the end of all that has begun, and the last event. Gives the whole answer, which that repeats.
+    pub(super) fn close(&mut self, out: &mut Vec<u8>) -> Vec<u8> {
         self.begin(out);
         let finish = self.finish.take();
         let end = End::of(finish.as_ref(), self.usage);
@@ -129,8 +136,10 @@ impl Teller {
             self.end_call(index, status, out);
         }
         let number = self.next_number();
-        let (head, items) = (&self.head, &self.items);
-        event(out, end.status.event(), number, |object| head.response(object.key("response"), &end, items));
+        let mut whole = Vec::new();
+        self.head.response(&mut whole, &end, &self.items);
+        event(out, end.status.event(), number, |object| object.key("response").extend_from_slice(&whole));
+        whole
     }
 
     fn begin(&mut self, out: &mut Vec<u8>) {

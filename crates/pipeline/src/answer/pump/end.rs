@@ -6,6 +6,7 @@ use super::{
     UpstreamBody, UsageSource, broke_off, code_of, ready,
 };
 use crate::failure::{denial_body, failure_body};
+use crate::keeping;
 use gatewright::FailureKind;
 use http_body::Body as _;
 
@@ -42,6 +43,30 @@ impl Pump {
         if let (Some(keepsake), Some(principal)) = (self.translation.take(), &self.course.facts.principal) {
             keepsake.keep(&*self.course.worker.vault, &principal.tenant);
         }
+        let whole = self.encoder.take_whole();
+        match whole.and_then(|whole| keeping::write(&self.course, &whole)) {
+            Some(writing) => self.phase = Phase::Keeping { writing, terminator },
+            None => self.completed(terminator),
+        }
+    }
+
+    /// Waits until the answer is kept, so that its id can be used as soon as the caller has its end.
+    pub(super) fn poll_keeping(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let Phase::Keeping { writing, terminator } = &mut self.phase else { return Poll::Ready(()) };
+        let written = ready!(writing.as_mut().poll(cx));
+        let terminator = std::mem::take(terminator);
+        let told = match written {
+            Ok(()) => Ok(terminator),
+            Err(why) => keeping::not_kept(&mut self.course, &terminator, &why),
+        };
+        match told {
+            Ok(terminator) => self.completed(terminator),
+            Err(refusal) => self.fail(&refusal),
+        }
+        Poll::Ready(())
+    }
+
+    fn completed(&mut self, terminator: Bytes) {
         let (usage, source) = self.course.usage();
         let outcome = Outcome::Completed { usage, reported: source == UsageSource::Provider };
         self.end(&outcome, terminator);

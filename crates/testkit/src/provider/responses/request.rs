@@ -63,6 +63,10 @@ fn message(item: &Value) -> Result<Option<Value>, Refused> {
                 let message = "The encrypted content could not be verified.";
                 return Err(Refused::parameter("input", message));
             }
+            // Nothing is stored here, so that an item without a seal is known to nobody.
+            None if list(&item["content"]).is_empty() => {
+                return Err(Refused::parameter("input", "An item of reasoning was not found."));
+            }
             _ => return Ok(None),
         },
         _ => return Ok(None),

@@ -1,0 +1,41 @@
+//! What a request names that is stored at its provider.
+//!
+//! Callers of all tenants share a provider's credential, and the provider tells what it stores apart by that alone. A file
+//! that one caller names could so be another tenant's, and is refused before the provider is called.
+
+use gatewright::chat::{Chat, MediaSource, Part, PartKind, Place};
+use gatewright::dialect::{Codec, Operation};
+use gatewright::{Failure, LlmRequest};
+use memchr::memmem;
+
+/// Without one of these in its text a request names nothing: the members by which dialects name it, and the escape by
+/// which any of them can be written.
+const SIGNS: [&[u8]; 5] = [b"file_id", b"file_uri", b"fileUri", b"cached", b"\\u00"];
+
+/// Refuses a request that names a file.
+pub(crate) fn refuse(codec: &dyn Codec, request: &LlmRequest) -> Result<(), Failure> {
+    let Some(chats) = codec.chat().filter(|_| request.operation() == Operation::Chat) else { return Ok(()) };
+    let body = request.to_body();
+    // A look at all parts is not for free, and most requests name nothing.
+    if !SIGNS.iter().any(|sign| memmem::find(&body, sign).is_some()) {
+        return Ok(());
+    }
+    let chat = chats.read_request(&body)?;
+    let Some(part) = parts(&chat).find(|part| names_file(part)) else { return Ok(()) };
+    let text = "a file that is stored at the provider cannot be named here: it would belong to whoever shares the \
+                gateway's credential; send the file itself";
+    let place = chats.pointer(&Place::Part(part.origin));
+    Err(Failure::invalid(place, text).with_code("unsupported_parameter"))
+}
+
+fn parts<'c, 'a>(chat: &'c Chat<'a>) -> impl Iterator<Item = &'c Part<'a>> {
+    chat.system.iter().chain(chat.turns.iter().flat_map(|turn| &turn.parts))
+}
+
+fn names_file(part: &Part<'_>) -> bool {
+    match &part.kind {
+        PartKind::Media(media) => matches!(media.source, MediaSource::File(_)),
+        PartKind::ToolResult { content, .. } => content.iter().any(names_file),
+        _ => false,
+    }
+}
