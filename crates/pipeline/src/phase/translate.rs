@@ -33,7 +33,10 @@ pub(crate) fn request(
     chat.model = request.model().to_owned().into();
     chat.streams = request.streams();
     restore(&mut chat, vault, tenant, to_dialect);
-    let name = |place: &Place<'_>| from.pointer(place);
+    let name = |place: &Place<'_>| match place {
+        Place::Param(param) => chat.spelling(*param).map_or_else(|| from.pointer(place), str::to_owned),
+        _ => from.pointer(place),
+    };
     let mut losses = Losses::new(is_strict, &name);
     let written = to.write_request(&chat, abilities, &mut losses)?;
     Ok((written, losses.into_found()))
