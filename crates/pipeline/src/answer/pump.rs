@@ -13,7 +13,8 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use gatewright::dialect::{Frame, FrameKind, StreamDecoder, StreamEncoder, StreamSettings, UsageArtefact};
 use gatewright::{
-    AuditAction, BoxFuture, CancelledBy, EventKind, Outcome, Progress, Side, StreamEvent, TopUp, UsageSource,
+    AuditAction, BoxFuture, CancelledBy, EventKind, Failure, Outcome, Progress, Side, StreamEvent, TopUp,
+    UsageSource,
 };
 use gatewright_upstream::AnswerBody as UpstreamBody;
 use http_body::Body;
@@ -21,6 +22,7 @@ use tokio::time::Sleep;
 
 use super::body::BrokeOff;
 use super::chain::{Parcel, Turn, Wait};
+use super::extent::Extent;
 use super::opening::{Source, broke_off, failure_in};
 use crate::course::Course;
 use crate::cut::CutSignal;
@@ -49,7 +51,7 @@ pub(crate) struct Pump {
     is_rewriting: bool,
     /// There where the provider speaks another dialect than the caller: every frame is written anew from its events,
     /// and what the caller cannot carry is collected.
-    translation: Option<Keepsake>,
+    translation: Option<Translation>,
     hides_usage: bool,
     /// Room for the events of the next frame.
     spare: Vec<StreamEvent>,
@@ -61,6 +63,14 @@ pub(crate) struct Pump {
     breaks_off: bool,
     /// There from the end of the provider's answer until the filters have let go of theirs.
     terminator: Option<Terminator>,
+}
+
+/// What is known of an answer that is told in another dialect.
+#[derive(Default)]
+struct Translation {
+    /// What is kept of it for the next request.
+    keepsake: Keepsake,
+    extent: Extent,
 }
 
 /// How the end of the answer is told to the client.
@@ -100,7 +110,7 @@ impl Pump {
             is_upstream_ended: is_ended,
             decoder,
             is_rewriting: settings.model.is_some() || course.codec.reframes(),
-            translation: settings.envelope.is_some().then(Keepsake::default),
+            translation: settings.envelope.is_some().then(Translation::default),
             hides_usage: settings.hide_usage,
             encoder: course.codec.stream_encoder(settings),
             spare: Vec::new(),
@@ -201,7 +211,8 @@ impl Pump {
             FrameKind::KeepAlive => self.out.pass(&frame),
             FrameKind::End => self.last(frame),
             FrameKind::Error => {
-                let failure = failure_in(&mut *self.decoder, &frame);
+                let mut failure = failure_in(&mut *self.decoder, &frame);
+                self.course.hide_credential(&mut failure);
                 self.fail(&failure.into());
             }
             FrameKind::Data => self.data(frame),
@@ -283,16 +294,23 @@ impl Pump {
     /// Writes events in the caller's dialect.
     fn translate(&mut self, events: &[StreamEvent]) {
         let mut bytes = Vec::new();
-        self.retell(events, &mut bytes);
+        let told = self.retell(events, &mut bytes);
         self.out.push(bytes.into());
+        if let Err(failure) = told {
+            self.fail(&failure.into());
+        }
     }
 
     /// The same into a place of its own.
-    fn retell(&mut self, events: &[StreamEvent], out: &mut Vec<u8>) {
-        if let Some(keepsake) = &mut self.translation {
-            events.iter().for_each(|event| keepsake.see(event));
+    fn retell(&mut self, events: &[StreamEvent], out: &mut Vec<u8>) -> Result<(), Failure> {
+        if let Some(Translation { keepsake, extent }) = &mut self.translation {
+            for event in events {
+                extent.add(event.kind())?;
+                keepsake.see(event);
+            }
         }
         self.encoder.write(None, events, out);
+        Ok(())
     }
 
     // === The filters ===

@@ -1,7 +1,7 @@
 //! A request in the dialect in which its provider is asked.
 
 use bytes::Bytes;
-use gatewright::chat::{Loss, Losses, Place};
+use gatewright::chat::{Chat, Loss, LossKind, Losses, Media, MediaSource, Origin, Part, PartKind, Place};
 use gatewright::dialect::{Abilities, Codec};
 use gatewright::service::cache::Cache;
 use gatewright::{Failure, FailureKind, LlmRequest, Side, TenantId};
@@ -25,6 +25,7 @@ pub(crate) fn request(
         return Ok((request.to_body(), losses));
     }
     let to_dialect = to.dialect();
+    let shares_files = from.dialect().shares_files_with(to_dialect);
     let (Some(from), Some(to)) = (from.chat(), to.chat()) else {
         return Err(untranslated(request.dialect().as_str()));
     };
@@ -33,13 +34,39 @@ pub(crate) fn request(
     chat.model = request.model().to_owned().into();
     chat.streams = request.streams();
     restore(&mut chat, vault, tenant, to_dialect);
+    let files = if shares_files { Vec::new() } else { take_files(&mut chat) };
     let name = |place: &Place<'_>| match place {
         Place::Param(param) => chat.spelling(*param).map_or_else(|| from.pointer(place), str::to_owned),
         _ => from.pointer(place),
     };
     let mut losses = Losses::new(is_strict, &name);
+    for origin in files {
+        losses.report(&Place::Part(origin), LossKind::Dropped)?;
+    }
     let written = to.write_request(&chat, abilities, &mut losses)?;
     Ok((written, losses.into_found()))
+}
+
+/// Takes out what is in the store of a provider of another family, which this one cannot read; tells where it stood.
+fn take_files(chat: &mut Chat<'_>) -> Vec<Origin> {
+    let mut found = Vec::new();
+    for turn in &mut chat.turns {
+        take_files_of(&mut turn.parts, &mut found);
+    }
+    found
+}
+
+fn take_files_of(parts: &mut Vec<Part<'_>>, found: &mut Vec<Origin>) {
+    parts.retain_mut(|part| {
+        if let PartKind::ToolResult { content, .. } = &mut part.kind {
+            take_files_of(content, found);
+        }
+        let is_file = matches!(&part.kind, PartKind::Media(Media { source: MediaSource::File(_), .. }));
+        if is_file {
+            found.push(part.origin);
+        }
+        !is_file
+    });
 }
 
 /// Takes out what the target refuses, and renames what it calls otherwise.

@@ -70,6 +70,7 @@ pub(super) fn messages(
         ids: BTreeSet::new(),
         names: BTreeSet::new(),
         final_part: begun.and_then(|turn| turn.parts.last()),
+        unfetched: None,
     };
     for turn in turns {
         for part in &turn.parts {
@@ -116,6 +117,8 @@ struct Writer<'w, 'd> {
     names: BTreeSet<String>,
     /// The part that the answer is to go on with.
     final_part: Option<&'w Part<'w>>,
+    /// The first medium that was left out because the provider would have to fetch it.
+    unfetched: Option<Origin>,
 }
 
 /// A message under way.
@@ -292,6 +295,9 @@ impl<'w> Writer<'w, '_> {
         };
         let word = format::word(media).filter(|_| fetches && self.abilities.media.contains(&media.kind));
         let Some(word) = word else {
+            if matches!(media.source, MediaSource::Url(_) | MediaSource::File(_)) {
+                self.unfetched.get_or_insert(part.origin);
+            }
             self.losses.report(&place, LossKind::Dropped)?;
             return Ok(None);
         };
@@ -319,6 +325,12 @@ impl<'w> Writer<'w, '_> {
 
     fn finish(self) -> Result<Vec<Message>, Failure> {
         let refuse = |origin, why: &str| Err(self.losses.refuse(&Place::Part(origin), why));
+        let is_headless = self.messages.first().is_none_or(|first| !first.is_users);
+        if let Some(origin) = self.unfetched.filter(|_| is_headless) {
+            let why = "the model's provider fetches nothing and has no such file, and without this part the user \
+                       says nothing: send its bytes as a `data:` URL";
+            return refuse(origin, why);
+        }
         let Some(first) = self.messages.first() else {
             return refuse(Origin::default(), "the conversation has nothing that the user says");
         };
