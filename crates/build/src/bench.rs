@@ -101,7 +101,7 @@ fn translation(root: &Path, quick: bool) -> Result<String> {
         bench.args(["--", "--quick"]);
     }
     Ok(format!(
-        "\nA prompt of 1 MiB, read in one dialect and written in another by one thread (to reach: 300 MB/s):\n\n{}",
+        "\nA prompt of 1 MiB, read in one dialect and written in another, by CPU time of one thread (to reach: 300 MB/s):\n\n{}",
         measured(&mut bench)?
     ))
 }
