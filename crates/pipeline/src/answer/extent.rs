@@ -5,21 +5,22 @@
 
 use std::collections::BTreeSet;
 
-use gatewright::text::Lane;
+use gatewright::text::{Lane, LaneKind};
 use gatewright::{EventKind, Failure, FailureKind, Side};
 
 /// An answer has so many texts, calls and choices at most.
 const LANES_MAX: usize = 4_096;
 /// It has so many bytes of text and arguments at most: some million tokens.
 const BYTES_MAX: usize = 16 << 20;
-/// What anything but more of the same text counts for at least, because each begins something that is kept.
+/// What counts for at least so much begins something that is kept: a call, a proof, another text than before.
 const EVENT_BYTES_MIN: usize = 256;
 
 /// What has been told so far.
 #[derive(Debug, Default)]
 pub(crate) struct Extent {
     lanes: BTreeSet<Lane>,
-    last: Option<Lane>,
+    /// What the first choice says at the moment, as long as nothing has come between.
+    said: Option<Lane>,
     bytes: usize,
 }
 
@@ -35,13 +36,16 @@ impl Extent {
             EventKind::ToolCallStart { lane, id, name } => (Some(*lane), id.len().saturating_add(name.len())),
             EventKind::Signature { lane, signature } => (Some(*lane), signature.data.len()),
             EventKind::SealedReasoning { signature, .. } => (None, signature.data.len()),
-            _ => (None, 0),
+            EventKind::LaneEnd { lane } => (Some(*lane), 0),
+            EventKind::Finish { choice, .. } => (Some(Lane::content(*choice)), 0),
+            EventKind::Media { .. } => (None, 0),
+            // Of these, the last one is kept, or none.
+            _ => return Ok(()),
         };
-        let goes_on = matches!(event, EventKind::TextDelta { .. }) && lane == self.last;
-        if !goes_on {
+        let is_new = lane.is_some_and(|lane| self.lanes.insert(lane));
+        let begins = self.begins(event);
+        if is_new || begins {
             self.bytes = self.bytes.saturating_add(EVENT_BYTES_MIN);
-            self.last = lane;
-            self.lanes.extend(lane);
         }
         self.bytes = self.bytes.saturating_add(bytes);
         if self.bytes > BYTES_MAX || self.lanes.len() > LANES_MAX {
@@ -50,10 +54,37 @@ impl Extent {
         }
         Ok(())
     }
+
+    /// Whether an event begins something in the answer. Texts of several choices, and arguments of several calls, go
+    /// on side by side; two texts of one choice follow each other.
+    fn begins(&mut self, event: &EventKind) -> bool {
+        match event {
+            EventKind::TextDelta { lane, .. } => {
+                let goes_on = lane.choice != 0
+                    || matches!(lane.kind, LaneKind::ToolArguments { .. })
+                    || self.said == Some(*lane);
+                if !goes_on {
+                    self.said = Some(*lane);
+                }
+                !goes_on
+            }
+            // Some tell the beginning of a call with each of its pieces.
+            EventKind::ToolCallStart { .. } => {
+                self.said = None;
+                false
+            }
+            _ => {
+                self.said = None;
+                true
+            }
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use gatewright::Usage;
+
     use super::{BYTES_MAX, EventKind, Extent, LANES_MAX, Lane};
 
     fn text(lane: Lane, text: &str) -> EventKind {
@@ -68,6 +99,12 @@ mod tests {
     #[test]
     fn a_long_text_in_small_pieces_is_an_answer() {
         assert_eq!(taken((0..1_000_000).map(|_| text(Lane::content(0), "four"))), 1_000_000);
+        // With figures beside every piece, and with several choices that take turns.
+        let usage = EventKind::Usage(Usage::default());
+        let beside = (0..500_000).flat_map(|_| [text(Lane::content(0), "four"), usage.clone()]);
+        assert_eq!(taken(beside), 1_000_000);
+        let choices = (0..1_000_000).map(|at| text(Lane::content(at % 8), "four"));
+        assert!(taken(choices) > 400_000);
     }
 
     #[test]

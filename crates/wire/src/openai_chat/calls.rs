@@ -38,22 +38,24 @@ impl Calls {
     /// call.
     pub(super) fn begin(&mut self, lane: Lane, id: &str, name: &str) -> Lane {
         let LaneKind::ToolArguments { index } = lane.kind else { return lane };
-        self.id_bytes = self.id_bytes.saturating_add(id.len());
-        self.is_full |= self.begun.len() >= PARTS_MAX || self.id_bytes > KEPT_BYTES_MAX;
-        if self.is_full {
-            return lane;
-        }
-        let free = self.free.entry(lane.choice).or_default();
         let begun = self.begun.get_mut(&(lane.choice, index));
         let is_known = begun.is_some();
         if let Some(begun) = begun {
-            if begun.id.is_empty() {
+            if begun.id.is_empty() && !self.is_full {
+                self.id_bytes = self.id_bytes.saturating_add(id.len());
+                self.is_full |= self.id_bytes > KEPT_BYTES_MAX;
                 id.clone_into(&mut begun.id);
             }
             if id.is_empty() || name.is_empty() || begun.id == id {
                 return Lane::tool_arguments(lane.choice, begun.place);
             }
         }
+        self.id_bytes = self.id_bytes.saturating_add(id.len());
+        self.is_full |= self.begun.len() >= PARTS_MAX || self.id_bytes > KEPT_BYTES_MAX;
+        if self.is_full {
+            return lane;
+        }
+        let free = self.free.entry(lane.choice).or_default();
         let place = if is_known { *free } else { index.max(*free) };
         *free = place.saturating_add(1);
         self.begun.insert((lane.choice, index), Begun { id: id.to_owned(), place });
