@@ -87,3 +87,40 @@ fn untranslated(dialect: &str) -> Failure {
     let text = format!("the model's provider takes no requests in {dialect}, and they cannot be translated");
     Failure { param: Some("model".into()), ..Failure::new(Side::Client, FailureKind::Unsupported, text) }
 }
+
+#[cfg(test)]
+mod tests {
+    use gatewright::chat::{Chat, Media, MediaKind, MediaSource, Origin, Part, PartKind, Speaker, Turn};
+    use gatewright::dialect::Dialect;
+
+    use super::take_files;
+
+    fn medium(message: u32, source: MediaSource<'static>) -> Part<'static> {
+        let media = Media { kind: MediaKind::Document, mime: None, source, name: None, detail: None };
+        Part::new(PartKind::Media(media)).at(Origin { message, part: Some(0) })
+    }
+
+    #[test]
+    fn files_in_the_store_of_another_provider_are_taken_out_wherever_they_stand() {
+        let file = |message| medium(message, MediaSource::File("file-1".into()));
+        let address = medium(0, MediaSource::Url("https://x.test/a.pdf".into()));
+        let (call, name, content) = ("c".into(), None, vec![Part::text("said"), file(1)]);
+        let result = Part::new(PartKind::ToolResult { call, name, content, is_error: false });
+        let turn = |parts| Turn { speaker: Speaker::User, parts };
+        let mut chat =
+            Chat { turns: vec![turn(vec![address.clone(), file(0)]), turn(vec![result])], ..Chat::default() };
+        let places: Vec<_> = take_files(&mut chat).into_iter().map(|origin| origin.message).collect();
+        assert_eq!(places, [0, 1]);
+        assert_eq!(chat.turns[0].parts, [address]);
+        let PartKind::ToolResult { content, .. } = &chat.turns[1].parts[0].kind else { panic!("{chat:?}") };
+        assert_eq!(content, &[Part::text("said")]);
+    }
+
+    #[test]
+    fn files_are_known_in_their_family_only() {
+        let shares = |one: Dialect, other| one.shares_files_with(other);
+        assert!(shares(Dialect::OpenAiChat, Dialect::OpenAiResponses));
+        assert!(!shares(Dialect::OpenAiResponses, Dialect::AnthropicMessages));
+        assert!(!shares(Dialect::AnthropicMessages, Dialect::BedrockConverse));
+    }
+}
