@@ -6,7 +6,9 @@
 use std::collections::BTreeSet;
 
 use gatewright::text::{Lane, LaneKind};
-use gatewright::{EventKind, Failure, FailureKind, Side};
+use gatewright::{EventKind, Failure, FailureKind, Side, StreamEvent};
+
+use crate::vault::Keepsake;
 
 /// An answer has so many texts, calls and choices at most.
 const LANES_MAX: usize = 4_096;
@@ -15,9 +17,32 @@ const BYTES_MAX: usize = 16 << 20;
 /// What counts for at least so much begins something that is kept: a call, a proof, another text than before.
 const EVENT_BYTES_MIN: usize = 256;
 
-/// What has been told so far.
+/// What is known of an answer that is told in another dialect.
 #[derive(Debug, Default)]
-pub(crate) struct Extent {
+pub(crate) struct Told {
+    /// What is kept of it for the next request.
+    pub(crate) keepsake: Keepsake,
+    extent: Extent,
+}
+
+impl Told {
+    /// Counts events in, and keeps what is to be kept of them.
+    ///
+    /// # Errors
+    ///
+    /// As [`Extent::add`]; the events are not to be told then.
+    pub(crate) fn see(&mut self, events: &[StreamEvent]) -> Result<(), Failure> {
+        for event in events {
+            self.extent.add(event.kind())?;
+            self.keepsake.see(event);
+        }
+        Ok(())
+    }
+}
+
+/// How much has been told so far.
+#[derive(Debug, Default)]
+struct Extent {
     lanes: BTreeSet<Lane>,
     /// What the first choice says at the moment, as long as nothing has come between.
     said: Option<Lane>,
@@ -30,7 +55,7 @@ impl Extent {
     /// # Errors
     ///
     /// A failure of the upstream side where the answer is larger than an answer can be.
-    pub(crate) fn add(&mut self, event: &EventKind) -> Result<(), Failure> {
+    fn add(&mut self, event: &EventKind) -> Result<(), Failure> {
         let (lane, bytes) = match event {
             EventKind::TextDelta { lane, text } => (Some(*lane), text.len()),
             EventKind::ToolCallStart { lane, id, name } => (Some(*lane), id.len().saturating_add(name.len())),

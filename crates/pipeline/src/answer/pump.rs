@@ -22,7 +22,7 @@ use tokio::time::Sleep;
 
 use super::body::BrokeOff;
 use super::chain::{Parcel, Turn, Wait};
-use super::extent::Extent;
+use super::extent::Told;
 use super::opening::{Source, broke_off, failure_in};
 use crate::course::Course;
 use crate::cut::CutSignal;
@@ -32,7 +32,6 @@ use crate::hooked::{Fault, Waiting};
 use crate::phase::send::{read_failure, shutdown};
 use crate::state::Settled;
 use crate::subject::Subject;
-use crate::vault::Keepsake;
 
 /// How long the rest of a provider's body may take once its answer is complete, so that the
 /// connection can be used again.
@@ -51,7 +50,7 @@ pub(crate) struct Pump {
     is_rewriting: bool,
     /// There where the provider speaks another dialect than the caller: every frame is written anew from its events,
     /// and what the caller cannot carry is collected.
-    translation: Option<Translation>,
+    translation: Option<Told>,
     hides_usage: bool,
     /// Room for the events of the next frame.
     spare: Vec<StreamEvent>,
@@ -63,14 +62,6 @@ pub(crate) struct Pump {
     breaks_off: bool,
     /// There from the end of the provider's answer until the filters have let go of theirs.
     terminator: Option<Terminator>,
-}
-
-/// What is known of an answer that is told in another dialect.
-#[derive(Default)]
-struct Translation {
-    /// What is kept of it for the next request.
-    keepsake: Keepsake,
-    extent: Extent,
 }
 
 /// How the end of the answer is told to the client.
@@ -110,7 +101,7 @@ impl Pump {
             is_upstream_ended: is_ended,
             decoder,
             is_rewriting: settings.model.is_some() || course.codec.reframes(),
-            translation: settings.envelope.is_some().then(Translation::default),
+            translation: settings.envelope.is_some().then(Told::default),
             hides_usage: settings.hide_usage,
             encoder: course.codec.stream_encoder(settings),
             spare: Vec::new(),
@@ -296,19 +287,12 @@ impl Pump {
         let mut bytes = Vec::new();
         let told = self.retell(events, &mut bytes);
         self.out.push(bytes.into());
-        if let Err(failure) = told {
-            self.fail(&failure.into());
-        }
+        told.unwrap_or_else(|failure| self.fail(&failure.into()));
     }
 
     /// The same into a place of its own.
     fn retell(&mut self, events: &[StreamEvent], out: &mut Vec<u8>) -> Result<(), Failure> {
-        if let Some(Translation { keepsake, extent }) = &mut self.translation {
-            for event in events {
-                extent.add(event.kind())?;
-                keepsake.see(event);
-            }
-        }
+        self.translation.as_mut().map_or(Ok(()), |told| told.see(events))?;
         self.encoder.write(None, events, out);
         Ok(())
     }
