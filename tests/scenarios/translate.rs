@@ -50,6 +50,15 @@ async fn a_strict_caller_is_refused_with_the_field_before_a_provider_is_called()
 }
 
 #[tokio::test]
+async fn what_cannot_be_read_is_refused_by_its_name_before_a_provider_is_called() {
+    let (provider, gateway) = messages_behind_chat().await;
+    let request = asking("claude", &json!({"temperature": "hot"}));
+    let error = error_of(&gateway.chat(&request).send().await.whole().await, 400);
+    assert_eq!(error["param"], "/temperature");
+    assert_eq!(provider.requests().len(), 0);
+}
+
+#[tokio::test]
 async fn a_stream_that_was_asked_for_and_comes_whole_is_told_as_a_stream() {
     let (provider, gateway) = messages_behind_chat().await;
     let content = json!([{"type": "text", "text": "all at once"}]);

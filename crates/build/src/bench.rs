@@ -1,8 +1,9 @@
 //! `cargo xtask bench`: measures the gateway against the floor of the same run and writes the table into the docs.
 //!
 //! The measuring itself belongs to the test kit's `gatewright-bench`; this builds what it needs in the release profile
-//! and puts what it prints between the markers of `docs/benchmarks.md`. What masking costs is measured by the
-//! extension's own bench, and what a chain adds around an extension by a program that counts its allocations.
+//! and puts what it prints between the markers of `docs/benchmarks.md`. How fast requests are translated is measured by
+//! an example of the wire crate, what masking costs by the extension's own bench, and what a chain adds around an
+//! extension by a program that counts its allocations.
 
 use std::fs;
 use std::path::Path;
@@ -21,6 +22,10 @@ const MARK: &str = "bench";
 const TEXT: &str = "text";
 /// The row of extensions that do nothing.
 const EXTENSIONS: &str = "extensions";
+/// The row of requests that go from one dialect into another.
+const TRANSLATION: &str = "translation";
+/// Rows that another program than the report measures.
+const APART: [&str; 3] = [TRANSLATION, TEXT, EXTENSIONS];
 
 /// How much to measure.
 #[derive(Debug, Args)]
@@ -28,8 +33,8 @@ pub(crate) struct Options {
     /// Measure for moments instead of minutes, and write nothing
     #[arg(long)]
     quick: bool,
-    /// Measure only these rows, and write nothing: `text`, `extensions`, and those that `gatewright-bench report
-    /// --help` lists
+    /// Measure only these rows, and write nothing: `translation`, `text`, `extensions`, and those that
+    /// `gatewright-bench report --help` lists
     #[arg(long, value_delimiter = ',')]
     only: Vec<String>,
 }
@@ -41,10 +46,13 @@ pub(crate) struct Options {
 pub(crate) fn run(root: &Path, options: &Options) -> Result<()> {
     let is_all = options.only.is_empty();
     let is_wanted = |row: &str| is_all || options.only.iter().any(|only| only == row);
-    let rows: Vec<&String> = options.only.iter().filter(|row| *row != TEXT && *row != EXTENSIONS).collect();
+    let rows: Vec<&String> = options.only.iter().filter(|row| !APART.contains(&row.as_str())).collect();
     let mut table = String::new();
     if is_all || !rows.is_empty() {
         table.push_str(&against_the_floor(root, options.quick, &rows)?);
+    }
+    if is_wanted(TRANSLATION) {
+        table.push_str(&translation(root, options.quick)?);
     }
     if is_wanted(TEXT) {
         table.push_str(&text_filters(root, options.quick)?);
@@ -81,6 +89,21 @@ fn against_the_floor(root: &Path, quick: bool, only: &[&String]) -> Result<Strin
         report.arg("--only").arg(row);
     }
     measured(&mut report)
+}
+
+/// How fast a long prompt goes from one dialect into another.
+fn translation(root: &Path, quick: bool) -> Result<String> {
+    heading("measure translation");
+    let program = ["--package", "gatewright-wire", "--example", "translation_speed"];
+    let mut bench = command::cargo();
+    bench.current_dir(root).args(["run", "--quiet", "--release"]).args(program);
+    if quick {
+        bench.args(["--", "--quick"]);
+    }
+    Ok(format!(
+        "\nA prompt of 1 MiB, read in one dialect and written in another, by CPU time of one thread (to reach: 300 MB/s):\n\n{}",
+        measured(&mut bench)?
+    ))
 }
 
 /// What masking costs per byte of text and per piece of a stream.

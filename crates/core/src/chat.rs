@@ -85,6 +85,9 @@ pub struct Chat<'a> {
     /// Members that no other dialect has: RFC 6901 pointers into the caller's request. Whoever writes another dialect
     /// reports each as lost.
     pub unknown: Vec<Cow<'a, str>>,
+    /// Parameters that the caller's dialect has under more than one name: the pointer to each as this caller wrote it,
+    /// for losses and refusals.
+    pub spelled: Vec<(Param, Cow<'a, str>)>,
 }
 
 impl<'a> Chat<'a> {
@@ -94,6 +97,18 @@ impl<'a> Chat<'a> {
             let parts = turns.iter().flat_map(|turn| &turn.parts).collect();
             Some((turns.first()?.speaker, parts))
         })
+    }
+
+    /// Notes under which of its names the caller wrote a parameter. A later note replaces an earlier one.
+    pub fn spell(&mut self, param: Param, pointer: impl Into<Cow<'a, str>>) {
+        self.spelled.retain(|(other, _)| *other != param);
+        self.spelled.push((param, pointer.into()));
+    }
+
+    /// The pointer to a parameter as the caller wrote it, where its dialect has more than one name for it.
+    #[must_use]
+    pub fn spelling(&self, param: Param) -> Option<&str> {
+        self.spelled.iter().find(|(other, _)| *other == param).map(|(_, pointer)| pointer.as_ref())
     }
 
     /// The value of a member that only some dialects have.

@@ -66,6 +66,20 @@ pub enum Dialect {
 }
 
 impl Dialect {
+    /// Whether a file that was given to the provider of one of them can be meant in the other: ids of files are known
+    /// in one family only.
+    #[must_use]
+    pub const fn shares_files_with(self, other: Self) -> bool {
+        use Dialect::{AnthropicMessages, BedrockConverse, GoogleGenerate, OpenAiChat, OpenAiResponses};
+        matches!(
+            (self, other),
+            (OpenAiChat | OpenAiResponses, OpenAiChat | OpenAiResponses)
+                | (AnthropicMessages, AnthropicMessages)
+                | (GoogleGenerate, GoogleGenerate)
+                | (BedrockConverse, BedrockConverse)
+        )
+    }
+
     /// All of them.
     pub const ALL: [Self; 15] = [
         Self::OpenAiChat,
@@ -277,12 +291,13 @@ pub trait ChatCodec: Send + Sync + fmt::Debug {
         abilities: &Abilities,
         losses: &mut Losses<'_>,
     ) -> Result<(), Failure> {
-        for param in &abilities.refuses {
-            let place = Place::Param(*param);
-            let pointer = self.pointer(&place);
-            // A dialect without the parameter has no pointer for it.
-            if !pointer.is_empty() && request.remove_field(&pointer).unwrap_or(false) {
-                losses.report(&place, LossKind::Dropped)?;
+        let places: Vec<_> = abilities.refuses.iter().map(|param| Place::Param(*param)).collect();
+        let pointers: Vec<_> = places.iter().map(|place| self.pointer(place)).collect();
+        // A dialect without the parameter has no pointer for it, and most requests have none that is refused.
+        let are_there = if places.is_empty() { Vec::new() } else { request.has_fields(&pointers) };
+        for ((place, pointer), is_there) in places.iter().zip(&pointers).zip(are_there) {
+            if is_there && request.remove_field(pointer).unwrap_or(false) {
+                losses.report(place, LossKind::Dropped)?;
             }
         }
         for pointer in self.foreign(request) {
@@ -353,6 +368,10 @@ pub trait RequestDocument: Send + Sync + fmt::Debug {
     fn insert_text(&mut self, role: Role, at: Placement, text: &str) -> Result<(), EditError>;
     /// See [`LlmRequest::field`](crate::LlmRequest::field).
     fn field(&self, pointer: &str) -> Option<String>;
+    /// Which of these fields are there, in the order of the pointers. One look at the document is to serve for all.
+    fn has_fields(&self, pointers: &[String]) -> Vec<bool> {
+        pointers.iter().map(|pointer| self.field(pointer).is_some()).collect()
+    }
     /// See [`LlmRequest::fields`](crate::LlmRequest::fields).
     fn fields(&self, pointer: &str) -> Vec<String>;
     /// See [`LlmRequest::set_field`](crate::LlmRequest::set_field).

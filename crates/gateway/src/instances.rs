@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
+use gatewright::point::Point;
 use gatewright::registry::{Instance, Registry};
 use gatewright::{BuildError, InstanceId, Settings};
 use gatewright_pipeline::{Gate, Hook, aside, panic_text};
@@ -225,6 +226,10 @@ impl Workshop {
                 plan.extension
             )));
         };
+        if !plan.egress_metadata.is_empty() && !registration.points.contains(&Point::CredentialProvider) {
+            let why = "`egress_metadata` is for extensions that find credentials, and this one finds none";
+            return Err(BuildError::new(why));
+        }
         let env = self.wrap.env(self.services.env(plan, predecessor)?);
         let settings = Settings::new(plan.settings.clone());
         let metrics = self.metrics.of(&plan.id);

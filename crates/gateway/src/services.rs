@@ -148,6 +148,7 @@ impl Services {
         let settings = EgressSettings {
             origins: plan.egress.clone(),
             allow_private: plan.egress_private,
+            metadata: plan.egress_metadata.clone(),
             deadline: plan.deadline,
         };
         let http = match &self.egress {

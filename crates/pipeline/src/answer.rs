@@ -3,6 +3,7 @@
 
 mod body;
 pub(crate) mod chain;
+mod extent;
 mod lanes;
 pub(crate) mod opening;
 mod pump;

@@ -29,7 +29,10 @@ pub(crate) async fn answer(course: &mut Course, reserved: Reserved) -> Result<An
             tracing::debug!(id = %course.id, provider = %picked.provider.name, %failure, "Trying another target");
         }
         let codec = encoded.codec;
-        let failure = match send::send(course, &picked, encoded, credential).await {
+        if let Some(attempt) = &mut course.attempt {
+            attempt.shown.clone_from(&credential);
+        }
+        let mut failure = match send::send(course, &picked, encoded, credential).await {
             Ok(answer) => match opening::open(course, codec, &reserved, answer).await {
                 Ok(opened) => {
                     pick::tell(course, &reserved.0.model, &picked, TryResult::Answered);
@@ -39,7 +42,8 @@ pub(crate) async fn answer(course: &mut Course, reserved: Reserved) -> Result<An
             },
             Err(failure) => failure,
         };
-        let failure = course.blame(failure);
+        let mut failure = course.blame(failure);
+        course.hide_credential(&mut failure);
         learn(course, &reserved, &picked, &failure);
         let has_more = tried.len() < reserved.0.model.targets.len().min(attempts_max);
         if !(has_more && may_try_elsewhere(&failure)) {

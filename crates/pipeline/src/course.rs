@@ -15,6 +15,7 @@ use gatewright::{
     Reservation, Retry, RouteName, Side, Usage, UsageSource,
 };
 use gatewright_policy::PriceBook;
+use gatewright_upstream::Credential;
 
 use crate::answer::chain::Chain;
 use crate::context::Context;
@@ -114,9 +115,26 @@ pub(crate) struct Attempt {
     pub(crate) answered: Option<Instant>,
     /// The provider answered with an error status: it refused before any work that is billed.
     pub(crate) is_refused: bool,
+    /// What the provider was shown, which nothing that it says may repeat to anybody.
+    pub(crate) shown: Option<Credential>,
 }
 
 impl Course {
+    /// Takes what the provider was shown out of what it says: neither a caller nor a log is to read it.
+    pub(crate) fn hide_credential(&self, failure: &mut Failure) {
+        let Some(shown) = self.attempt.as_ref().and_then(|attempt| attempt.shown.as_ref()) else { return };
+        for text in [Some(&mut failure.message), failure.code.as_mut(), failure.param.as_mut()] {
+            if let Some(text) = text
+                && let Some(clean) = shown.redacted(text)
+            {
+                *text = clean.into();
+            }
+        }
+        if let Some(clean) = failure.detail.as_deref().and_then(|detail| shown.redacted(detail)) {
+            failure.detail = Some(clean.into());
+        }
+    }
+
     /// Begins an exchange in the caller's dialect.
     #[must_use]
     pub fn begin(worker: &Arc<Worker>, codec: &'static dyn Codec) -> Box<Self> {

@@ -39,8 +39,10 @@ pub struct Egress {
 pub struct EgressSettings {
     /// The origins, each scheme, host and port.
     pub origins: Vec<Arc<str>>,
-    /// Whether they may be at private or loopback addresses. Link-local ones are never reached.
+    /// Whether they may be at private or loopback addresses. Link-local ones are not reached.
     pub allow_private: bool,
+    /// Further origins, which may be at link-local addresses and those of metadata services, but at no private one.
+    pub metadata: Vec<Arc<str>>,
     /// How long one call may take, from its beginning to the last byte of its answer.
     pub deadline: Duration,
 }
@@ -112,7 +114,11 @@ impl EgressHttp {
     ///
     /// See [`EgressError`].
     pub fn rehearsal(settings: &EgressSettings) -> Result<Self, EgressError> {
-        let destinations = settings.origins.iter().map(|origin| destination(origin, settings.allow_private));
+        // An origin that is in both lists is what the narrower one says.
+        let metadata = settings.metadata.iter().map(|origin| (origin, Reach::Metadata));
+        let reach = if settings.allow_private { Reach::Private } else { Reach::Public };
+        let origins = settings.origins.iter().map(|origin| (origin, reach));
+        let destinations = metadata.chain(origins).map(|(origin, reach)| destination(origin, reach));
         let http = Self {
             egress: None,
             destinations: destinations.collect::<Result<_, _>>()?,
@@ -173,11 +179,20 @@ impl Http for EgressHttp {
     }
 }
 
-fn destination(text: &Arc<str>, allow_private: bool) -> Result<Arc<Destination>, EgressError> {
+/// Where an origin may be, beside the public internet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reach {
+    Public,
+    Private,
+    Metadata,
+}
+
+fn destination(text: &Arc<str>, reach: Reach) -> Result<Arc<Destination>, EgressError> {
     let origin = || Arc::clone(text);
     let parsed = Origin::parse(text).map_err(|source| EgressError::Origin { origin: origin(), source })?;
     let settings = DestinationSettings {
-        allow_private,
+        allow_private: reach == Reach::Private,
+        allow_link_local: reach == Reach::Metadata,
         connections_max: CONNECTIONS_MAX,
         ..DestinationSettings::new(Arc::new(parsed))
     };
@@ -270,5 +285,29 @@ impl Task {
 impl Drop for Task {
     fn drop(&mut self) {
         self.0.abort();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_origins_of_the_metadata_list_may_be_link_local() {
+        let settings = EgressSettings {
+            origins: vec!["https://hooks.test".into(), "http://169.254.169.254".into()],
+            allow_private: true,
+            metadata: vec!["http://169.254.169.254".into(), "http://metadata.internal".into()],
+            deadline: Duration::from_secs(1),
+        };
+        let http = EgressHttp::rehearsal(&settings).expect("they are origins");
+        let reach = |url: &'static str| {
+            let (destination, _) = http.find(&Method::GET, &Uri::from_static(url)).expect("it is listed");
+            let settings = destination.settings();
+            (settings.allow_private, settings.allow_link_local)
+        };
+        assert_eq!(reach("https://hooks.test/a"), (true, false));
+        assert_eq!(reach("http://metadata.internal/token"), (false, true));
+        assert_eq!(reach("http://169.254.169.254/latest"), (false, true));
     }
 }

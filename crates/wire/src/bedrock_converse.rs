@@ -4,7 +4,6 @@
 //! patches; streams are binary messages that keep their bytes as long as nobody edits them. Shapes follow the service
 //! model of the Bedrock runtime, version 2023-09-30, as the official SDKs carry it.
 
-mod alias;
 mod block;
 mod chat;
 mod count;
@@ -36,6 +35,7 @@ use gatewright::dialect::{
 };
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 
+use crate::alias;
 use crate::document::{Answer, AnswerShape, Request, Shape, Streaming};
 use crate::json::Kind;
 

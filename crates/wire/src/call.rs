@@ -52,7 +52,8 @@ struct Pairs<'c, 'l> {
 #[derive(Default)]
 struct Open<'c> {
     calls: Vec<Waiting<'c>>,
-    by_id: HashMap<Cow<'c, str>, usize>,
+    /// By the caller's id; some models give several calls of a turn the same one.
+    by_id: HashMap<&'c str, VecDeque<usize>>,
     by_name: HashMap<&'c str, VecDeque<usize>>,
     /// Up to here all are answered.
     front: usize,
@@ -67,15 +68,20 @@ struct Waiting<'c> {
 impl<'c> Pairs<'c, '_> {
     fn call(&mut self, part: &'c Part<'_>) {
         let PartKind::ToolCall { id, name, .. } = &part.kind else { return };
+        let place = self.open.calls.len();
+        let namesakes = self.open.by_id.entry(id.as_ref()).or_default();
+        namesakes.push_back(place);
+        let before = namesakes.len() - 1;
         let id = if id.is_empty() {
             self.made += 1;
             Cow::Owned(format!("call_{}", self.made))
+        } else if before > 0 {
+            // A provider wants ids to differ; the result that comes first is the first call's.
+            Cow::Owned(format!("{id}_again_{before}"))
         } else {
             Cow::Borrowed(id.as_ref())
         };
         let call = Call { id, name };
-        let place = self.open.calls.len();
-        self.open.by_id.insert(call.id.clone(), place);
         self.open.by_name.entry(call.name).or_default().push_back(place);
         self.calls.push(call.clone());
         self.open.calls.push(Waiting { call, origin: part.origin, is_answered: false });
@@ -104,15 +110,9 @@ impl<'c> Pairs<'c, '_> {
 impl<'c> Open<'c> {
     fn take(&mut self, id: &str, name: Option<&str>) -> Option<Call<'c>> {
         let place = if !id.is_empty() {
-            *self.by_id.get(id)?
+            first_open(&self.calls, self.by_id.get_mut(id)?)?
         } else if let Some(name) = name {
-            let same = self.by_name.get_mut(name)?;
-            loop {
-                let place = same.pop_front()?;
-                if self.calls.get(place).is_some_and(|waiting| !waiting.is_answered) {
-                    break place;
-                }
-            }
+            first_open(&self.calls, self.by_name.get_mut(name)?)?
         } else {
             while self.calls.get(self.front)?.is_answered {
                 self.front += 1;
@@ -122,6 +122,16 @@ impl<'c> Open<'c> {
         let waiting = self.calls.get_mut(place).filter(|waiting| !waiting.is_answered)?;
         waiting.is_answered = true;
         Some(waiting.call.clone())
+    }
+}
+
+/// Takes the first call of a list that waits still.
+fn first_open(calls: &[Waiting<'_>], places: &mut VecDeque<usize>) -> Option<usize> {
+    loop {
+        let place = places.pop_front()?;
+        if calls.get(place).is_some_and(|waiting| !waiting.is_answered) {
+            return Some(place);
+        }
     }
 }
 

@@ -11,6 +11,7 @@ mod pointer;
 mod request;
 mod spelling;
 mod tool_text;
+pub(crate) mod typed;
 
 use gatewright::Failure;
 

@@ -7,6 +7,7 @@
 
 #![warn(missing_docs, clippy::indexing_slicing)]
 
+mod alias;
 pub mod anthropic_messages;
 pub mod bedrock_converse;
 mod call;

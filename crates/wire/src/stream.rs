@@ -80,6 +80,57 @@ impl Frames {
     }
 }
 
+/// An answer has so many blocks, calls or choices at most. More than that is no answer, but a provider that fills our
+/// memory.
+pub(crate) const PARTS_MAX: usize = 4_096;
+
+/// So much of a stream is kept until its end, at most.
+pub(crate) const KEPT_BYTES_MAX: usize = 16 << 20;
+
+/// An answer has more parts than [`PARTS_MAX`].
+pub(crate) fn too_many_parts() -> Failure {
+    let message = "the provider's answer has more parts than an answer can have";
+    Failure::new(Side::Upstream, FailureKind::Malformed, message)
+}
+
+/// What a client is told where more would have to be kept than [`KEPT_BYTES_MAX`].
+pub(crate) fn too_much() -> ErrorBody<'static> {
+    ErrorBody {
+        status: StatusCode::BAD_GATEWAY,
+        class: ErrorClass::Server,
+        code: None,
+        message: "the provider's answer is larger than an answer can be".into(),
+        param: None,
+        request_id: None,
+        retry_after: None,
+    }
+}
+
+/// The half of a character in which the last piece of a text ended: escapes may cut a character in two, and events
+/// may part the halves.
+#[derive(Debug, Default)]
+pub(crate) struct Halves {
+    open: Option<(Lane, u32)>,
+}
+
+impl Halves {
+    /// What a piece of a lane says, with the half before it, and without the half in which it ends itself.
+    pub(crate) fn text(&mut self, lane: Lane, text: &JsonStr<'_>) -> EventText {
+        let mut half = self.open.filter(|(own, _)| *own == lane).map(|(_, half)| half);
+        let had_half = half.is_some();
+        let said = text.decode_after(&mut half).into_owned();
+        if had_half || half.is_some() {
+            self.open = half.map(|half| (lane, half));
+        }
+        said.into()
+    }
+
+    /// The text of a frame that has nothing else to say, as [`sole`] gives it, unless a half waits for its rest.
+    pub(crate) fn sole(&self, frame: &Frame, place_of: impl FnOnce(Lane) -> Lane) -> Option<StreamEvent> {
+        if self.open.is_some() { None } else { sole(frame, place_of) }
+    }
+}
+
 /// A frame of which a glance tells no more than what it is.
 pub(crate) const fn bare(kind: FrameKind, raw: Bytes, data: Bytes) -> Frame {
     Frame {
@@ -119,7 +170,7 @@ pub(crate) fn plain(text: &JsonStr<'_>) -> Option<std::ops::Range<u32>> {
 
 /// The text of a frame that has nothing else to say; `place_of` knows the lane of the stream that a lane of its frame
 /// is.
-pub(crate) fn sole(frame: &Frame, place_of: impl FnOnce(Lane) -> Lane) -> Option<StreamEvent> {
+fn sole(frame: &Frame, place_of: impl FnOnce(Lane) -> Lane) -> Option<StreamEvent> {
     let (lane, place) = frame.sole_text.clone()?;
     let (start, end) = (usize::try_from(place.start).ok()?, usize::try_from(place.end).ok()?);
     let bytes = (start <= end && end <= frame.data.len()).then(|| frame.data.slice(start..end))?;

@@ -20,7 +20,11 @@ fn written(chat: &Chat<'_>, abilities: &Abilities) -> (Value, Vec<(String, LossK
     let codec = responses();
     let name = |place: &Place<'_>| codec.pointer(place);
     let mut losses = Losses::new(false, &name);
-    let body = codec.write_request(chat, abilities, &mut losses).unwrap();
+    let mut chat = chat.clone();
+    if chat.turns.is_empty() && chat.system.is_empty() {
+        chat.turns.push(turn(Speaker::User, vec![PartKind::Text("go on".into())]));
+    }
+    let body = codec.write_request(&chat, abilities, &mut losses).unwrap();
     let losses = losses.into_found().into_iter().map(|loss| (loss.field.into_owned(), loss.kind));
     (serde_json::from_slice(&body).unwrap(), losses.collect())
 }

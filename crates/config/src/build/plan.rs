@@ -130,8 +130,9 @@ impl Builder<'_> {
             },
             stall: instance.stall.0,
             isolate: instance.isolate,
-            egress: instance.egress.iter().map(|origin| Arc::from(origin.trim_end_matches('/'))).collect(),
+            egress: origins(&instance.egress),
             egress_private: instance.egress_private,
+            egress_metadata: origins(&instance.egress_metadata),
             cache_bytes: instance.cache_bytes.0,
             secrets: instance.secrets,
             mode: match instance.mode {
@@ -142,6 +143,10 @@ impl Builder<'_> {
             source: Arc::from(self.source(path)),
         }
     }
+}
+
+fn origins(urls: &[String]) -> Vec<Arc<str>> {
+    urls.iter().map(|url| Arc::from(url.trim_end_matches('/'))).collect()
 }
 
 fn ids(names: &[String]) -> Vec<InstanceId> {

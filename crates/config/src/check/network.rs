@@ -41,16 +41,21 @@ pub(super) fn listeners(root: &Node, problems: &mut Problems) {
 /// Origins that an instance may call: URLs without a path.
 pub(super) fn egress(root: &Node, problems: &mut Problems) {
     for (path, instance) in items(root, "extensions") {
-        let path = path.key("egress");
-        for (place, node) in instance.get("egress").map(Node::items).unwrap_or_default().iter().enumerate() {
-            let Some(text) = node.text() else { continue };
-            match parse_base_url(text) {
-                Err(message) => problems.error(node.at, &path.item(place), message),
-                Ok(url) if url.path().trim_matches('/').is_empty() => {}
-                Ok(_) => {
-                    let message = "an origin has no path: write scheme, host and port only";
-                    problems.error(node.at, &path.item(place), message);
-                }
+        for list in ["egress", "egress_metadata"] {
+            origins(instance.get(list).map(Node::items).unwrap_or_default(), &path.key(list), problems);
+        }
+    }
+}
+
+fn origins(nodes: &[Node], path: &KeyPath, problems: &mut Problems) {
+    for (place, node) in nodes.iter().enumerate() {
+        let Some(text) = node.text() else { continue };
+        match parse_base_url(text) {
+            Err(message) => problems.error(node.at, &path.item(place), message),
+            Ok(url) if url.path().trim_matches('/').is_empty() => {}
+            Ok(_) => {
+                let message = "an origin has no path: write scheme, host and port only";
+                problems.error(node.at, &path.item(place), message);
             }
         }
     }

@@ -67,9 +67,16 @@ pub(crate) struct Instance {
     pub(crate) egress: Vec<String>,
 
     /// Whether those origins may be at private or loopback addresses. Link-local ones, where clouds hand out
-    /// credentials, are never called.
+    /// credentials, are not called for it.
     #[serde(default)]
     pub(crate) egress_private: bool,
+
+    /// Further origins that it may call, at link-local addresses and those of metadata services too: where a cloud
+    /// tells a machine who it is, such as `http://169.254.169.254` or `http://metadata.google.internal`. Only for an
+    /// extension that finds credentials; any other is refused. Each origin is named, and no other destination, a
+    /// provider's or an extension's, gets nearer to such an address.
+    #[serde(default)]
+    pub(crate) egress_metadata: Vec<String>,
 
     /// The bound of its cache.
     #[serde(default = "default_cache_bytes")]

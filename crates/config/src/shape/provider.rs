@@ -38,8 +38,8 @@ pub(crate) struct Provider {
     #[serde(default)]
     pub(crate) headers: BTreeMap<String, String>,
 
-    /// Whether the base URL may lead to private, loopback or link-local addresses. Switch it on for
-    /// models that run in your own network.
+    /// Whether the base URL may lead to private or loopback addresses. Switch it on for models that run in your own
+    /// network. Link-local addresses, where clouds hand out credentials, are never called.
     #[serde(default)]
     pub(crate) allow_private: bool,
 

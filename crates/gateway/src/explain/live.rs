@@ -56,7 +56,8 @@ impl LiveGateway {
     pub(super) async fn find(egress: &Egress, url: &str) -> Result<Self, String> {
         let url = url.trim_end_matches('/').to_owned();
         let origins = vec![Arc::from(url.as_str())];
-        let settings = EgressSettings { origins, allow_private: true, deadline: ANSWER_WITHIN };
+        let settings =
+            EgressSettings { origins, allow_private: true, metadata: Vec::new(), deadline: ANSWER_WITHIN };
         let http = egress.http(&settings).map_err(|error| gatewright_pipeline::with_causes(&error))?;
         let gateway = Self { url, http };
         gateway.get("/limits?count=1").await?;

@@ -13,7 +13,8 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use gatewright::dialect::{Frame, FrameKind, StreamDecoder, StreamEncoder, StreamSettings, UsageArtefact};
 use gatewright::{
-    AuditAction, BoxFuture, CancelledBy, EventKind, Outcome, Progress, Side, StreamEvent, TopUp, UsageSource,
+    AuditAction, BoxFuture, CancelledBy, EventKind, Failure, Outcome, Progress, Side, StreamEvent, TopUp,
+    UsageSource,
 };
 use gatewright_upstream::AnswerBody as UpstreamBody;
 use http_body::Body;
@@ -21,6 +22,7 @@ use tokio::time::Sleep;
 
 use super::body::BrokeOff;
 use super::chain::{Parcel, Turn, Wait};
+use super::extent::Told;
 use super::opening::{Source, broke_off, failure_in};
 use crate::course::Course;
 use crate::cut::CutSignal;
@@ -31,7 +33,6 @@ use crate::keeping::{self, Writing};
 use crate::phase::send::{read_failure, shutdown};
 use crate::state::Settled;
 use crate::subject::Subject;
-use crate::vault::Keepsake;
 
 /// How long the rest of a provider's body may take once its answer is complete, so that the
 /// connection can be used again.
@@ -50,7 +51,7 @@ pub(crate) struct Pump {
     is_rewriting: bool,
     /// There where the provider speaks another dialect than the caller: every frame is written anew from its events,
     /// and what the caller cannot carry is collected.
-    translation: Option<Keepsake>,
+    translation: Option<Told>,
     hides_usage: bool,
     /// Room for the events of the next frame.
     spare: Vec<StreamEvent>,
@@ -103,7 +104,7 @@ impl Pump {
             is_upstream_ended: is_ended,
             decoder,
             is_rewriting: settings.model.is_some() || course.codec.reframes() || course.keeping.is_some(),
-            translation: settings.envelope.is_some().then(Keepsake::default),
+            translation: settings.envelope.is_some().then(Told::default),
             hides_usage: settings.hide_usage,
             encoder: keeping::stream_encoder(&course, settings),
             spare: Vec::new(),
@@ -208,7 +209,8 @@ impl Pump {
             FrameKind::KeepAlive => self.out.pass(&frame),
             FrameKind::End => self.last(frame),
             FrameKind::Error => {
-                let failure = failure_in(&mut *self.decoder, &frame);
+                let mut failure = failure_in(&mut *self.decoder, &frame);
+                self.course.hide_credential(&mut failure);
                 self.fail(&failure.into());
             }
             FrameKind::Data => self.data(frame),
@@ -290,16 +292,16 @@ impl Pump {
     /// Writes events in the caller's dialect.
     fn translate(&mut self, events: &[StreamEvent]) {
         let mut bytes = Vec::new();
-        self.retell(events, &mut bytes);
+        let told = self.retell(events, &mut bytes);
         self.out.push(bytes.into());
+        told.unwrap_or_else(|failure| self.fail(&failure.into()));
     }
 
     /// The same into a place of its own.
-    fn retell(&mut self, events: &[StreamEvent], out: &mut Vec<u8>) {
-        if let Some(keepsake) = &mut self.translation {
-            events.iter().for_each(|event| keepsake.see(event));
-        }
+    fn retell(&mut self, events: &[StreamEvent], out: &mut Vec<u8>) -> Result<(), Failure> {
+        self.translation.as_mut().map_or(Ok(()), |told| told.see(events))?;
         self.encoder.write(None, events, out);
+        Ok(())
     }
 
     // === The filters ===

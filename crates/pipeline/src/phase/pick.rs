@@ -57,6 +57,7 @@ pub(crate) fn pick(
         sent: None,
         answered: None,
         is_refused: false,
+        shown: None,
     });
     Ok(Some(Picked { index, target, provider }))
 }

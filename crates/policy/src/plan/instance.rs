@@ -39,6 +39,8 @@ pub struct InstancePlan {
     pub egress: Vec<Arc<str>>,
     /// Whether it may call private addresses.
     pub egress_private: bool,
+    /// The origins that it may call though they are where clouds hand out credentials.
+    pub egress_metadata: Vec<Arc<str>>,
     /// The bound of its cache, in bytes.
     pub cache_bytes: u64,
     /// Its named secrets. A change of them alone keeps the instance.
@@ -59,6 +61,7 @@ impl InstancePlan {
             && self.settings == other.settings
             && self.egress == other.egress
             && self.egress_private == other.egress_private
+            && self.egress_metadata == other.egress_metadata
             && self.cache_bytes == other.cache_bytes
     }
 
@@ -79,6 +82,7 @@ impl InstancePlan {
             isolate: false,
             egress: Vec::new(),
             egress_private: false,
+            egress_metadata: Vec::new(),
             cache_bytes: Self::CACHE_BYTES,
             secrets: BTreeMap::new(),
             mode: RunMode::Enforce,
@@ -110,6 +114,7 @@ impl fmt::Debug for InstancePlan {
             .field("circuit", &self.circuit)
             .field("isolate", &self.isolate)
             .field("egress", &self.egress)
+            .field("egress_metadata", &self.egress_metadata)
             .field("mode", &self.mode)
             .field("source", &self.source)
             .finish_non_exhaustive()

@@ -1,6 +1,7 @@
-//! Runs every row of the figures for the floor and for the gateway, and writes the table.
+//! Runs every row of the figures for its yardstick and for the gateway, and writes the tables.
 //!
-//! Each sample starts its process anew, floor and gateway by turns, so that what drifts on the machine hits both.
+//! The yardstick is the floor; where the gateway translates, it is the gateway that does not.
+//! Each sample starts its process anew, the two by turns, so that what drifts on the machine hits both.
 //! The process under measurement has core 0 to itself; the load and the simulated provider share core 1.
 
 mod bed;
@@ -14,7 +15,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 
-use self::bed::{Bed, Subject};
+use self::bed::Bed;
 use self::row::{Row, Sample};
 use self::table::{Line, Table};
 use super::measure;
@@ -65,14 +66,15 @@ pub async fn run(options: &ReportOptions) -> anyhow::Result<String> {
 
 /// All samples of one row, the two subjects by turns.
 async fn sample(bed: &Bed, row: Row, repeats: u32) -> anyhow::Result<[Vec<Sample>; 2]> {
-    let (mut floor, mut gateway) = (Vec::new(), Vec::new());
+    let (mut yardstick, mut subject) = (Vec::new(), Vec::new());
     for _ in 0..repeats {
-        if row.has_floor() {
-            floor.push(row.measure(bed, Subject::Floor).await.context("floor")?);
+        if let Some(other) = row.yardstick() {
+            yardstick.push(row.measure(bed, other).await.with_context(|| format!("{other:?}"))?);
         }
-        gateway.push(row.measure(bed, row.subject()).await.context("gateway")?);
+        let measured = row.subject();
+        subject.push(row.measure(bed, measured).await.with_context(|| format!("{measured:?}"))?);
     }
-    Ok([floor, gateway])
+    Ok([yardstick, subject])
 }
 
 /// Tells who waits at a terminal what is being measured; the table alone goes to standard output.

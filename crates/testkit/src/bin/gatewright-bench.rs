@@ -81,8 +81,8 @@ struct ReportArguments {
     /// Seconds of one run.
     #[arg(long, default_value_t = 4.0)]
     seconds: f64,
-    /// Only these rows: exchange, records, latency, syscalls, slow-streams, coalesced-streams, big-prompt, start,
-    /// saturation.
+    /// Only these rows: exchange, records, latency, syscalls, slow-streams, coalesced-streams, big-prompt,
+    /// translated, translated-slow-streams, translated-coalesced-streams, translated-big-prompt, start, saturation.
     #[arg(long, value_delimiter = ',')]
     only: Vec<String>,
 }

@@ -14,6 +14,7 @@ use crate::support::{Provider, ok, soon};
 
 fn reach(origins: &[&str]) -> EgressSettings {
     EgressSettings {
+        metadata: Vec::new(),
         origins: origins.iter().map(|origin| Arc::from(*origin)).collect(),
         allow_private: true,
         deadline: Duration::from_secs(10),
@@ -95,11 +96,36 @@ async fn a_private_address_needs_leave_even_when_it_is_listed() {
 }
 
 #[tokio::test]
-async fn metadata_services_are_never_reached() {
+async fn metadata_services_are_not_reached_where_private_addresses_are() {
     let http = http(&reach(&["http://169.254.169.254"]));
     let error = soon(http.send(get("http://169.254.169.254/latest"))).await.unwrap_err();
     let HttpError::Unreachable { cause, .. } = &error else { panic!("{error:?}") };
     assert!(cause.contains("169.254.169.254, which is a"), "{cause}");
+}
+
+#[tokio::test]
+async fn leave_for_a_metadata_service_is_no_leave_for_anything_else() {
+    let provider = Provider::bind().await;
+    let private = format!("http://{}", provider.address);
+    let named = EgressSettings {
+        allow_private: false,
+        metadata: vec!["http://169.254.169.254".into(), private.as_str().into()],
+        ..reach(&["http://169.254.170.2"])
+    };
+    let http = http(&named);
+    // Listed for its metadata, but an address of another kind.
+    let error = soon(http.send(get(&private))).await.unwrap_err();
+    let HttpError::Unreachable { cause, .. } = &error else { panic!("{error:?}") };
+    assert!(cause.contains("loopback"), "{cause}");
+    // Link-local, but in the other list.
+    let error = soon(http.send(get("http://169.254.170.2/v2"))).await.unwrap_err();
+    let HttpError::Unreachable { cause, .. } = &error else { panic!("{error:?}") };
+    assert!(cause.contains("169.254.170.2, which is a"), "{cause}");
+    // In no list: another port, another host, another scheme.
+    for url in ["http://169.254.169.254:8080/", "http://169.254.169.253/", "https://169.254.169.254/"] {
+        assert!(matches!(soon(http.send(get(url))).await, Err(HttpError::Forbidden { .. })), "{url}");
+    }
+    assert!(provider.is_untouched().await);
 }
 
 #[tokio::test]

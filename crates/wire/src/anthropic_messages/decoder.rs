@@ -11,7 +11,7 @@ use super::usage::Figures;
 use super::{name, stop};
 use crate::json::{JsonError, JsonStr};
 use crate::sse::SseFrame;
-use crate::stream::{Frames, bare, malformed, numbered, plain, sole, told_by_kind};
+use crate::stream::{Frames, Halves, bare, malformed, numbered, plain, told_by_kind, too_many_parts};
 
 /// Reads one stream.
 #[derive(Debug, Default)]
@@ -20,6 +20,7 @@ pub(super) struct Decoder {
     progress: Progress,
     /// Text came, and nothing since that ends it. Runs behind the frames, with the events.
     has_open_text: bool,
+    halves: Halves,
 }
 
 /// How far the answer has come.
@@ -54,7 +55,7 @@ impl StreamDecoder for Decoder {
             events.extend(told_by_kind(frame));
             return Ok(());
         }
-        match sole(frame, |lane| lane) {
+        match self.halves.sole(frame, |lane| lane) {
             Some(event) => {
                 self.has_open_text |= event.text().is_some_and(|(lane, _)| lane == Lane::content(0));
                 events.push(event);
@@ -73,6 +74,9 @@ impl StreamDecoder for Decoder {
 impl Decoder {
     fn data_events(&mut self, frame: &Frame, events: &mut Vec<StreamEvent>) -> Result<(), Failure> {
         let event = Event::read(&frame.data).map_err(|error| malformed(&frame.data, &error))?;
+        if self.progress.blocks.is_full() {
+            return Err(too_many_parts());
+        }
         let first = events.len();
         let mut give = |kind| {
             events.push(numbered(kind, events.len() - first));
@@ -85,7 +89,7 @@ impl Decoder {
             if let Piece::Text { lane, .. } = piece {
                 self.has_open_text |= lane == Lane::content(0);
             }
-            match event_kind(&piece, frame) {
+            match event_kind(&piece, frame, &mut self.halves) {
                 Some(EventKind::Finish { choice, reason: FinishReason::ToolCalls })
                     if self.progress.blocks.has_form_only() =>
                 {
@@ -159,12 +163,12 @@ impl Progress {
 }
 
 /// The event that a piece is; none for figures that say nothing.
-fn event_kind(piece: &Piece<'_>, frame: &Frame) -> Option<EventKind> {
+fn event_kind(piece: &Piece<'_>, frame: &Frame, halves: &mut Halves) -> Option<EventKind> {
     let owned = |text: &JsonStr<'_>| text.decode().into_owned();
     let signature = |text| Signature { data: owned(text).into(), from: Dialect::AnthropicMessages };
     Some(match piece {
         Piece::Start => EventKind::Start,
-        Piece::Text { lane, text } => EventKind::TextDelta { lane: *lane, text: owned(text).into() },
+        Piece::Text { lane, text } => EventKind::TextDelta { lane: *lane, text: halves.text(*lane, text) },
         Piece::Call { lane, id, name } => EventKind::ToolCallStart {
             lane: *lane,
             id: id.as_ref().map(owned).unwrap_or_default(),

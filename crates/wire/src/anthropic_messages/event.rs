@@ -7,6 +7,7 @@ use smallvec::{SmallVec, smallvec};
 
 use super::name;
 use crate::json::{JsonError, JsonStr, Kind, Reader, Reason, Value};
+use crate::stream::PARTS_MAX;
 
 /// What an event is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,6 +70,7 @@ pub(super) struct Blocks {
     calls: u32,
     /// The model gives its answer in a form that we have asked for by a tool.
     has_form: bool,
+    is_full: bool,
 }
 
 impl Block {
@@ -100,7 +102,15 @@ impl Blocks {
         } else {
             Block::Other
         };
-        self.list.push((event.index(), block));
+        self.is_full |= self.list.len() >= PARTS_MAX;
+        if !self.is_full {
+            self.list.push((event.index(), block));
+        }
+    }
+
+    /// Whether more blocks have begun than an answer can have, so that some are not known.
+    pub(super) const fn is_full(&self) -> bool {
+        self.is_full
     }
 
     /// Whether the only call was our way to ask for a form, which is nobody else's business.

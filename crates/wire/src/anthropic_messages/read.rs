@@ -10,7 +10,8 @@ use gatewright::chat::{
     CacheMark, Chat, Effort, Origin, OutputFormat, Param, Part, Place, Reasoning, Setting, Speaker, Turn,
 };
 
-use crate::json::{Kind, Value};
+use crate::document::typed;
+use crate::json::{JsonStr, Kind, Reader, Value};
 
 /// The index of the message that `system` is taken for, where there is no message of that index.
 const SYSTEM: u32 = u32::MAX;
@@ -30,12 +31,11 @@ struct Reading<'a> {
 /// # Errors
 /// A failure of the client's side that names the field.
 pub(super) fn request(body: &[u8]) -> Result<Chat<'_>> {
-    let root = Value::parse(body).map_err(|error| invalid("", &format!("the body is not JSON: {error}")))?;
     let mut reading = Reading::default();
-    for member in root.members() {
-        reading.member(&member.key.decode(), &member.value)?;
-    }
-    reading.finish()
+    let mut reader = Reader::new(body);
+    reader.object(|reader, key| reading.member(reader, &key))?;
+    reader.end()?;
+    Ok(reading.finish())
 }
 
 /// The pointer of a place.
@@ -79,31 +79,35 @@ fn invalid(pointer: &str, message: &str) -> Failure {
     Failure::invalid(pointer.to_owned(), message.to_owned()).with_code("invalid_value")
 }
 
-fn misfit(pointer: &str, form: &str, found: &Value<'_>) -> Failure {
-    invalid(pointer, &format!("`{pointer}` must be {form}, not {}", found.kind().noun()))
+fn misfit(pointer: &str, form: &str, found: Option<Kind>) -> Failure {
+    let found = found.map_or("nothing", Kind::noun);
+    invalid(pointer, &format!("`{pointer}` must be {form}, not {found}"))
 }
 
 impl<'a> Reading<'a> {
-    fn member(&mut self, key: &str, value: &Value<'a>) -> Result {
-        if value.is_null() {
-            return Ok(());
+    /// Reads a member. Only the long ones are worth a pass of their own.
+    fn member(&mut self, reader: &mut Reader<'a>, key: &JsonStr<'a>) -> Result {
+        match reader.kind() {
+            Some(Kind::Null) => Ok(()),
+            _ if key.is("messages") => self.messages(reader),
+            _ => self.setting(&key.decode(), &reader.value()?),
         }
+    }
+
+    fn setting(&mut self, key: &str, value: &Value<'a>) -> Result {
         let chat = &mut self.chat;
         match key {
             "model" => chat.model = value.as_str().unwrap_or_default(),
             "stream" => chat.streams = value.as_bool().unwrap_or(false),
-            "max_tokens" => chat.output_cap = value.as_u64(),
-            "temperature" => chat.sampling.temperature = Some(value.source()),
-            "top_p" => chat.sampling.top_p = Some(value.source()),
-            "top_k" => chat.sampling.top_k = Some(value.source()),
-            "stop_sequences" => {
-                chat.stop = value.elements().filter_map(|text| text.as_str()).collect();
-            }
+            "max_tokens" => chat.output_cap = Some(typed::whole(value, "/max_tokens")?),
+            "temperature" => chat.sampling.temperature = Some(typed::number(value, "/temperature")?),
+            "top_p" => chat.sampling.top_p = Some(typed::number(value, "/top_p")?),
+            "top_k" => chat.sampling.top_k = Some(typed::number(value, "/top_k")?),
+            "stop_sequences" => chat.stop = typed::texts(value, "/stop_sequences")?,
             "system" => {
-                let system = self.content("/system", SYSTEM, value)?;
+                let system = self.content(&mut Reader::of(value), SYSTEM)?;
                 self.chat.system.splice(0..0, system);
             }
-            "messages" => self.messages(value)?,
             "tools" => self.tools(value)?,
             "tool_choice" => self.tool_choice(value)?,
             "thinking" => self.thinking(value),
@@ -123,7 +127,7 @@ impl<'a> Reading<'a> {
     }
 
     /// Puts the mark for everything behind the last part, where the caller sets it for the request as a whole.
-    fn finish(mut self) -> Result<Chat<'a>> {
+    fn finish(mut self) -> Chat<'a> {
         if let (Some(mark), Some(turn)) = (self.cache, self.chat.turns.last_mut())
             && let Some(part) = turn.parts.last_mut()
         {
@@ -132,57 +136,78 @@ impl<'a> Reading<'a> {
         if self.chat.reasoning == Some(Reasoning::default()) {
             self.chat.reasoning = None;
         }
-        Ok(self.chat)
+        self.chat
     }
 
-    fn messages(&mut self, value: &Value<'a>) -> Result {
-        for (index, message) in value.elements().enumerate() {
-            let pointer = format!("/messages/{index}");
-            if message.kind() != Kind::Object {
-                return Err(misfit(&pointer, "an object", &message));
-            }
-            let [role, content] = message.pick(["role", "content"]);
-            let speaker = match role.and_then(|role| role.as_str()).as_deref() {
-                Some("user") => Speaker::User,
-                Some("assistant") => Speaker::Assistant,
-                Some("system") => Speaker::System,
-                _ => {
-                    let text = "a message must have the role `user` or `assistant`";
-                    return Err(invalid(&format!("{pointer}/role"), text));
-                }
-            };
-            let message = u32::try_from(index).unwrap_or(SYSTEM - 1);
-            let parts = match content {
-                Some(content) => self.content(&format!("{pointer}/content"), message, &content)?,
-                None => return Err(invalid(&format!("{pointer}/content"), "a message must have a content")),
-            };
-            if speaker == Speaker::System && self.chat.turns.is_empty() {
-                self.chat.system.extend(parts);
+    fn messages(&mut self, reader: &mut Reader<'a>) -> Result {
+        self.chat.turns.clear();
+        reader.array(|reader, index| {
+            let index = u32::try_from(index).unwrap_or(SYSTEM - 1);
+            let turn = self.message(reader, index)?;
+            if turn.speaker == Speaker::System && self.chat.turns.is_empty() {
+                self.chat.system.extend(turn.parts);
             } else {
-                self.chat.turns.push(Turn { speaker, parts });
+                self.chat.turns.push(turn);
             }
-        }
+            Ok::<_, Failure>(())
+        })?;
         Ok(())
     }
 
-    /// The parts of a content: one text, or blocks.
-    fn content(&mut self, pointer: &str, message: u32, value: &Value<'a>) -> Result<Vec<Part<'a>>> {
-        if let Some(text) = value.as_str() {
-            return Ok(vec![Part::text(text).at(Origin { message, part: None })]);
+    fn message(&mut self, reader: &mut Reader<'a>, index: u32) -> Result<Turn<'a>> {
+        let pointer = |member: &str| format!("/messages/{index}{member}");
+        let found = reader.kind();
+        let (mut role, mut parts) = (None, None);
+        let is_object = reader.object(|reader, key| {
+            match key.bytes().as_ref() {
+                b"role" => role = reader.string()?.map(|role| role.decode()),
+                b"content" => parts = Some(self.content(reader, index)?),
+                _ => {}
+            }
+            Ok::<_, Failure>(())
+        })?;
+        if !is_object {
+            return Err(misfit(&pointer(""), "an object", found));
         }
-        if value.kind() != Kind::Array {
-            return Err(misfit(pointer, "a string or an array of blocks", value));
+        let speaker = match role.as_deref() {
+            Some("user") => Speaker::User,
+            Some("assistant") => Speaker::Assistant,
+            Some("system") => Speaker::System,
+            _ => {
+                let text = "a message must have the role `user` or `assistant`";
+                return Err(invalid(&pointer("/role"), text));
+            }
+        };
+        match parts {
+            Some(parts) => Ok(Turn { speaker, parts }),
+            None => Err(invalid(&pointer("/content"), "a message must have a content")),
+        }
+    }
+
+    /// The parts of a content: one text, or blocks.
+    fn content(&mut self, reader: &mut Reader<'a>, message: u32) -> Result<Vec<Part<'a>>> {
+        let found = reader.kind();
+        if found == Some(Kind::String) {
+            let origin = Origin { message, part: None };
+            let text = reader.string()?.map(|text| Part::text(text.decode()).at(origin));
+            return Ok(text.into_iter().collect());
         }
         let mut parts = Vec::new();
-        for (index, block) in value.elements().enumerate() {
-            let pointer = format!("{pointer}/{index}");
-            if block.kind() != Kind::Object {
-                return Err(misfit(&pointer, "an object", &block));
-            }
+        let is_array = reader.array(|reader, index| {
             let origin = Origin { message, part: u32::try_from(index).ok() };
-            self.block(&pointer, origin, &block, &mut parts);
+            let block = reader.value()?;
+            if block.kind() != Kind::Object {
+                return Err(misfit(&pointer(&Place::Part(origin)), "an object", Some(block.kind())));
+            }
+            self.block((origin, None), &block, &mut parts);
+            Ok(())
+        })?;
+        if is_array {
+            return Ok(parts);
         }
-        Ok(parts)
+        let list =
+            if message == SYSTEM { "/system".to_owned() } else { format!("/messages/{message}/content") };
+        Err(misfit(&list, "a string or an array of blocks", found))
     }
 
     fn reasoning(&mut self) -> &mut Reasoning {

@@ -15,10 +15,7 @@ use super::event::{self, Kind, Said};
 use super::{alias, error, finish};
 use crate::event_stream::{EventStreamDecoder, EventStreamError, Message};
 use crate::json::JsonStr;
-use crate::stream::{bare, malformed, plain, sole};
-
-/// An answer may have this many blocks.
-const BLOCKS_MAX: usize = 4_096;
+use crate::stream::{Halves, PARTS_MAX, bare, malformed, plain, too_many_parts};
 
 /// Reads one stream.
 #[derive(Debug, Default)]
@@ -26,6 +23,7 @@ const BLOCKS_MAX: usize = 4_096;
 pub(super) struct Decoder {
     messages: EventStreamDecoder,
     lanes: Lanes,
+    halves: Halves,
     /// The answer said why it ended.
     stopped: bool,
     /// The figures came. Nothing that follows is part of the answer.
@@ -59,7 +57,7 @@ impl StreamDecoder for Decoder {
     }
 
     fn events(&mut self, frame: &Frame, events: &mut Vec<StreamEvent>) -> Result<(), Failure> {
-        if let Some(event) = sole(frame, |lane| lane) {
+        if let Some(event) = self.halves.sole(frame, |lane| lane) {
             events.push(event);
             return Ok(());
         }
@@ -146,7 +144,7 @@ impl Decoder {
                 if text.escaped().is_empty() {
                     return Ok([None, None]);
                 }
-                EventKind::TextDelta { lane, text: text.decode().into_owned().into() }
+                EventKind::TextDelta { lane, text: self.halves.text(lane, text) }
             }
             Said::Signature { signature: text, .. } => {
                 EventKind::Signature { lane, signature: signature(text) }
@@ -168,8 +166,8 @@ impl Lanes {
         if let Some(lane) = self.of_block.get(&block) {
             return Ok(Some(*lane));
         }
-        if self.of_block.len() >= BLOCKS_MAX {
-            return Err(malformed(&[], &"the answer has too many blocks"));
+        if self.of_block.len() >= PARTS_MAX {
+            return Err(too_many_parts());
         }
         let lane = match said {
             Said::CallStart { .. } | Said::Arguments { .. } => {

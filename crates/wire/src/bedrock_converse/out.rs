@@ -8,7 +8,12 @@ pub(super) struct Object<'o>(ObjectWriter<'o>);
 
 /// An object with the members that `write` gives it.
 pub(super) fn made(write: impl FnOnce(&mut Object<'_>)) -> Vec<u8> {
-    let mut out = Vec::new();
+    sized(0, write)
+}
+
+/// The same, where it is known about how long it will be.
+pub(super) fn sized(bytes: usize, write: impl FnOnce(&mut Object<'_>)) -> Vec<u8> {
+    let mut out = Vec::with_capacity(bytes);
     write_into(ObjectWriter::open(&mut out), write);
     out
 }
@@ -41,9 +46,16 @@ impl Object<'_> {
     }
 
     /// A member whose value is an array of JSON texts.
-    pub(super) fn array<V: AsRef<[u8]>>(&mut self, key: &str, values: &[V]) {
+    pub(super) fn array<V: AsRef<[u8]>>(&mut self, key: &str, values: impl IntoIterator<Item = V>) {
         let mut list: ListWriter<'_> = self.0.list(key);
-        values.iter().for_each(|value| list.item().extend_from_slice(value.as_ref()));
+        values.into_iter().for_each(|value| list.item().extend_from_slice(value.as_ref()));
+        list.close();
+    }
+
+    /// A member whose value is an array of objects, each with the members that `write` gives it.
+    pub(super) fn objects<V>(&mut self, key: &str, values: &[V], write: impl Fn(&V, &mut Object<'_>)) {
+        let mut list: ListWriter<'_> = self.0.list(key);
+        values.iter().for_each(|value| write_into(list.object(), |object| write(value, object)));
         list.close();
     }
 }

@@ -10,7 +10,7 @@ use gatewright::{Failure, Role};
 
 use super::chat::tool_name;
 use super::{format, read_config, text};
-use crate::json::{Kind, Value};
+use crate::json::{Kind, Member, Reader, Value};
 
 /// The index of the message that stands for the instructions.
 pub(super) const SYSTEM: u32 = u32::MAX;
@@ -20,58 +20,84 @@ pub(super) const SYSTEM: u32 = u32::MAX;
 /// # Errors
 /// A failure of the client's side that names the field.
 pub(super) fn request(body: &[u8]) -> Result<Chat<'_>, Failure> {
-    let not_json = |error| Failure::invalid("", format!("the body is not JSON: {error}"));
-    let root = Value::parse(body).map_err(not_json)?;
     let mut chat = Chat::default();
-    for member in root.members() {
-        match member.key.bytes().as_ref() {
+    let mut reader = Reader::new(body);
+    reader.object(|reader, key| {
+        match key.bytes().as_ref() {
             b"system" => {
-                let mut blocks = Blocks::default();
-                let elements = list(&member.value, "system")?;
-                elements.zip(0..).for_each(|(block, index)| {
-                    blocks.push(&block, (SYSTEM, index), &|| format!("/system/{index}"));
-                });
+                let blocks = blocks(reader, SYSTEM, &|| ("system".to_owned(), "/system".to_owned()))?;
                 chat.system = blocks.parts;
                 chat.unknown.extend(blocks.unknown.into_iter().map(Cow::Owned));
             }
-            b"messages" => messages(&member.value, &mut chat)?,
-            _ => read_config::member(&member, &mut chat)?,
+            b"messages" => messages(reader, &mut chat)?,
+            _ => read_config::member(&Member { key, value: reader.value()? }, &mut chat)?,
         }
-    }
+        Ok::<_, Failure>(())
+    })?;
+    reader.end()?;
     Ok(chat)
 }
 
-/// The elements of a member that must be an array.
-pub(super) fn list<'a>(
-    value: &Value<'a>,
-    name: &str,
-) -> Result<impl Iterator<Item = Value<'a>> + use<'a>, Failure> {
-    if !matches!(value.kind(), Kind::Array | Kind::Null) {
-        let message = format!("`{name}` must be an array, not {}", value.kind().noun());
-        return Err(Failure::invalid(name.to_owned(), message).with_code("invalid_type"));
+/// Refuses what is no array. Null is an empty one.
+pub(super) fn must_be_list(kind: Option<Kind>, name: &str) -> Result<(), Failure> {
+    match kind {
+        Some(Kind::Array | Kind::Null) | None => Ok(()),
+        Some(kind) => {
+            let message = format!("`{name}` must be an array, not {}", kind.noun());
+            Err(Failure::invalid(name.to_owned(), message).with_code("invalid_type"))
+        }
     }
-    Ok(value.elements())
 }
 
-fn messages<'a>(value: &Value<'a>, chat: &mut Chat<'a>) -> Result<(), Failure> {
+/// Reads a list of blocks; `names` has its name in errors and its pointer.
+fn blocks<'a>(
+    reader: &mut Reader<'a>,
+    message: u32,
+    names: &dyn Fn() -> (String, String),
+) -> Result<Blocks<'a>, Failure> {
+    let kind = reader.kind();
+    if !matches!(kind, Some(Kind::Array | Kind::Null)) {
+        must_be_list(kind, &names().0)?;
+    }
+    let mut blocks = Blocks::default();
+    reader.array(|reader, index| {
+        let part = u32::try_from(index).unwrap_or(u32::MAX);
+        blocks.push(&reader.value()?, (message, part), &|| format!("{}/{part}", names().1));
+        Ok::<_, Failure>(())
+    })?;
+    Ok(blocks)
+}
+
+fn messages<'a>(reader: &mut Reader<'a>, chat: &mut Chat<'a>) -> Result<(), Failure> {
     chat.turns.clear();
-    for (message, index) in list(value, "messages")?.zip(0..) {
-        let speaker = match text::role_of(&message) {
+    must_be_list(reader.kind(), "messages")?;
+    reader.array(|reader, index| {
+        let index = u32::try_from(index).unwrap_or(u32::MAX);
+        let names = || (format!("messages[{index}].content"), format!("/messages/{index}/content"));
+        let (mut role, mut content) = (None, None);
+        reader.object(|reader, key| {
+            match key.bytes().as_ref() {
+                b"role" => role = reader.string()?.map(|role| role.decode()),
+                b"content" => content = Some(blocks(reader, index, &names)?),
+                _ => {}
+            }
+            Ok::<_, Failure>(())
+        })?;
+        let missing = || {
+            let (name, _) = names();
+            let message = format!("`{name}` is missing, send an array of blocks");
+            Failure::invalid(name, message)
+        };
+        let blocks = content.ok_or_else(missing)?;
+        let speaker = match text::role(role.as_deref()) {
             Role::System => Speaker::System,
             Role::Assistant => Speaker::Assistant,
             Role::User | Role::Tool => Speaker::User,
         };
-        let name = format!("messages[{index}].content");
-        let missing =
-            || Failure::invalid(name.clone(), format!("`{name}` is missing, send an array of blocks"));
-        let content = message.get("content").ok_or_else(missing)?;
-        let mut blocks = Blocks::default();
-        list(&content, &name)?.zip(0..).for_each(|(block, part)| {
-            blocks.push(&block, (index, part), &|| format!("/messages/{index}/content/{part}"));
-        });
         chat.turns.push(Turn { speaker, parts: blocks.parts });
         chat.unknown.extend(blocks.unknown.into_iter().map(Cow::Owned));
-    }
+        Ok::<_, Failure>(())
+    })?;
     Ok(())
 }
 

@@ -6,7 +6,8 @@ use gatewright::Failure;
 use gatewright::chat::{Chat, Effort, OutputFormat, Param, Reasoning, Setting, Tool, ToolChoice, ToolKind};
 
 use super::chat::tool_name;
-use super::read::{cache_mark, list, source};
+use super::read::{cache_mark, must_be_list, source};
+use crate::document::typed;
 use crate::json::{Kind, Member, Value};
 
 /// Takes a member at the top of a request.
@@ -37,14 +38,16 @@ pub(super) fn member<'a>(member: &Member<'a>, chat: &mut Chat<'a>) -> Result<(),
 fn inference<'a>(value: &Value<'a>, chat: &mut Chat<'a>) -> Result<(), Failure> {
     for member in value.members().filter(|member| !member.value.is_null()) {
         match member.key.bytes().as_ref() {
-            b"maxTokens" => chat.output_cap = member.value.as_u64(),
+            b"maxTokens" => {
+                chat.output_cap = Some(typed::whole(&member.value, "/inferenceConfig/maxTokens")?);
+            }
             b"temperature" => {
                 chat.sampling.temperature = number(&member.value, "inferenceConfig.temperature")?;
             }
             b"topP" => chat.sampling.top_p = number(&member.value, "inferenceConfig.topP")?,
             b"stopSequences" => {
-                let texts = list(&member.value, "inferenceConfig.stopSequences")?;
-                chat.stop = texts.filter_map(|text| text.as_str()).collect();
+                must_be_list(Some(member.value.kind()), "inferenceConfig.stopSequences")?;
+                chat.stop = typed::texts(&member.value, "/inferenceConfig/stopSequences")?;
             }
             _ => chat.unknown.push(Cow::Owned(format!("/inferenceConfig/{}", member.key.decode()))),
         }
@@ -65,7 +68,8 @@ fn tools<'a>(value: &Value<'a>, chat: &mut Chat<'a>) -> Result<(), Failure> {
         match member.key.bytes().as_ref() {
             b"tools" => {
                 chat.tools.clear();
-                for (tool, index) in list(&member.value, "toolConfig.tools")?.zip(0..) {
+                must_be_list(Some(member.value.kind()), "toolConfig.tools")?;
+                for (tool, index) in member.value.elements().zip(0..) {
                     push_tool(&tool, index, chat);
                 }
             }

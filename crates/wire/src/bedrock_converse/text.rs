@@ -44,7 +44,12 @@ fn message<'a>(reader: &mut Reader<'a>, index: usize, sink: Sink<'_, 'a>) -> Res
 
 /// Whoever is not known is an end user, whose words are trusted least.
 pub(super) fn role_of(message: &Value<'_>) -> Role {
-    match message.get("role").and_then(|role| role.as_str()).as_deref() {
+    role(message.get("role").and_then(|role| role.as_str()).as_deref())
+}
+
+/// Whose words those of a message are that has this role.
+pub(super) fn role(word: Option<&str>) -> Role {
+    match word {
         Some("system") => Role::System,
         Some("assistant") => Role::Assistant,
         _ => Role::User,

@@ -6,10 +6,14 @@ use gatewright::chat::{CacheMark, Chat, Losses, Media, MediaKind, MediaSource, S
 use gatewright::dialect::Abilities;
 
 use super::out::{self, Object};
+use super::write_turn::Message;
 use super::{format, reasoning, tool, write_config, write_turn};
 
 /// How addresses begin that the provider reads itself.
 pub(super) const STORE: &str = "s3://";
+
+/// How long a request is beside its messages, roughly.
+const REST_BYTES: usize = 1_024;
 
 /// Writes a request. The model and whether the answer is a stream are said by its path.
 ///
@@ -26,11 +30,12 @@ pub(super) fn request(
     let system = write_turn::system(chat, losses)?;
     let messages = write_turn::messages(chat, abilities, losses)?;
     let config = write_config::Config::plan(chat, abilities, reasoning, losses)?;
-    Ok(Bytes::from(out::made(|request| {
+    let bytes = messages.iter().map(Message::bytes).sum::<usize>() + REST_BYTES;
+    Ok(Bytes::from(out::sized(bytes, |request| {
         if !system.is_empty() {
             request.array("system", &system);
         }
-        request.array("messages", &messages);
+        request.objects("messages", &messages, Message::write);
         config.write_inference(request);
         if let Some(tools) = tools.json {
             request.raw("toolConfig", tools);

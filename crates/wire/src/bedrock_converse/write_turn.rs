@@ -9,9 +9,13 @@ use gatewright::chat::{
 };
 use gatewright::dialect::{Abilities, Dialect};
 
+use super::out::Object;
 use super::{alias, format, out, tool, write};
 use crate::call::{self, Call};
 use crate::json::{Kind, Value};
+
+/// What stands around a text, or between blocks, roughly.
+const BLOCK_BYTES: usize = 32;
 
 /// The name of a document may be this long.
 const DOCUMENT_NAME_BYTES_MAX: usize = 200;
@@ -45,7 +49,7 @@ pub(super) fn messages(
     chat: &Chat<'_>,
     abilities: &Abilities,
     losses: &mut Losses<'_>,
-) -> Result<Vec<Vec<u8>>, Failure> {
+) -> Result<Vec<Message>, Failure> {
     let calls = call::paired(chat, losses)?;
     let (turns, begun) = begun(chat);
     let turns = if begun.is_some() && !abilities.continues_answers {
@@ -66,6 +70,7 @@ pub(super) fn messages(
         ids: BTreeSet::new(),
         names: BTreeSet::new(),
         final_part: begun.and_then(|turn| turn.parts.last()),
+        unfetched: None,
     };
     for turn in turns {
         for part in &turn.parts {
@@ -95,7 +100,7 @@ fn begun<'c, 'a>(chat: &'c Chat<'a>) -> (&'c [Turn<'a>], Option<&'c Turn<'a>>) {
 }
 
 fn text_block(text: &str) -> Vec<u8> {
-    out::made(|block| block.text("text", text))
+    out::sized(text.len() + text.len() / 16 + BLOCK_BYTES, |block| block.text("text", text))
 }
 
 struct Writer<'w, 'd> {
@@ -112,11 +117,13 @@ struct Writer<'w, 'd> {
     names: BTreeSet<String>,
     /// The part that the answer is to go on with.
     final_part: Option<&'w Part<'w>>,
+    /// The first medium that was left out because the provider would have to fetch it.
+    unfetched: Option<Origin>,
 }
 
 /// A message under way.
 #[derive(Debug)]
-struct Message {
+pub(super) struct Message {
     is_users: bool,
     /// Where it began, for errors.
     origin: Origin,
@@ -288,6 +295,9 @@ impl<'w> Writer<'w, '_> {
         };
         let word = format::word(media).filter(|_| fetches && self.abilities.media.contains(&media.kind));
         let Some(word) = word else {
+            if matches!(media.source, MediaSource::Url(_) | MediaSource::File(_)) {
+                self.unfetched.get_or_insert(part.origin);
+            }
             self.losses.report(&place, LossKind::Dropped)?;
             return Ok(None);
         };
@@ -313,8 +323,14 @@ impl<'w> Writer<'w, '_> {
 
     // === The end ===
 
-    fn finish(self) -> Result<Vec<Vec<u8>>, Failure> {
+    fn finish(self) -> Result<Vec<Message>, Failure> {
         let refuse = |origin, why: &str| Err(self.losses.refuse(&Place::Part(origin), why));
+        let is_headless = self.messages.first().is_none_or(|first| !first.is_users);
+        if let Some(origin) = self.unfetched.filter(|_| is_headless) {
+            let why = "the model's provider fetches nothing and has no such file, and without this part the user \
+                       says nothing: send its bytes as a `data:` URL";
+            return refuse(origin, why);
+        }
         let Some(first) = self.messages.first() else {
             return refuse(Origin::default(), "the conversation has nothing that the user says");
         };
@@ -326,17 +342,20 @@ impl<'w> Writer<'w, '_> {
                 return refuse(origin, "a message with a document must have a text beside it");
             }
         }
-        Ok(self.messages.iter().map(Message::write).collect())
+        Ok(self.messages)
     }
 }
 
 impl Message {
-    fn write(&self) -> Vec<u8> {
-        let blocks: Vec<&Vec<u8>> = self.results.iter().chain(&self.blocks).collect();
-        out::made(|message| {
-            message.text("role", if self.is_users { "user" } else { "assistant" });
-            message.array("content", &blocks);
-        })
+    /// How long it is when it is written, roughly.
+    pub(super) fn bytes(&self) -> usize {
+        let blocks = self.results.iter().chain(&self.blocks);
+        blocks.map(|block| block.len() + 1).sum::<usize>() + BLOCK_BYTES
+    }
+
+    pub(super) fn write(&self, message: &mut Object<'_>) {
+        message.text("role", if self.is_users { "user" } else { "assistant" });
+        message.array("content", self.results.iter().chain(&self.blocks));
     }
 }
 

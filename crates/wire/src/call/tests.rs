@@ -84,3 +84,15 @@ fn a_result_without_its_call_is_refused() {
         assert_eq!(refused.param, Some(format!("/messages/{last}").into()));
     }
 }
+
+#[test]
+fn calls_of_one_turn_that_share_an_id_get_ids_of_their_own_and_so_do_their_results() {
+    let turns = vec![
+        (Speaker::Assistant, vec![call("a", "x"), call("a", "y"), call("b", "z"), call("a", "x")]),
+        (Speaker::User, vec![result("a", None), result("b", None), result("a", None), result("a", None)]),
+        (Speaker::Assistant, vec![call("a", "x")]),
+        (Speaker::User, vec![result("a", None)]),
+    ];
+    let first = ["a=x", "a_again_1=y", "b=z", "a_again_2=x", "a=x", "b=z", "a_again_1=y", "a_again_2=x"];
+    assert_eq!(pairs(turns).unwrap(), [&first[..], &["a=x", "a=x"]].concat());
+}

@@ -12,6 +12,22 @@ pub(super) fn get(text: &[u8], pointer: &str) -> Option<String> {
     String::from_utf8(value.raw().to_vec()).ok()
 }
 
+/// Which fields are there. The members at the top, which the conversation is one of, are gone over once for all.
+pub(super) fn present(text: &[u8], pointers: &[String]) -> Vec<bool> {
+    let paths: Vec<Vec<String>> =
+        pointers.iter().map(|pointer| tokens(pointer).into_iter().flatten().collect()).collect();
+    let mut found = vec![false; paths.len()];
+    for member in Value::of_checked(text).members() {
+        for (found, path) in found.iter_mut().zip(&paths) {
+            let Some((_, rest)) = path.split_first().filter(|(first, _)| member.key.is(first)) else {
+                continue;
+            };
+            *found = rest.iter().try_fold(member.value, |value, token| child(&value, token)).is_some();
+        }
+    }
+    found
+}
+
 /// The JSON text of every field that `pointer` leads to; more than one where a key is repeated.
 pub(super) fn all(text: &[u8], pointer: &str) -> Vec<String> {
     let Some(tokens) = tokens(pointer) else { return Vec::new() };

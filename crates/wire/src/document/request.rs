@@ -166,6 +166,10 @@ impl RequestDocument for Request {
         pointer::get(&self.draft.current().text, pointer)
     }
 
+    fn has_fields(&self, pointers: &[String]) -> Vec<bool> {
+        pointer::present(&self.draft.current().text, pointers)
+    }
+
     fn fields(&self, pointer: &str) -> Vec<String> {
         if self.model.is_some() && pointer == "/model" {
             return self.field(pointer).into_iter().collect();

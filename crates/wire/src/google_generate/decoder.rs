@@ -17,7 +17,9 @@ use super::walk::{Item, walk};
 use crate::json::{JsonError, Value};
 use crate::refusal;
 use crate::sse::SseFrame;
-use crate::stream::{Frames, bare, malformed, numbered, plain, sole, told_by_kind};
+use crate::stream::{
+    Frames, Halves, PARTS_MAX, bare, malformed, numbered, plain, told_by_kind, too_many_parts,
+};
 
 /// Reads one stream.
 #[derive(Debug, Default)]
@@ -26,6 +28,7 @@ pub(super) struct Decoder {
     progress: Progress,
     /// How many calls each candidate has made in the frames whose events were read.
     calls: BTreeMap<u32, u32>,
+    halves: Halves,
 }
 
 /// How far the answer has come.
@@ -70,7 +73,7 @@ impl StreamDecoder for Decoder {
             events.extend(told_by_kind(frame));
             return Ok(());
         }
-        match sole(frame, |lane| lane) {
+        match self.halves.sole(frame, |lane| lane) {
             Some(event) => {
                 events.push(event);
                 Ok(())
@@ -88,7 +91,8 @@ impl StreamDecoder for Decoder {
 impl Decoder {
     fn data_events(&mut self, data: &Bytes, events: &mut Vec<StreamEvent>) -> Result<(), Failure> {
         let first = events.len();
-        let mut calls = Calls { data, counts: &mut self.calls, open: None };
+        let halves = &mut self.halves;
+        let mut calls = Calls { data, counts: &mut self.calls, halves, open: None };
         let outline = walk(data, &mut |item| {
             if item.is_event()
                 && let Some(kind) = calls.event(&item)
@@ -97,6 +101,9 @@ impl Decoder {
             }
         });
         let outline = outline.map_err(|error| malformed(data, &error))?;
+        if self.calls.len() > PARTS_MAX {
+            return Err(too_many_parts());
+        }
         if events.len() == first && outline.choices.is_none() {
             events.push(numbered(EventKind::Raw { data: data.clone() }, 0));
         }
@@ -174,6 +181,7 @@ fn glance(data: &[u8]) -> Result<Glance, JsonError> {
 struct Calls<'d> {
     data: &'d [u8],
     counts: &'d mut BTreeMap<u32, u32>,
+    halves: &'d mut Halves,
     /// The call whose items are being met.
     open: Option<Lane>,
 }
@@ -183,8 +191,9 @@ impl Calls<'_> {
     fn event(&mut self, item: &Item<'_>) -> Option<EventKind> {
         Some(match item {
             Item::Text { lane, text } => {
-                let text = text.decode().into_owned().into();
-                EventKind::TextDelta { lane: self.lane(*lane), text }
+                let lane = self.lane(*lane);
+                let text = self.halves.text(lane, text);
+                EventKind::TextDelta { lane, text }
             }
             Item::Call { lane, id, name, .. } => {
                 let count = self.counts.entry(lane.choice).or_default();

@@ -75,6 +75,33 @@ impl<'a> JsonStr<'a> {
         Cow::Owned(text)
     }
 
+    /// What a piece of a text says whose characters may have been cut in two. `open` is the half in which the piece
+    /// before it ended, and becomes the one in which this one does.
+    pub(crate) fn decode_after(&self, open: &mut Option<u32>) -> Cow<'a, str> {
+        let before = open.take();
+        if before.is_none() && (self.is_plain || !ends_in_half(self.inner)) {
+            return self.decode();
+        }
+        let mut text = String::with_capacity(self.inner.len() + 4);
+        let mut inner = self.inner;
+        if let Some(high) = before.filter(|_| !inner.is_empty()) {
+            let low = hex_unit(inner);
+            let is_rest = (0xdc00..0xe000).contains(&low);
+            let whole = is_rest.then(|| char::from_u32(joined(high, low))).flatten();
+            text.push(whole.unwrap_or(char::REPLACEMENT_CHARACTER));
+            inner = inner.get(if is_rest { ESCAPE_BYTES } else { 0 }..).unwrap_or_default();
+        } else {
+            *open = before;
+        }
+        if ends_in_half(inner) {
+            let (rest, half) = inner.split_at(inner.len() - ESCAPE_BYTES);
+            *open = Some(hex_unit(half));
+            inner = rest;
+        }
+        unescape_into(&mut text, inner);
+        Cow::Owned(text)
+    }
+
     /// True if it says `other`, however it is written.
     #[inline]
     pub fn is(&self, other: &str) -> bool {
@@ -82,6 +109,9 @@ impl<'a> JsonStr<'a> {
             || (!self.is_plain && self.inner.contains(&b'\\') && self.decode() == other)
     }
 }
+
+/// The length of `\uXXXX`.
+const ESCAPE_BYTES: usize = 6;
 
 /// Appends what the escaped text between two quotes says.
 fn unescape_into(out: &mut String, mut inner: &[u8]) {
@@ -118,10 +148,22 @@ fn unicode_escape(text: &[u8]) -> (char, usize) {
     }
     let second = text.get(6..).map_or(0, hex_unit);
     if (0xd800..0xdc00).contains(&first) && (0xdc00..0xe000).contains(&second) {
-        let code = 0x1_0000 + ((first - 0xd800) << 10) + (second - 0xdc00);
-        return (char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER), 12);
+        return (char::from_u32(joined(first, second)).unwrap_or(char::REPLACEMENT_CHARACTER), 12);
     }
     (char::REPLACEMENT_CHARACTER, 6)
+}
+
+/// The code of a character that is escaped in two halves.
+const fn joined(high: u32, low: u32) -> u32 {
+    0x1_0000 + ((high - 0xd800) << 10) + (low - 0xdc00)
+}
+
+/// Whether the last escape is the first half of a character.
+fn ends_in_half(inner: &[u8]) -> bool {
+    let Some((before, last)) = inner.split_last_chunk::<ESCAPE_BYTES>() else { return false };
+    // A backslash behind an odd number of others is the second one of an escape.
+    let backslashes = before.iter().rev().take_while(|&&byte| byte == b'\\').count();
+    (0xd800..0xdc00).contains(&hex_unit(last)) && backslashes % 2 == 0
 }
 
 /// The unit that `\uXXXX` at the beginning of `text` names, 0 if none stands there.

@@ -7,6 +7,8 @@ use std::collections::BTreeMap;
 
 use gatewright::text::{Lane, LaneKind};
 
+use crate::stream::{KEPT_BYTES_MAX, PARTS_MAX};
+
 /// The tool calls of a stream so far.
 #[derive(Debug, Default)]
 pub(super) struct Calls {
@@ -14,6 +16,9 @@ pub(super) struct Calls {
     begun: BTreeMap<(u32, u32), Begun>,
     /// By choice: the index after all that calls have had.
     free: BTreeMap<u32, u32>,
+    /// Bytes of the ids that are kept.
+    id_bytes: usize,
+    is_full: bool,
 }
 
 #[derive(Debug)]
@@ -24,21 +29,33 @@ struct Begun {
 }
 
 impl Calls {
+    /// Whether more calls have begun than an answer can have, so that some are not told apart.
+    pub(super) const fn is_full(&self) -> bool {
+        self.is_full
+    }
+
     /// The lane of a call that begins at a lane of the server, or goes on there: another id with a name is another
     /// call.
     pub(super) fn begin(&mut self, lane: Lane, id: &str, name: &str) -> Lane {
         let LaneKind::ToolArguments { index } = lane.kind else { return lane };
-        let free = self.free.entry(lane.choice).or_default();
         let begun = self.begun.get_mut(&(lane.choice, index));
         let is_known = begun.is_some();
         if let Some(begun) = begun {
-            if begun.id.is_empty() {
+            if begun.id.is_empty() && !self.is_full {
+                self.id_bytes = self.id_bytes.saturating_add(id.len());
+                self.is_full |= self.id_bytes > KEPT_BYTES_MAX;
                 id.clone_into(&mut begun.id);
             }
             if id.is_empty() || name.is_empty() || begun.id == id {
                 return Lane::tool_arguments(lane.choice, begun.place);
             }
         }
+        self.id_bytes = self.id_bytes.saturating_add(id.len());
+        self.is_full |= self.begun.len() >= PARTS_MAX || self.id_bytes > KEPT_BYTES_MAX;
+        if self.is_full {
+            return lane;
+        }
+        let free = self.free.entry(lane.choice).or_default();
         let place = if is_known { *free } else { index.max(*free) };
         *free = place.saturating_add(1);
         self.begun.insert((lane.choice, index), Begun { id: id.to_owned(), place });

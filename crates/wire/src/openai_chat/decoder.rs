@@ -8,11 +8,12 @@ use gatewright::{EventKind, Failure, FailureKind, Side, StreamEvent};
 use super::calls::Calls;
 use super::chat::finish_reason;
 use super::walk;
+use crate::alias;
 use crate::document::{Outline, Part};
 use crate::json::{JsonError, JsonStr};
 use crate::refusal;
 use crate::sse::SseFrame;
-use crate::stream::{Frames, bare, malformed, numbered, plain, sole, told_by_kind};
+use crate::stream::{Frames, Halves, bare, malformed, numbered, plain, told_by_kind, too_many_parts};
 
 /// What ends a stream of the family.
 pub(crate) const DONE: &[u8] = b"[DONE]";
@@ -26,6 +27,7 @@ pub(crate) struct Decoder {
     frames: Frames,
     progress: Progress,
     calls: Calls,
+    halves: Halves,
 }
 
 /// How far the answer has come.
@@ -73,12 +75,12 @@ impl StreamDecoder for Decoder {
             events.extend(told_by_kind(frame));
             return Ok(());
         }
-        match sole(frame, |lane| self.calls.lane(lane)) {
+        match self.halves.sole(frame, |lane| self.calls.lane(lane)) {
             Some(event) => {
                 events.push(event);
                 Ok(())
             }
-            None => data_events(&frame.data, &mut self.calls, events),
+            None => data_events(&frame.data, (&mut self.calls, &mut self.halves), events),
         }
     }
 
@@ -155,16 +157,23 @@ fn glance(data: &[u8]) -> Result<(Glance, Outline), JsonError> {
     Ok((glance, outline))
 }
 
-fn data_events(data: &Bytes, calls: &mut Calls, events: &mut Vec<StreamEvent>) -> Result<(), Failure> {
+fn data_events(
+    data: &Bytes,
+    (calls, halves): (&mut Calls, &mut Halves),
+    events: &mut Vec<StreamEvent>,
+) -> Result<(), Failure> {
     let first = events.len();
     let outline = walk::walk(data, &mut |part| {
         if part.is_event()
-            && let Some(kind) = event_kind(&part, calls)
+            && let Some(kind) = event_kind(&part, calls, halves)
         {
             events.push(numbered(kind, events.len() - first));
         }
     });
     let outline = outline.map_err(|error| malformed(data, &error))?;
+    if calls.is_full() {
+        return Err(too_many_parts());
+    }
     if events.len() == first && outline.choices.is_none() {
         events.push(numbered(EventKind::Raw { data: data.clone() }, 0));
     }
@@ -176,16 +185,18 @@ fn data_events(data: &Bytes, calls: &mut Calls, events: &mut Vec<StreamEvent>) -
 }
 
 /// The event that a part is; the caller has asked whether it is one.
-fn event_kind(part: &Part<'_>, calls: &mut Calls) -> Option<EventKind> {
+fn event_kind(part: &Part<'_>, calls: &mut Calls, halves: &mut Halves) -> Option<EventKind> {
     Some(match part {
         Part::Start => EventKind::Start,
         Part::Text { lane, text, .. } => {
-            EventKind::TextDelta { lane: calls.lane(*lane), text: text.decode().into_owned().into() }
+            let lane = calls.lane(*lane);
+            EventKind::TextDelta { lane, text: halves.text(lane, text) }
         }
         Part::ToolCall { lane, id, name, .. } => {
             let text = |text: &Option<JsonStr<'_>>| text.map(|text| text.decode().into_owned());
             let (id, name) = (text(id).unwrap_or_default(), text(name).unwrap_or_default());
-            EventKind::ToolCallStart { lane: calls.begin(*lane, &id, &name), id, name }
+            let lane = calls.begin(*lane, &id, &name);
+            EventKind::ToolCallStart { lane, id, name: alias::original(name.into()).into_owned() }
         }
         Part::Finish { choice, reason } => {
             EventKind::Finish { choice: *choice, reason: finish_reason(&reason.decode()) }

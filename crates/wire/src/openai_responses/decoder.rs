@@ -1,5 +1,7 @@
 //! A provider's stream: bytes to frames with a glance at each, and frames to events on demand.
 
+use std::collections::BTreeSet;
+
 use bytes::Bytes;
 use gatewright::chat::Signature;
 use gatewright::dialect::{Dialect, Frame, FrameKind, StreamDecoder};
@@ -9,10 +11,11 @@ use gatewright::{EventKind, Failure, FinishReason, StreamEvent};
 use super::event::{Event, Kind};
 use super::item::seal;
 use super::{usage, walk};
+use crate::alias;
 use crate::json::{JsonError, JsonStr, Value};
 use crate::refusal;
 use crate::sse::SseFrame;
-use crate::stream::{Frames, bare, malformed, plain, sole};
+use crate::stream::{Frames, Halves, PARTS_MAX, bare, malformed, plain, too_many_parts};
 
 /// Reads one stream.
 #[derive(Debug, Default)]
@@ -20,6 +23,9 @@ pub(super) struct Decoder {
     frames: Frames,
     /// The answer is complete. Whatever some vendors send after that is not part of it.
     is_complete: bool,
+    halves: Halves,
+    /// Lanes that have been told in pieces since the last text of theirs was complete.
+    told: BTreeSet<Lane>,
 }
 
 impl StreamDecoder for Decoder {
@@ -39,18 +45,43 @@ impl StreamDecoder for Decoder {
         if frame.kind == FrameKind::KeepAlive {
             return Ok(());
         }
-        if let Some(event) = sole(frame, |lane| lane) {
+        if let Some(event) = self.halves.sole(frame, |lane| lane) {
+            if let Some((lane, _)) = event.text() {
+                self.note(lane)?;
+            }
             events.push(event);
             return Ok(());
         }
         let event = Event::read(&frame.data).map_err(|error| malformed(&frame.data, &error))?;
-        let kinds = kinds(&event, frame);
+        let kinds = match (event.kind, event.text) {
+            (Kind::Delta, Some(_)) => {
+                self.note(event.lane)?;
+                kinds(&event, frame, &mut self.halves)
+            }
+            // Some say each text only when it is complete.
+            (Kind::Done, Some(text)) if !self.told.remove(&event.lane) && !text.escaped().is_empty() => {
+                let text =
+                    EventKind::TextDelta { lane: event.lane, text: self.halves.text(event.lane, &text) };
+                vec![text, EventKind::LaneEnd { lane: event.lane }]
+            }
+            _ => kinds(&event, frame, &mut self.halves),
+        };
         events.extend((0..).zip(kinds).map(|(place, kind)| StreamEvent::from_frame(kind, place)));
         Ok(())
     }
 
     fn is_complete(&self) -> bool {
         self.is_complete && !self.frames.is_dead()
+    }
+}
+
+impl Decoder {
+    /// Notes that a lane is told in pieces.
+    fn note(&mut self, lane: Lane) -> Result<(), Failure> {
+        if self.told.insert(lane) && self.told.len() > PARTS_MAX {
+            return Err(too_many_parts());
+        }
+        Ok(())
     }
 }
 
@@ -83,20 +114,18 @@ fn glance(frame: SseFrame, is_complete: &mut bool) -> Result<Frame, JsonError> {
 }
 
 /// What an event says, in core's terms.
-fn kinds(event: &Event<'_>, frame: &Frame) -> Vec<EventKind> {
-    let text = event.text.map(|text| text.decode()).filter(|text| !text.is_empty());
+fn kinds(event: &Event<'_>, frame: &Frame, halves: &mut Halves) -> Vec<EventKind> {
+    let lane = event.lane;
     match event.kind {
         Kind::Created => vec![EventKind::Start],
         Kind::ItemAdded => event.object.and_then(|item| call(event, &item)).into_iter().collect(),
         Kind::ItemDone => event.object.and_then(|item| sealed(event, &item)).into_iter().collect(),
         Kind::Delta => {
-            let delta = |text: std::borrow::Cow<'_, str>| EventKind::TextDelta {
-                lane: event.lane,
-                text: text.into_owned().into(),
-            };
-            text.map(delta).into_iter().collect()
+            let text = event.text.filter(|text| !text.escaped().is_empty());
+            let delta = text.map(|text| EventKind::TextDelta { lane, text: halves.text(lane, &text) });
+            delta.into_iter().collect()
         }
-        Kind::Done => vec![EventKind::LaneEnd { lane: event.lane }],
+        Kind::Done => vec![EventKind::LaneEnd { lane }],
         Kind::Terminal => {
             let finish = EventKind::Finish { choice: 0, reason: finish_reason(event.object.as_ref()) };
             let usage = frame.usage.map(EventKind::Usage);
@@ -112,7 +141,8 @@ fn call(event: &Event<'_>, item: &Value<'_>) -> Option<EventKind> {
     let (id, name) = walk::call(item)?;
     let text = |text: Option<JsonStr<'_>>| text.map_or_else(String::new, |text| text.decode().into());
     let lane = Lane::tool_arguments(0, event.place.item);
-    Some(EventKind::ToolCallStart { lane, id: text(id), name: text(name) })
+    let name = alias::original(text(name).into()).into_owned();
+    Some(EventKind::ToolCallStart { lane, id: text(id), name })
 }
 
 /// What proves a piece of reasoning to its provider.

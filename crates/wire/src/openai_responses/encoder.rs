@@ -13,7 +13,7 @@ use super::state::{splices, without_seal, without_seals};
 use super::teller::Teller;
 use crate::json::{ObjectWriter, Patches, Value};
 use crate::sse;
-use crate::stream::error_body;
+use crate::stream::{error_body, too_much};
 
 /// Writes one stream.
 #[derive(Debug)]
@@ -83,7 +83,9 @@ impl Encoder {
     fn write_edited(&mut self, frame: &Frame, events: &[StreamEvent], out: &mut Vec<u8>) {
         let Ok(event) = Event::read(&frame.data) else { return out.extend_from_slice(&frame.raw) };
         let is_own = |other: &StreamEvent| matches!(other.origin(), Origin::Frame(_));
-        if event.kind != Kind::Delta {
+        let is_told_whole =
+            event.kind == Kind::Done && events.iter().any(|event| is_own(event) && event.text().is_some());
+        if event.kind != Kind::Delta && !is_told_whole {
             let inserted = events.iter().filter(|event| !is_own(event));
             inserted.for_each(|event| self.write_added(event.kind(), out));
             let is_call = event.kind == Kind::ItemAdded
@@ -136,6 +138,9 @@ impl StreamEncoder for Encoder {
     fn observe(&mut self, _: &Frame) {}
 
     fn alters(&mut self, frame: &Frame) -> bool {
+        if self.sent.is_full() {
+            return true;
+        }
         let Ok(event) = Event::read(&frame.data) else { return false };
         let alters =
             self.sent.patches(&event, self.model.as_deref()).is_none_or(|patches| !patches.is_empty());
@@ -149,6 +154,9 @@ impl StreamEncoder for Encoder {
         if self.is_closed {
             return;
         }
+        if self.sent.is_full() {
+            return self.write_error(&too_much(), out);
+        }
         match Event::read(&frame.data) {
             Ok(event) if frame.kind != FrameKind::KeepAlive => self.write_frame(frame, &event, None, out),
             _ => out.extend_from_slice(&frame.raw),
@@ -159,6 +167,10 @@ impl StreamEncoder for Encoder {
     fn write(&mut self, frame: Option<&Frame>, events: &[StreamEvent], out: &mut Vec<u8>) {
         if self.is_closed {
             return;
+        }
+        if self.sent.is_full() {
+            // What the last event would have to repeat is not there.
+            return self.write_error(&too_much(), out);
         }
         match frame {
             Some(frame) if frame.kind == FrameKind::Data => self.write_edited(frame, events, out),

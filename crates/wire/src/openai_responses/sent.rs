@@ -11,6 +11,7 @@ use gatewright::text::{Lane, LaneKind};
 use super::event::{Event, Kind};
 use super::walk::{self, List, Place};
 use crate::json::{ListEdit, ObjectWriter, Patches, Value};
+use crate::stream::{KEPT_BYTES_MAX, PARTS_MAX};
 
 /// What has been sent.
 #[derive(Debug, Default)]
@@ -21,7 +22,13 @@ pub(super) struct Sent {
     /// Items that the client is not to learn of.
     dropped: BTreeSet<u32>,
     number: Option<u64>,
+    /// Bytes that are kept, and whether they are too many.
+    bytes: usize,
+    is_full: bool,
 }
+
+/// What a text counts for at least, so that empty ones are bounded too.
+const TEXT_BYTES_MIN: usize = 256;
 
 #[derive(Debug)]
 struct Text {
@@ -31,6 +38,19 @@ struct Text {
 }
 
 impl Sent {
+    /// Whether more would have to be kept than there is room for. Nothing is kept from then on.
+    pub(super) const fn is_full(&self) -> bool {
+        self.is_full
+    }
+
+    /// Makes room for a text, if there is any.
+    fn has_room(&mut self, place: Place, text: &str) -> bool {
+        let own = if self.texts.contains_key(&place) { 0 } else { TEXT_BYTES_MIN };
+        self.bytes = self.bytes.saturating_add(own).saturating_add(text.len());
+        self.is_full |= self.bytes > KEPT_BYTES_MAX;
+        !self.is_full
+    }
+
     /// Whether nothing has been sent.
     pub(super) const fn is_nothing(&self) -> bool {
         self.number.is_none()
@@ -45,7 +65,10 @@ impl Sent {
 
     /// An item goes, and all that is said of it.
     pub(super) fn drop_item(&mut self, event: &Event<'_>) {
-        self.dropped.insert(event.place.item);
+        self.is_full |= self.dropped.len() >= PARTS_MAX;
+        if !self.is_full {
+            self.dropped.insert(event.place.item);
+        }
     }
 
     /// The patches that make an event fit what has been sent, with another model's name if there is one; none if the
@@ -127,7 +150,7 @@ impl Sent {
         let own = event.sequence.and_then(|number| number.as_u64());
         let next = self.number.map_or(0, |number| number.saturating_add(1));
         self.number = Some(own.map_or(next, |own| own.max(next)));
-        if event.kind == Kind::Delta {
+        if event.kind == Kind::Delta || (event.kind == Kind::Done && text.is_some()) {
             self.note_text(event, text);
         }
     }
@@ -136,23 +159,25 @@ impl Sent {
     pub(super) fn note_text(&mut self, event: &Event<'_>, text: Option<&str>) {
         let Some(original) = event.text else { return };
         let place = event.place;
+        let said = text.map_or_else(|| original.decode(), Cow::Borrowed);
+        if !self.has_room(place, &said) {
+            return;
+        }
         let known = self.texts.entry(place).or_insert_with(|| {
             let item_id = event.item_id.map(|id| id.decode()).unwrap_or(Cow::Borrowed("")).into();
             Text { sent: String::new(), is_edited: false, item_id }
         });
-        match text {
-            Some(text) => {
-                known.is_edited = true;
-                known.sent.push_str(text);
-            }
-            None => known.sent.push_str(&original.decode()),
-        }
+        known.is_edited |= text.is_some();
+        known.sent.push_str(&said);
         self.last.insert(event.lane, place);
     }
 
     /// Writes an event for a piece of text that was added; none if its lane has not begun.
     pub(super) fn write_added(&mut self, lane: Lane, text: &str, out: &mut Vec<u8>) {
         let Some(place) = self.last.get(&lane).copied() else { return };
+        if !self.has_room(place, text) {
+            return;
+        }
         let number = self.next_number();
         let Some(known) = self.texts.get_mut(&place) else { return };
         known.sent.push_str(text);

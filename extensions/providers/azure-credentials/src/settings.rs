@@ -3,7 +3,8 @@
 /// Finds access tokens of Microsoft Entra ID.
 ///
 /// The origin that gives out tokens has to stand under `egress` of the instance: `https://login.microsoftonline.com`
-/// for service principals, unless `authority` names another.
+/// for service principals, unless `authority` names another. The metadata service of a machine stands under
+/// `egress_metadata`.
 #[gatewright::config]
 #[derive(Debug)]
 pub struct Settings {

@@ -28,8 +28,8 @@ const METADATA: &str = "http://169.254.169.254";
 
 /// Finds access keys for Amazon Bedrock.
 ///
-/// Every origin that is asked stands under `egress` of the instance; secrets that change stand under its `secrets`,
-/// where a reload reads them again.
+/// Every origin that is asked stands under `egress` of the instance, a metadata service under its `egress_metadata`;
+/// secrets that change stand under its `secrets`, where a reload reads them again.
 #[gatewright::config]
 #[derive(Debug)]
 pub struct CredentialConfig {

@@ -3,7 +3,8 @@
 /// Finds access tokens for Vertex AI.
 ///
 /// The origin that gives out tokens has to stand under `egress` of the instance: `https://oauth2.googleapis.com` for
-/// service accounts, unless their key files name another.
+/// service accounts, unless their key files name another. The metadata server of a machine stands under
+/// `egress_metadata`.
 #[gatewright::config]
 #[derive(Debug)]
 pub struct Settings {

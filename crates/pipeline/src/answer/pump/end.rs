@@ -40,8 +40,8 @@ impl Pump {
         let Some(terminator) = self.terminator.take() else { return };
         self.out.flush();
         let terminator = self.written(terminator);
-        if let (Some(keepsake), Some(principal)) = (self.translation.take(), &self.course.facts.principal) {
-            keepsake.keep(&*self.course.worker.vault, &principal.tenant);
+        if let (Some(told), Some(principal)) = (self.translation.take(), &self.course.facts.principal) {
+            told.keepsake.keep(&*self.course.worker.vault, &principal.tenant);
         }
         let whole = self.encoder.take_whole();
         match whole.and_then(|whole| keeping::write(&self.course, &whole)) {
@@ -80,10 +80,10 @@ impl Pump {
                 return frame.raw;
             }
             Terminator::Frame(frame) => self.encoder.pass(&frame, &mut out),
-            Terminator::Events(events) => {
-                self.retell(&events, &mut out);
-                self.encoder.write_end(&mut out);
-            }
+            Terminator::Events(events) => match self.retell(&events, &mut out) {
+                Ok(()) => self.encoder.write_end(&mut out),
+                Err(failure) => self.encoder.write_error(&failure_body(&failure, self.course.id), &mut out),
+            },
             Terminator::Own => self.encoder.write_end(&mut out),
         }
         out.into()

@@ -20,7 +20,11 @@ const KEY: &str = "gw-bench-0123456789abcdef0123456789abcdef";
 const BUILT_IN_TEMPLATE: &str = include_str!("gateway.yaml");
 
 /// The models are in no catalogue, so they have their price here.
-const TARGET: &str = "{ provider: simulated, price: { input: 0.15, output: 0.60 } }";
+const PRICE: &str = "price: { input: 0.15, output: 0.60 }";
+
+/// The provider of the template that speaks the callers' dialect, and the one that speaks another.
+const PROVIDER: &str = "simulated";
+const OTHER_PROVIDER: &str = "translated";
 
 /// What is measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,6 +34,8 @@ pub(super) enum Subject {
     Gateway,
     /// The same with the access line and a usage record in the store for every exchange.
     GatewayWithRecords,
+    /// The gateway in front of a provider that speaks another dialect than the callers.
+    Translating,
 }
 
 /// The models of the bench: their names are what the simulated provider does.
@@ -122,8 +128,9 @@ impl Bed {
     pub(super) fn start(&self, subject: Subject) -> anyhow::Result<Running> {
         match (&self.gateway, subject) {
             (None, _) | (_, Subject::Floor) => self.start_floor(),
-            (Some(binary), Subject::Gateway) => self.start_gateway(binary, false),
-            (Some(binary), Subject::GatewayWithRecords) => self.start_gateway(binary, true),
+            (Some(binary), Subject::Gateway) => self.start_gateway(binary, PROVIDER, false),
+            (Some(binary), Subject::GatewayWithRecords) => self.start_gateway(binary, PROVIDER, true),
+            (Some(binary), Subject::Translating) => self.start_gateway(binary, OTHER_PROVIDER, false),
         }
     }
 
@@ -147,10 +154,10 @@ impl Bed {
         })?)
     }
 
-    fn start_gateway(&self, binary: &Path, records: bool) -> anyhow::Result<Running> {
+    fn start_gateway(&self, binary: &Path, provider: &str, records: bool) -> anyhow::Result<Running> {
         let address = free_address()?;
         let config = self.scratch.path("gateway.yaml");
-        fs::write(&config, self.configuration(address, records)?)
+        fs::write(&config, self.configuration(address, provider, records)?)
             .context("cannot write the configuration")?;
         let running = Running::start(&Program {
             path: binary,
@@ -166,10 +173,11 @@ impl Bed {
         })
     }
 
-    fn configuration(&self, address: SocketAddr, records: bool) -> anyhow::Result<String> {
+    fn configuration(&self, address: SocketAddr, provider: &str, records: bool) -> anyhow::Result<String> {
+        let target = format!("{{ provider: {provider}, {PRICE} }}");
         let models: String = BenchModel::ALL
             .iter()
-            .map(|model| format!("  \"{}\":\n    targets: [{TARGET}]\n", model.name()))
+            .map(|model| format!("  \"{}\":\n    targets: [{target}]\n", model.name()))
             .collect();
         let database = self.scratch.path("gateway.db");
         Ok(self

@@ -41,6 +41,10 @@ pub(super) enum Row {
     SlowStreams,
     CoalescedStreams,
     BigPrompt,
+    TranslatedExchange,
+    TranslatedSlowStreams,
+    TranslatedCoalescedStreams,
+    TranslatedBigPrompt,
     Start,
     Saturation,
 }
@@ -49,7 +53,7 @@ pub(super) enum Row {
 pub(super) type Sample = Vec<f64>;
 
 impl Row {
-    pub(super) const ALL: [Self; 9] = [
+    pub(super) const ALL: [Self; 13] = [
         Self::Exchange,
         Self::ExchangeWithRecords,
         Self::QuietLatency,
@@ -57,6 +61,10 @@ impl Row {
         Self::SlowStreams,
         Self::CoalescedStreams,
         Self::BigPrompt,
+        Self::TranslatedExchange,
+        Self::TranslatedSlowStreams,
+        Self::TranslatedCoalescedStreams,
+        Self::TranslatedBigPrompt,
         Self::Start,
         Self::Saturation,
     ];
@@ -71,6 +79,10 @@ impl Row {
             Self::SlowStreams => "slow-streams",
             Self::CoalescedStreams => "coalesced-streams",
             Self::BigPrompt => "big-prompt",
+            Self::TranslatedExchange => "translated",
+            Self::TranslatedSlowStreams => "translated-slow-streams",
+            Self::TranslatedCoalescedStreams => "translated-coalesced-streams",
+            Self::TranslatedBigPrompt => "translated-big-prompt",
             Self::Start => "start",
             Self::Saturation => "saturation",
         }
@@ -79,6 +91,10 @@ impl Row {
     pub(super) fn subject(self) -> Subject {
         match self {
             Self::ExchangeWithRecords => Subject::GatewayWithRecords,
+            Self::TranslatedExchange
+            | Self::TranslatedSlowStreams
+            | Self::TranslatedCoalescedStreams
+            | Self::TranslatedBigPrompt => Subject::Translating,
             Self::Exchange
             | Self::QuietLatency
             | Self::SystemCalls
@@ -90,25 +106,33 @@ impl Row {
         }
     }
 
-    /// Whether the row compares with the floor.
-    pub(super) fn has_floor(self) -> bool {
-        self != Self::Start
+    /// What the row is compared with: the floor, or for a translation the gateway that makes none.
+    pub(super) fn yardstick(self) -> Option<Subject> {
+        match (self, self.subject()) {
+            (Self::Start, _) => None,
+            (_, Subject::Translating) => Some(Subject::Gateway),
+            (_, Subject::Floor | Subject::Gateway | Subject::GatewayWithRecords) => Some(Subject::Floor),
+        }
     }
 
     pub(super) async fn measure(self, bed: &Bed, subject: Subject) -> anyhow::Result<Sample> {
         match self {
-            Self::Exchange | Self::ExchangeWithRecords => {
+            Self::Exchange | Self::ExchangeWithRecords | Self::TranslatedExchange => {
                 let load = fixed(EXCHANGES_PER_SECOND, EXCHANGE_CONNECTIONS, bed.window);
                 exchange_cpu(bed, &bed.start(subject)?, load, PROMPT_BYTES).await
             }
-            Self::BigPrompt => {
+            Self::BigPrompt | Self::TranslatedBigPrompt => {
                 let load = fixed(BIG_PER_SECOND, BIG_CONNECTIONS, bed.window);
                 exchange_cpu(bed, &bed.start(subject)?, load, BIG_PROMPT_BYTES).await
             }
             Self::QuietLatency => quiet_latency(bed, &bed.start(subject)?).await,
             Self::SystemCalls => system_calls(bed, &bed.start(subject)?).await,
-            Self::SlowStreams => streams(bed, &bed.start(subject)?, BenchModel::SlowStream).await,
-            Self::CoalescedStreams => streams(bed, &bed.start(subject)?, BenchModel::CoalescedStream).await,
+            Self::SlowStreams | Self::TranslatedSlowStreams => {
+                streams(bed, &bed.start(subject)?, BenchModel::SlowStream).await
+            }
+            Self::CoalescedStreams | Self::TranslatedCoalescedStreams => {
+                streams(bed, &bed.start(subject)?, BenchModel::CoalescedStream).await
+            }
             Self::Start => start(bed, subject).await,
             Self::Saturation => saturation(bed, &bed.start(subject)?).await,
         }

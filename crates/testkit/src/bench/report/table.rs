@@ -1,9 +1,18 @@
-//! The table of the report: medians, ratios to the floor, and the figures to reach.
+//! The tables of the report: medians, ratios to the yardstick, and the figures to reach.
 
 use std::fmt::Write;
 
 use super::ReportOptions;
+use super::bed::Subject;
 use super::row::{Row, Sample};
+
+/// The head of the table whose yardstick is the gateway itself.
+const TRANSLATED: &str = "
+`openai_chat` asked of a provider of `anthropic_messages`, against a provider of the callers' own dialect:
+
+| what | same dialect | translated | against it | at most |
+| --- | --- | --- | --- | --- |
+";
 
 /// The whole report.
 #[derive(Debug)]
@@ -19,14 +28,16 @@ pub(super) struct Table {
 #[derive(Debug)]
 pub(super) struct Line {
     what: &'static str,
-    floor: String,
-    gateway: String,
-    against_floor: String,
+    /// What it is compared with.
+    yardstick: Option<Subject>,
+    before: String,
+    after: String,
+    against: String,
     at_most: &'static str,
     aim: &'static str,
 }
 
-/// How a line compares with the floor.
+/// How a line compares with its yardstick.
 #[derive(Debug, Clone, Copy)]
 enum Comparison {
     Ratio,
@@ -43,18 +54,25 @@ struct Figure {
     aim: &'static str,
 }
 
+const fn figure(
+    what: &'static str,
+    unit: &'static str,
+    comparison: Comparison,
+    at_most: &'static str,
+    aim: &'static str,
+) -> Figure {
+    Figure { what, unit, comparison, at_most, aim }
+}
+
+/// The figures of slow streams that are translated.
+const TRANSLATED_STREAMS: &[Figure] = &[
+    figure("CPU per event, 1,000 slow streams", "us", Comparison::Ratio, "2.5 x", ""),
+    figure("memory per open stream at 1,000", "KiB", Comparison::Difference, "24 KiB", ""),
+];
+
 /// The figures of a row, in the order of the values of its samples.
 fn figures(row: Row) -> &'static [Figure] {
     use Comparison::{Difference, Nothing, Ratio};
-    const fn figure(
-        what: &'static str,
-        unit: &'static str,
-        comparison: Comparison,
-        at_most: &'static str,
-        aim: &'static str,
-    ) -> Figure {
-        Figure { what, unit, comparison, at_most, aim }
-    }
     match row {
         Row::Exchange => {
             const { &[figure("CPU per exchange, 1,000-token prompt", "us", Ratio, "2.0 x", "1.6 x")] }
@@ -85,6 +103,16 @@ fn figures(row: Row) -> &'static [Figure] {
         Row::BigPrompt => {
             const { &[figure("CPU per exchange, 1 MiB prompt", "us", Ratio, "1.8 x", "1.4 x")] }
         }
+        Row::TranslatedExchange => {
+            const { &[figure("CPU per exchange, 1,000-token prompt", "us", Ratio, "1.6 x", "")] }
+        }
+        Row::TranslatedSlowStreams => TRANSLATED_STREAMS,
+        Row::TranslatedCoalescedStreams => {
+            const { &[figure("CPU per event, four in one write", "us", Ratio, "2.5 x", "")] }
+        }
+        Row::TranslatedBigPrompt => {
+            const { &[figure("CPU per exchange, 1 MiB prompt", "us", Ratio, "", "")] }
+        }
         Row::Start => {
             const {
                 &[
@@ -112,41 +140,40 @@ fn figures(row: Row) -> &'static [Figure] {
 }
 
 impl Line {
-    /// The lines of a row from the samples of floor and gateway.
+    /// The lines of a row from the samples of its yardstick and of the gateway.
     pub(super) fn of(row: Row, samples: anyhow::Result<[Vec<Sample>; 2]>) -> Vec<Self> {
         let figures = figures(row).iter().enumerate();
-        match samples {
-            Ok([floor, gateway]) => figures
-                .map(|(at, figure)| Self::measured(figure, &column(&floor, at), &column(&gateway, at)))
+        let lines: Vec<_> = match samples {
+            Ok([before, after]) => figures
+                .map(|(at, figure)| Self::measured(figure, &column(&before, at), &column(&after, at)))
                 .collect(),
             Err(error) => figures.take(1).map(|(_, figure)| Self::failed(figure, &error)).collect(),
-        }
+        };
+        lines.into_iter().map(|line| Self { yardstick: row.yardstick(), ..line }).collect()
     }
 
-    fn measured(figure: &Figure, floor: &[f64], gateway: &[f64]) -> Self {
-        let against_floor = match (figure.comparison, median(floor), median(gateway)) {
-            (Comparison::Ratio, Some(floor), Some(gateway)) if floor > 0.0 => {
-                format!("{:.2} x", gateway / floor)
+    fn measured(figure: &Figure, before: &[f64], after: &[f64]) -> Self {
+        let against = match (figure.comparison, median(before), median(after)) {
+            (Comparison::Ratio, Some(before), Some(after)) if before > 0.0 => {
+                format!("{:.2} x", after / before)
             }
-            (Comparison::Difference, Some(floor), Some(gateway)) => {
-                format!("{:+.0} {}", gateway - floor, figure.unit)
+            (Comparison::Difference, Some(before), Some(after)) => {
+                format!("{:+.0} {}", after - before, figure.unit)
             }
             _ => String::new(),
         };
-        Self {
-            what: figure.what,
-            floor: spread(floor, figure.unit),
-            gateway: spread(gateway, figure.unit),
-            against_floor,
-            at_most: figure.at_most,
-            aim: figure.aim,
-        }
+        let (before, after) = (spread(before, figure.unit), spread(after, figure.unit));
+        Self { before, after, against, ..Self::empty(figure) }
     }
 
     fn failed(figure: &Figure, error: &anyhow::Error) -> Self {
-        let gateway = format!("{error:#}").replace('\n', " ").replace('|', "/");
-        let Figure { what, at_most, aim, .. } = figure;
-        Self { what, floor: String::new(), gateway, against_floor: String::new(), at_most, aim }
+        Self { after: format!("{error:#}").replace('\n', " ").replace('|', "/"), ..Self::empty(figure) }
+    }
+
+    fn empty(figure: &Figure) -> Self {
+        let Figure { what, at_most, aim, .. } = *figure;
+        let (before, after, against) = Default::default();
+        Self { what, yardstick: None, before, after, against, at_most, aim }
     }
 }
 
@@ -167,10 +194,17 @@ impl Table {
         let mut text = format!("{}\n{}\n\n", self.machine, self.method);
         text.push_str("| what | floor | gateway | against the floor | at most | aim |\n");
         text.push_str("| --- | --- | --- | --- | --- | --- |\n");
-        for line in &self.lines {
-            let Line { what, floor, gateway, against_floor, at_most, aim } = line;
+        let (translated, floored): (Vec<_>, Vec<_>) =
+            self.lines.iter().partition(|line| line.yardstick == Some(Subject::Gateway));
+        for Line { what, before, after, against, at_most, aim, .. } in floored {
             // Writing to a text does not fail.
-            writeln!(text, "| {what} | {floor} | {gateway} | {against_floor} | {at_most} | {aim} |").ok();
+            writeln!(text, "| {what} | {before} | {after} | {against} | {at_most} | {aim} |").ok();
+        }
+        if !translated.is_empty() {
+            text.push_str(TRANSLATED);
+        }
+        for Line { what, before, after, against, at_most, .. } in translated {
+            writeln!(text, "| {what} | {before} | {after} | {against} | {at_most} |").ok();
         }
         text.push_str("\nThe load and the simulated provider alone:\n\n");
         for check in &self.checks {
@@ -212,13 +246,13 @@ mod tests {
     fn compares_medians() {
         let samples = [vec![vec![30.0], vec![10.0], vec![20.0]], vec![vec![50.0], vec![30.0], vec![1.0]]];
         let [line] = Line::of(Row::Exchange, Ok(samples)).try_into().unwrap();
-        assert_eq!(line.floor, "20.0 us (10.0 to 30.0)");
-        assert_eq!(line.against_floor, "1.50 x");
+        assert_eq!(line.before, "20.0 us (10.0 to 30.0)");
+        assert_eq!(line.against, "1.50 x");
     }
 
     #[test]
     fn a_row_that_fails_says_why_in_its_line() {
         let [line] = Line::of(Row::Start, Err(anyhow::anyhow!("no |\n gateway"))).try_into().unwrap();
-        assert_eq!(line.gateway, "no /  gateway");
+        assert_eq!(line.after, "no /  gateway");
     }
 }

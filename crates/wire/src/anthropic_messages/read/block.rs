@@ -2,46 +2,54 @@
 
 use std::borrow::Cow;
 
-use gatewright::chat::{Media, MediaKind, MediaSource, Origin, Part, PartKind};
+use gatewright::chat::{Media, MediaKind, MediaSource, Origin, Part, PartKind, Place};
 
 use super::{Reading, cache_mark};
 use crate::anthropic_messages::{name, seal};
 use crate::json::Value;
 
+/// Where a block stands: its place in a message, and in the result of a tool there.
+type Spot = (Origin, Option<usize>);
+
+/// The pointer of a member of a block.
+fn pointer((origin, inner): Spot, member: &str) -> String {
+    let outer = super::pointer(&Place::Part(origin));
+    match inner {
+        Some(index) => format!("{outer}/content/{index}/{member}"),
+        None => format!("{outer}/{member}"),
+    }
+}
+
 impl<'a> Reading<'a> {
     /// Reads a block, and notes what of it has no place in a chat.
-    pub(super) fn block(
-        &mut self,
-        pointer: &str,
-        origin: Origin,
-        block: &Value<'a>,
-        parts: &mut Vec<Part<'a>>,
-    ) {
-        let [kind, cache, citations, context] = block.pick(["type", "cache_control", "citations", "context"]);
+    pub(super) fn block(&mut self, spot: Spot, block: &Value<'a>, parts: &mut Vec<Part<'a>>) {
+        let keys = ["type", "text", "cache_control", "citations", "context"];
+        let [kind, text, cache, citations, context] = block.pick(keys);
         let kind = kind.and_then(|kind| kind.as_str()).unwrap_or_default();
         for (key, value) in [("citations", citations), ("context", context)] {
             if kind == "document" && value.is_some_and(|value| !value.is_null()) {
-                self.unknown(format!("{pointer}/{key}"));
+                self.unknown(pointer(spot, key));
             }
         }
-        let read = self.kind(pointer, origin, &kind, block, parts);
+        let read = match kind.as_ref() {
+            "text" => Some(PartKind::Text(text.and_then(|text| text.as_str()).unwrap_or_default())),
+            kind => self.kind(spot, kind, block, parts),
+        };
         if let Some(read) = read {
             let cache = cache.as_ref().and_then(cache_mark);
-            parts.push(Part { cache, ..Part::new(read).at(origin) });
+            parts.push(Part { cache, ..Part::new(read).at(spot.0) });
         }
     }
 
+    /// What a block is that is more than a text.
     fn kind(
         &mut self,
-        pointer: &str,
-        origin: Origin,
+        spot: Spot,
         kind: &str,
         block: &Value<'a>,
         parts: &mut [Part<'a>],
     ) -> Option<PartKind<'a>> {
-        let text = |key| block.get(key).and_then(|value| value.as_str());
         Some(match kind {
-            "text" => PartKind::Text(text("text").unwrap_or_default()),
             "image" | "document" => match media(kind, block) {
                 Some(media) => PartKind::Media(media),
                 None => PartKind::Foreign(Cow::Owned(kind.to_owned())),
@@ -57,12 +65,12 @@ impl<'a> Reading<'a> {
                     signature: None,
                 }
             }
-            "tool_result" => self.result(pointer, origin, block),
+            "tool_result" => self.result(spot.0, block),
             other => PartKind::Foreign(Cow::Owned(other.to_owned())),
         })
     }
 
-    fn result(&mut self, pointer: &str, origin: Origin, block: &Value<'a>) -> PartKind<'a> {
+    fn result(&mut self, origin: Origin, block: &Value<'a>) -> PartKind<'a> {
         let [call, content, is_error] = block.pick(["tool_use_id", "content", "is_error"]);
         let mut inside = Vec::new();
         if let Some(content) = content {
@@ -70,7 +78,7 @@ impl<'a> Reading<'a> {
                 Some(text) => inside.push(Part::text(text).at(origin)),
                 None => {
                     for (index, block) in content.elements().enumerate() {
-                        self.block(&format!("{pointer}/content/{index}"), origin, &block, &mut inside);
+                        self.block((origin, Some(index)), &block, &mut inside);
                     }
                 }
             }

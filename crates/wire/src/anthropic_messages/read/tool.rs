@@ -15,12 +15,12 @@ const KNOWN: [&str; 7] =
 impl<'a> Reading<'a> {
     pub(super) fn tools(&mut self, value: &Value<'a>) -> Result {
         if value.kind() != Kind::Array {
-            return Err(misfit("/tools", "an array", value));
+            return Err(misfit("/tools", "an array", Some(value.kind())));
         }
         for (index, tool) in value.elements().enumerate() {
             let pointer = format!("/tools/{index}");
             if tool.kind() != Kind::Object {
-                return Err(misfit(&pointer, "an object", &tool));
+                return Err(misfit(&pointer, "an object", Some(tool.kind())));
             }
             let read = self.tool(&pointer, u32::try_from(index).unwrap_or(u32::MAX), &tool);
             self.chat.tools.push(read);

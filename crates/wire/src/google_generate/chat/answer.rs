@@ -40,7 +40,7 @@ pub(super) fn read(body: &[u8]) -> Result<Answer<'_>, Failure> {
 fn choice<'a>(body: &[u8], candidate: &Value<'a>, index: u64) -> AnswerChoice<'a> {
     let mut parts = Vec::new();
     if let Some(list) = member(candidate, "content").and_then(|content| member(&content, "parts")) {
-        items(&list).for_each(|part| part::read(&part, Origin::default(), &mut parts));
+        items(&list).for_each(|part| part::said(&part, Origin::default(), &mut parts));
     }
     let index = u32::try_from(index).unwrap_or(u32::MAX);
     let mut calls = 0;

@@ -21,6 +21,20 @@ struct Members<'a> {
     foreign: Option<Cow<'a, str>>,
 }
 
+/// Appends what a part of an answer says. What a tool that the provider runs is made of is text there, as it is in a
+/// stream.
+pub(super) fn said<'a>(part: &Value<'a>, origin: Origin, parts: &mut Vec<Part<'a>>) {
+    let texts = part.members().filter_map(|member| match name(&member.key).as_ref() {
+        "executableCode" => member.value.get("code")?.as_str(),
+        "codeExecutionResult" => member.value.get("output")?.as_str(),
+        _ => None,
+    });
+    match texts.last() {
+        Some(text) => parts.push(Part::text(text).at(origin)),
+        None => read(part, origin, parts),
+    }
+}
+
 /// Appends what a part says. Ids that are missing are left empty.
 pub(super) fn read<'a>(part: &Value<'a>, origin: Origin, parts: &mut Vec<Part<'a>>) {
     let mut found = Members::default();

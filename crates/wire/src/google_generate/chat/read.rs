@@ -5,34 +5,43 @@ use std::borrow::Cow;
 use gatewright::chat::{Chat, Origin, Param, Part, Setting, Speaker, Tool, ToolChoice, ToolKind, Turn};
 use gatewright::{Failure, FailureKind, Side};
 
-use super::super::text::{items, name};
+use super::super::text::{each, items, name};
 use super::part::{self, member, object, source, string};
 use super::{INSTRUCTIONS, schema, setting};
-use crate::json::{Kind, Value};
+use crate::json::{JsonStr, Kind, Reader, Value};
 
 /// Reads a request. The model and whether the answer is a stream stand in its path.
 pub(super) fn request(body: &[u8]) -> Result<Chat<'_>, Failure> {
-    let root = Value::parse(body)?;
     let mut chat = Chat::default();
-    for member in root.members() {
-        let (key, value) = (name(&member.key), member.value);
-        match key.as_ref() {
-            _ if value.is_null() => {}
-            "contents" => chat.turns = turns(&value),
-            "systemInstruction" => chat.system = instructions(&value),
-            "tools" => tools(&value, &mut chat.tools),
-            "toolConfig" => tool_config(&value, &mut chat),
-            "generationConfig" => setting::read(&value, &mut chat),
-            "safetySettings" => set(&mut chat, Param::Safety, &value),
-            "labels" => set(&mut chat, Param::Metadata, &value),
-            "serviceTier" => set(&mut chat, Param::ServiceTier, &value),
-            "store" => set(&mut chat, Param::Store, &value),
-            // A part of the conversation stands in it, so that nothing is right without it.
-            "cachedContent" => return Err(cached_content()),
-            _ => chat.unknown.push(pointer(&["", &member.key.decode()])),
+    let mut reader = Reader::new(body);
+    reader.object(|reader, key| match (reader.kind(), name(&key).as_ref()) {
+        (Some(Kind::Null), _) => Ok(()),
+        (_, "contents") => {
+            chat.turns = turns(reader)?;
+            Ok(())
         }
-    }
+        (_, member) => setting(&key, member, &reader.value()?, &mut chat),
+    })?;
+    reader.end()?;
     Ok(chat)
+}
+
+/// A member that is not the conversation; `name` is its key as the dialect spells it.
+fn setting<'a>(key: &JsonStr<'a>, name: &str, value: &Value<'a>, chat: &mut Chat<'a>) -> Result<(), Failure> {
+    match name {
+        "systemInstruction" => chat.system = parts(&mut Reader::of(value), INSTRUCTIONS)?,
+        "tools" => tools(value, &mut chat.tools),
+        "toolConfig" => tool_config(value, chat),
+        "generationConfig" => setting::read(key, value, chat)?,
+        "safetySettings" => set(chat, Param::Safety, value),
+        "labels" => set(chat, Param::Metadata, value),
+        "serviceTier" => set(chat, Param::ServiceTier, value),
+        "store" => set(chat, Param::Store, value),
+        // A part of the conversation stands in it, so that nothing is right without it.
+        "cachedContent" => return Err(cached_content()),
+        _ => chat.unknown.push(pointer(&["", &key.decode()])),
+    }
+    Ok(())
 }
 
 fn set<'a>(chat: &mut Chat<'a>, param: Param, value: &Value<'a>) {
@@ -53,36 +62,52 @@ pub(super) fn pointer<'a>(tokens: &[&str]) -> Cow<'a, str> {
 }
 
 /// The parts of a content, which may be a bare string where it is the instructions.
-fn parts<'a>(content: &Value<'a>, message: u32) -> Vec<Part<'a>> {
-    if let Some(text) = content.as_str() {
-        return vec![Part::text(text).at(Origin { message, part: None })];
+fn parts<'a>(reader: &mut Reader<'a>, message: u32) -> Result<Vec<Part<'a>>, Failure> {
+    Ok(content(reader, message)?.1)
+}
+
+/// The role of a content, and its parts.
+type Said<'a> = (Option<Cow<'a, str>>, Vec<Part<'a>>);
+
+fn content<'a>(reader: &mut Reader<'a>, message: u32) -> Result<Said<'a>, Failure> {
+    let (mut role, mut parts) = (None, Vec::new());
+    if reader.kind() == Some(Kind::String) {
+        let text = reader.string()?.map(|text| Part::text(text.decode()));
+        parts.extend(text.map(|text| text.at(Origin { message, part: None })));
+        return Ok((role, parts));
     }
-    let mut parts = Vec::new();
-    if let Some(list) = member(content, "parts") {
-        for (index, part) in items(&list).enumerate() {
-            let origin = Origin { message, part: u32::try_from(index).ok() };
-            part::read(&part, origin, &mut parts);
+    reader.object(|reader, key| {
+        match name(&key).as_ref() {
+            "role" => role = reader.string()?.map(|role| role.decode()),
+            "parts" => {
+                parts.clear();
+                each(reader, |reader, index| {
+                    let origin = Origin { message, part: u32::try_from(index).ok() };
+                    part::read(&reader.value()?, origin, &mut parts);
+                    Ok::<_, Failure>(())
+                })?;
+            }
+            _ => {}
         }
-    }
-    parts
+        Ok::<_, Failure>(())
+    })?;
+    Ok((role, parts))
 }
 
-fn instructions<'a>(value: &Value<'a>) -> Vec<Part<'a>> {
-    parts(value, INSTRUCTIONS)
-}
-
-fn turns<'a>(contents: &Value<'a>) -> Vec<Turn<'a>> {
+fn turns<'a>(reader: &mut Reader<'a>) -> Result<Vec<Turn<'a>>, Failure> {
+    let mut turns = Vec::new();
     // Calls and results without ids stay without: who writes another dialect pairs them by name and order.
-    let read = |(message, content): (usize, Value<'a>)| {
-        let message = u32::try_from(message).unwrap_or(u32::MAX);
-        let speaker = match string(&content, "role").as_deref() {
+    each(reader, |reader, message| {
+        let (role, parts) = content(reader, u32::try_from(message).unwrap_or(u32::MAX))?;
+        let speaker = match role.as_deref() {
             Some("model") => Speaker::Assistant,
             Some("system") => Speaker::System,
             _ => Speaker::User,
         };
-        Turn { speaker, parts: parts(&content, message) }
-    };
-    items(contents).enumerate().map(read).collect()
+        turns.push(Turn { speaker, parts });
+        Ok::<_, Failure>(())
+    })?;
+    Ok(turns)
 }
 
 fn tools<'a>(list: &Value<'a>, tools: &mut Vec<Tool<'a>>) {

@@ -11,6 +11,7 @@ use super::super::usage;
 use super::message::Message;
 use super::name;
 use super::write::call;
+use crate::alias;
 use crate::json::{JsonStr, ObjectWriter, Reader};
 
 /// Reads an answer.
@@ -50,6 +51,7 @@ fn choice<'a>(reader: &mut Reader<'a>, position: usize) -> Result<(u64, AnswerCh
         }
         Ok::<_, Failure>(())
     })?;
+    alias::restore(&mut choice.parts);
     let has_calls = calls(&choice);
     choice.finish = choice.finish.map(|finish| with_calls(finish, has_calls));
     Ok((index, choice))

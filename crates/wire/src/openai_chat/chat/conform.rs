@@ -23,12 +23,8 @@ pub(super) fn request(
     abilities: &Abilities,
     losses: &mut Losses<'_>,
 ) -> Result<(), Failure> {
-    for param in &abilities.refuses {
-        take_out(request, *param, losses)?;
-    }
-    if abilities.reasoning == ReasoningForm::Never {
-        take_out(request, Param::Reasoning, losses)?;
-    }
+    let reasoning = (abilities.reasoning == ReasoningForm::Never).then_some(Param::Reasoning);
+    take_out(request, abilities.refuses.iter().copied().chain(reasoning), losses)?;
     if !abilities.holds_to_schema
         && request.field("/response_format/type").as_deref() == Some(r#""json_schema""#)
         && request.set_field("/response_format", ANY_JSON).is_ok()
@@ -51,10 +47,21 @@ pub(super) fn request(
     Ok(())
 }
 
-/// Takes a parameter out, under each of its names. That is no loss where its value says what holds without it.
-fn take_out(request: &mut dyn RequestDocument, param: Param, losses: &mut Losses<'_>) -> Result<(), Failure> {
-    for member in name::members(param) {
-        let pointer = name::top(member);
+/// Takes parameters out, under each of their names. That is no loss where the value says what holds without it.
+fn take_out(
+    request: &mut dyn RequestDocument,
+    params: impl Iterator<Item = Param>,
+    losses: &mut Losses<'_>,
+) -> Result<(), Failure> {
+    let members = params.flat_map(|param| name::members(param).map(move |member| (param, name::top(member))));
+    let (params, pointers): (Vec<_>, Vec<_>) = members.unzip();
+    if pointers.is_empty() {
+        return Ok(());
+    }
+    let are_there = request.has_fields(&pointers);
+    for ((param, pointer), _) in
+        params.into_iter().zip(pointers).zip(are_there).filter(|(_, is_there)| *is_there)
+    {
         if removed(request, &pointer).is_some_and(|value| !is_default(param, &value)) {
             losses.report(&Place::Pointer(pointer.into()), LossKind::Dropped)?;
         }

@@ -9,7 +9,7 @@ use gatewright::chat::{
 
 use super::message::Message;
 use super::{name, tool};
-use crate::document::invalid;
+use crate::document::{invalid, typed};
 use crate::json::{JsonStr, Kind, Reader, Value};
 
 /// Reads a request.
@@ -28,7 +28,8 @@ pub(super) fn request(body: &[u8]) -> Result<Chat<'_>, Failure> {
 struct Reading<'a> {
     chat: Chat<'a>,
     legacy_cap: Option<u64>,
-    end_user: [Option<Json<'a>>; 2],
+    user: Option<Json<'a>>,
+    identifier: Option<Json<'a>>,
 }
 
 impl<'a> Reading<'a> {
@@ -48,18 +49,25 @@ impl<'a> Reading<'a> {
             b"tools" => tool::tools(reader, &mut chat.tools)?,
             b"functions" => tool::functions(reader, &mut chat.tools)?,
             b"tool_choice" => chat.tool_choice = Some(tool::choice(&reader.value()?)?),
-            b"function_call" => chat.tool_choice = Some(tool::legacy_choice(&reader.value()?)?),
-            b"parallel_tool_calls" => chat.parallel_tools = reader.value()?.as_bool(),
-            b"max_completion_tokens" => chat.output_cap = reader.value()?.as_u64(),
-            b"max_tokens" => self.legacy_cap = reader.value()?.as_u64(),
-            b"stop" => stops(reader, &mut chat.stop)?,
+            b"function_call" => {
+                chat.tool_choice = Some(tool::legacy_choice(&reader.value()?)?);
+                chat.spell(Param::ToolChoice, "/function_call");
+            }
+            b"parallel_tool_calls" => {
+                chat.parallel_tools = Some(typed::flag(&reader.value()?, "/parallel_tool_calls")?);
+            }
+            b"max_completion_tokens" => {
+                chat.output_cap = Some(typed::whole(&reader.value()?, "/max_completion_tokens")?);
+            }
+            b"max_tokens" => self.legacy_cap = Some(typed::whole(&reader.value()?, "/max_tokens")?),
+            b"stop" => chat.stop = stops(&reader.value()?)?,
             b"n" => {
-                let choices = reader.value()?.as_u64().unwrap_or(1);
+                let choices = typed::whole(&reader.value()?, "/n")?;
                 chat.choices = u32::try_from(choices).unwrap_or(u32::MAX);
             }
             b"reasoning_effort" => self.effort(&reader.value()?),
             b"response_format" => chat.format = Some(format(&reader.value()?)?),
-            _ => self.setting(key, &reader.value()?),
+            _ => self.setting(key, &reader.value()?)?,
         }
         Ok(())
     }
@@ -75,7 +83,7 @@ impl<'a> Reading<'a> {
     }
 
     /// A number of the sampling, or a member that only some dialects have.
-    fn setting(&mut self, key: &JsonStr<'a>, value: &Value<'a>) {
+    fn setting(&mut self, key: &JsonStr<'a>, value: &Value<'a>) -> Result<(), Failure> {
         let sampling = &mut self.chat.sampling;
         let key = key.decode();
         let number = match key.as_ref() {
@@ -85,29 +93,38 @@ impl<'a> Reading<'a> {
             "seed" => &mut sampling.seed,
             "frequency_penalty" => &mut sampling.frequency_penalty,
             "presence_penalty" => &mut sampling.presence_penalty,
-            "user" => &mut self.end_user[0],
-            "safety_identifier" => &mut self.end_user[1],
             _ => {
                 match name::SETTINGS.iter().find(|(name, _)| *name == key) {
                     Some((_, Param::Modalities)) if is_text_only(value) => {}
+                    Some((name, Param::EndUser)) => {
+                        let known = if *name == "user" { &mut self.user } else { &mut self.identifier };
+                        *known = Some(value.source());
+                    }
                     Some((_, param)) => {
                         self.chat.settings.push(Setting { param: *param, value: value.source() });
                     }
                     None => self.chat.unknown.push(name::top(&key).into()),
                 }
-                return;
+                return Ok(());
             }
         };
-        *number = Some(value.source());
+        *number = Some(typed::number(value, &name::top(&key))?);
+        Ok(())
     }
 
     fn finish(mut self) -> Chat<'a> {
         let chat = &mut self.chat;
-        chat.output_cap = chat.output_cap.or(self.legacy_cap);
+        if chat.output_cap.is_none() && self.legacy_cap.is_some() {
+            chat.output_cap = self.legacy_cap;
+            chat.spell(Param::OutputCap, name::top(name::LEGACY_CAP));
+        }
         // The newer of the two names is the one that providers hold users apart by.
-        let [user, identifier] = self.end_user;
+        let (user, identifier) = (self.user, self.identifier);
         if user.is_some() && identifier.is_some() {
             chat.unknown.push("/user".into());
+        }
+        if identifier.is_some() {
+            chat.spell(Param::EndUser, "/safety_identifier");
         }
         if let Some(value) = identifier.or(user) {
             chat.settings.push(Setting { param: Param::EndUser, value });
@@ -144,16 +161,12 @@ fn add<'a>(chat: &mut Chat<'a>, message: Message<'a>) -> Result<(), Failure> {
     Ok(())
 }
 
-fn stops<'a>(reader: &mut Reader<'a>, stops: &mut Vec<Cow<'a, str>>) -> Result<(), Failure> {
-    if reader.kind() == Some(Kind::String) {
-        stops.extend(reader.string()?.map(|stop| stop.decode()));
-        return Ok(());
+/// One text that ends the answer, or several.
+fn stops<'a>(value: &Value<'a>) -> Result<Vec<Cow<'a, str>>, Failure> {
+    match value.as_str() {
+        Some(stop) => Ok(vec![stop]),
+        None => typed::texts(value, "/stop").map_err(|_| invalid("/stop", "a string or an array of strings")),
     }
-    reader.array(|reader, _| {
-        stops.extend(reader.string()?.map(|stop| stop.decode()));
-        Ok::<_, Failure>(())
-    })?;
-    Ok(())
 }
 
 fn format<'a>(value: &Value<'a>) -> Result<OutputFormat<'a>, Failure> {

@@ -9,7 +9,7 @@ use crate::json::{Kind, Reader, Value, quote};
 
 /// Reads the tools on offer.
 pub(super) fn tools<'a>(reader: &mut Reader<'a>, tools: &mut Vec<Tool<'a>>) -> Result<(), Failure> {
-    reader.array(|reader, index| {
+    let is_array = reader.array(|reader, index| {
         let value = reader.value()?;
         let kind = value.get("type").and_then(|kind| kind.as_str());
         let tool = match (value.get("function"), kind) {
@@ -24,16 +24,16 @@ pub(super) fn tools<'a>(reader: &mut Reader<'a>, tools: &mut Vec<Tool<'a>>) -> R
         tools.push(Tool { cache, ..tool });
         Ok(())
     })?;
-    Ok(())
+    if is_array { Ok(()) } else { Err(invalid("/tools", "an array")) }
 }
 
 /// Reads the functions on offer, the older form of tools.
 pub(super) fn functions<'a>(reader: &mut Reader<'a>, tools: &mut Vec<Tool<'a>>) -> Result<(), Failure> {
-    reader.array(|reader, index| {
+    let is_array = reader.array(|reader, index| {
         tools.push(declared(&reader.value()?, index, &format!("/functions/{index}"))?);
         Ok::<_, Failure>(())
     })?;
-    Ok(())
+    if is_array { Ok(()) } else { Err(invalid("/functions", "an array")) }
 }
 
 fn declared<'a>(function: &Value<'a>, index: usize, field: &str) -> Result<Tool<'a>, Failure> {

@@ -6,6 +6,7 @@ use gatewright::chat::{Answer, AnswerChoice, Part, PartKind, Signature};
 use gatewright::dialect::Envelope;
 
 use super::read::item::{call, reasoning};
+use crate::alias;
 use crate::json::{Reader, Value};
 use crate::openai_responses::decoder::finish_reason;
 use crate::openai_responses::item::{self, Call, End, Head, MessagePart, Status};
@@ -18,6 +19,7 @@ pub(super) fn read(body: &[u8]) -> Result<Answer<'_>, Failure> {
     for item in whole.get("output").into_iter().flat_map(|output| output.elements()) {
         read_item(&item, &mut choice.parts);
     }
+    alias::restore(&mut choice.parts);
     choice.finish = Some(finish_reason(Some(&whole)));
     Ok(Answer {
         model: whole.get("model").and_then(|name| name.as_str()),

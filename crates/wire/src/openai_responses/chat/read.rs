@@ -10,7 +10,7 @@ use gatewright::chat::{
 };
 
 use super::name;
-use crate::document::invalid;
+use crate::document::{invalid, typed};
 use crate::json::{JsonStr, Kind, Reader, Value};
 
 /// What an answer holds only if it is asked for, as far as other dialects have it too.
@@ -50,8 +50,8 @@ impl<'a> Reading<'a> {
             b"input" => input(reader, chat)?,
             b"instructions" => {
                 let origin = Origin { message: name::INSTRUCTIONS, part: None };
-                let text = reader.string()?.map(|text| text.decode());
-                self.instructions = text.map(|text| Part::text(text).at(origin));
+                let text = typed::text(&reader.value()?, "/instructions")?;
+                self.instructions = Some(Part::text(text).at(origin));
             }
             b"model" => chat.model = reader.string()?.map(|name| name.decode()).unwrap_or_default(),
             b"stream" => chat.streams = reader.value()?.as_bool().unwrap_or(false),
@@ -59,10 +59,16 @@ impl<'a> Reading<'a> {
             b"stream_options" => {}
             b"tools" => tool::tools(reader, &mut chat.tools)?,
             b"tool_choice" => tool::choice(&reader.value()?, chat)?,
-            b"parallel_tool_calls" => chat.parallel_tools = reader.value()?.as_bool(),
-            b"max_output_tokens" => chat.output_cap = reader.value()?.as_u64(),
-            b"temperature" => chat.sampling.temperature = Some(reader.value()?.source()),
-            b"top_p" => chat.sampling.top_p = Some(reader.value()?.source()),
+            b"parallel_tool_calls" => {
+                chat.parallel_tools = Some(typed::flag(&reader.value()?, "/parallel_tool_calls")?);
+            }
+            b"max_output_tokens" => {
+                chat.output_cap = Some(typed::whole(&reader.value()?, "/max_output_tokens")?);
+            }
+            b"temperature" => {
+                chat.sampling.temperature = Some(typed::number(&reader.value()?, "/temperature")?);
+            }
+            b"top_p" => chat.sampling.top_p = Some(typed::number(&reader.value()?, "/top_p")?),
             b"reasoning" => reasoning(&reader.value()?, chat),
             b"text" => text(&reader.value()?, chat)?,
             b"include" => include(&reader.value()?, chat),
@@ -94,6 +100,9 @@ impl<'a> Reading<'a> {
         if self.user.is_some() && self.identifier.is_some() {
             chat.unknown.push("/user".into());
         }
+        if self.identifier.is_some() {
+            chat.spell(Param::EndUser, "/safety_identifier");
+        }
         if let Some(value) = self.identifier.or(self.user) {
             chat.settings.push(Setting { param: Param::EndUser, value });
         }
@@ -107,7 +116,7 @@ fn input<'a>(reader: &mut Reader<'a>, chat: &mut Chat<'a>) -> Result<(), Failure
         chat.turns.push(Turn { speaker: Speaker::User, parts: text.into_iter().collect() });
         return Ok(());
     }
-    reader.array(|reader, index| {
+    let is_array = reader.array(|reader, index| {
         let index = u32::try_from(index).unwrap_or(u32::MAX);
         let turn = item::read(reader, Origin { message: index, part: None })?;
         match turn.speaker {
@@ -116,7 +125,7 @@ fn input<'a>(reader: &mut Reader<'a>, chat: &mut Chat<'a>) -> Result<(), Failure
         }
         Ok::<_, Failure>(())
     })?;
-    Ok(())
+    if is_array { Ok(()) } else { Err(invalid("/input", "a string or an array of items")) }
 }
 
 fn reasoning<'a>(value: &Value<'a>, chat: &mut Chat<'a>) {

@@ -4,6 +4,7 @@ use gatewright::Failure;
 use gatewright::chat::{Chat, LossKind, Param, Place, Tool, ToolChoice, ToolKind};
 
 use super::Writing;
+use crate::alias;
 use crate::json::{ListWriter, ObjectWriter};
 
 /// Where the dialects of the family differ in what they call a tool.
@@ -61,7 +62,7 @@ pub(crate) fn tools(writing: &mut Writing<'_, '_, '_>, chat: &Chat<'_>, form: &F
 fn declaration(mut object: ObjectWriter<'_>, tool: &Tool<'_>) {
     object.str("type", "function");
     let mut function = object.object("function");
-    function.str("name", &tool.name);
+    function.str("name", &alias::name_or_own(&tool.name));
     if let ToolKind::Function { description, parameters, strict } = &tool.kind {
         if let Some(description) = description {
             function.str("description", description);
@@ -82,12 +83,12 @@ fn choice(out: &mut Vec<u8>, choice: &ToolChoice<'_>, form: &Form) {
         ToolChoice::Auto => out.extend_from_slice(br#""auto""#),
         ToolChoice::None => out.extend_from_slice(br#""none""#),
         ToolChoice::Required => out.extend_from_slice(br#""required""#),
-        ToolChoice::Named(name) => (form.named)(out, name),
+        ToolChoice::Named(name) => (form.named)(out, &alias::name_or_own(name)),
         ToolChoice::Among { names, required } => {
             let write = |object: &mut ObjectWriter<'_>| {
                 object.str("mode", if *required { "required" } else { "auto" });
                 let mut list = ListWriter::open(object.key("tools"));
-                names.iter().for_each(|name| (form.named)(list.item(), name));
+                names.iter().for_each(|name| (form.named)(list.item(), &alias::name_or_own(name)));
                 list.close();
             };
             let mut object = ObjectWriter::open(out);

@@ -4,6 +4,7 @@ use gatewright::Failure;
 use gatewright::chat::{Chat, LossKind, Losses, Origin, Part, PartKind, Place, Speaker, Turn};
 
 use super::{Writing, media};
+use crate::alias;
 use crate::call::Call;
 use crate::json::{ListWriter, ObjectWriter, quote_into};
 
@@ -59,8 +60,15 @@ pub(super) fn messages(
             None => {}
         }
     }
+    let is_empty = conversation.list.is_empty();
     conversation.list.close();
-    Ok(())
+    said_something(is_empty, losses)
+}
+
+/// Refuses a conversation of which nothing is left: the provider would, in words about another field.
+pub(crate) fn said_something(is_empty: bool, losses: &Losses<'_>) -> Result<(), Failure> {
+    let why = "nothing is left of the conversation that the model's provider could be sent: add a text";
+    if is_empty { Err(losses.refuse(&Place::Part(Origin::default()), why)) } else { Ok(()) }
 }
 
 /// Whether the conversation ends with calls that wait for their results, and so does not begin the answer.
@@ -198,7 +206,7 @@ impl Conversation<'_, '_, '_> {
             for part in called {
                 if let PartKind::ToolCall { name, arguments, .. } = &part.kind {
                     let id = calls.next().map(|call| call.id.as_ref()).unwrap_or_default();
-                    call(list.object(), id, name, arguments);
+                    call(list.object(), id, &alias::name_or_own(name), arguments);
                 }
             }
             list.close();

@@ -11,7 +11,7 @@ use crate::json::{Reader, Value};
 /// A function of which nobody says so is held to its schema only as far as the provider can make that strict, which no
 /// other dialect promises: it reads as one of which nobody says anything.
 pub(super) fn tools<'a>(reader: &mut Reader<'a>, tools: &mut Vec<Tool<'a>>) -> Result<(), Failure> {
-    reader.array(|reader, index| {
+    let is_array = reader.array(|reader, index| {
         let value = reader.value()?;
         let text = |key| value.get(key).and_then(|text| text.as_str());
         let origin = u32::try_from(index).unwrap_or(u32::MAX);
@@ -36,7 +36,7 @@ pub(super) fn tools<'a>(reader: &mut Reader<'a>, tools: &mut Vec<Tool<'a>>) -> R
         tools.push(tool);
         Ok(())
     })?;
-    Ok(())
+    if is_array { Ok(()) } else { Err(invalid("/tools", "an array")) }
 }
 
 /// Reads which tools may be called.

@@ -7,10 +7,11 @@ use gatewright::chat::{
 use gatewright::dialect::{Abilities, Dialect};
 
 use super::Writing;
+use crate::alias;
 use crate::call::Call;
 use crate::json::{ListWriter, ObjectWriter, quote_into};
 use crate::openai_chat::chat::write::media::data_url;
-use crate::openai_chat::chat::write::{FAILED, ends_with_calls};
+use crate::openai_chat::chat::write::{FAILED, ends_with_calls, said_something};
 use crate::openai_responses::item;
 
 type Calls<'i, 'c> = std::slice::Iter<'i, Call<'c>>;
@@ -47,8 +48,9 @@ pub(super) fn input(
             Speaker::Assistant => conversation.items("assistant", &turn.parts, calls)?,
         }
     }
+    let is_empty = conversation.list.is_empty() && instructions.is_none();
     conversation.list.close();
-    Ok(())
+    said_something(is_empty, losses)
 }
 
 struct Conversation<'o, 'w, 'l> {
@@ -132,7 +134,7 @@ impl Conversation<'_, '_, '_> {
         let mut item = self.list.object();
         item.str("type", "function_call");
         item.str("call_id", id);
-        item.str("name", name);
+        item.str("name", &alias::name_or_own(name));
         item.str("arguments", if arguments.is_empty() { "{}" } else { arguments });
         item.close();
     }

@@ -2,6 +2,7 @@
 
 use gatewright::chat::{Tool, ToolKind};
 
+use crate::alias;
 use crate::json::ObjectWriter;
 use crate::openai_chat::chat::write::tool::Form;
 
@@ -10,7 +11,7 @@ pub(super) static FORM: Form = Form { declaration, named, allowed: None };
 
 fn declaration(mut function: ObjectWriter<'_>, tool: &Tool<'_>) {
     function.str("type", "function");
-    function.str("name", &tool.name);
+    function.str("name", &alias::name_or_own(&tool.name));
     if let ToolKind::Function { description, parameters, strict } = &tool.kind {
         if let Some(description) = description {
             function.str("description", description);

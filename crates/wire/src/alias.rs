@@ -1,12 +1,14 @@
-//! Names and ids in the alphabet that the dialect allows: letters, digits, `_` and `-`, at most 64 of them.
+//! Names and ids in the alphabet that several dialects allow: letters, digits, `_` and `-`, at most 64 of them.
 //!
 //! A tool's name comes back in the answer, so that its alias can be read without any memory of the request. An id
 //! comes back from the caller only, so that its alias must merely be the same each time.
 
 use std::borrow::Cow;
 
+use gatewright::chat::{Part, PartKind};
+
 /// The most characters of a name or an id.
-pub(super) const BYTES_MAX: usize = 64;
+pub(crate) const BYTES_MAX: usize = 64;
 
 /// How names begin that stand for others.
 const MARK: &str = "gw1-";
@@ -23,7 +25,7 @@ fn is_plain(text: &str) -> bool {
 }
 
 /// The name under which a tool is declared; none if it is too long for any.
-pub(super) fn name(name: &str) -> Option<Cow<'_, str>> {
+pub(crate) fn name(name: &str) -> Option<Cow<'_, str>> {
     if is_plain(name) && !name.starts_with(MARK) {
         return Some(Cow::Borrowed(name));
     }
@@ -42,9 +44,23 @@ pub(super) fn name(name: &str) -> Option<Cow<'_, str>> {
 }
 
 /// The name that an alias stands for; any other name is its own.
-pub(super) fn original(alias: Cow<'_, str>) -> Cow<'_, str> {
+pub(crate) fn original(alias: Cow<'_, str>) -> Cow<'_, str> {
     let found = decode(&alias).filter(|found| name(found).as_deref() == Some(&*alias));
     found.map_or(alias, Cow::Owned)
+}
+
+/// Gives the calls of an answer the names that the caller knows their tools by.
+pub(crate) fn restore(parts: &mut [Part<'_>]) {
+    for part in parts {
+        if let PartKind::ToolCall { name, .. } = &mut part.kind {
+            *name = original(std::mem::take(name));
+        }
+    }
+}
+
+/// The name under which a tool is declared, where the provider is left to refuse one that is too long for an alias.
+pub(crate) fn name_or_own(own: &str) -> Cow<'_, str> {
+    name(own).unwrap_or(Cow::Borrowed(own))
 }
 
 fn decode(alias: &str) -> Option<String> {
@@ -64,7 +80,7 @@ fn decode(alias: &str) -> Option<String> {
 }
 
 /// The id under which a call is known to the provider.
-pub(super) fn id(id: &str) -> Cow<'_, str> {
+pub(crate) fn id(id: &str) -> Cow<'_, str> {
     if is_plain(id) {
         return Cow::Borrowed(id);
     }
