@@ -1,7 +1,7 @@
 //! Which hook runs on which thread right now, and for how long.
 //!
 //! Nothing can stop a synchronous hook that does not return, so it is found, named, and its instance taken out of
-//! service. A thread that runs hooks joins the watchdog and gets a cell; entering a hook costs three plain stores
+//! service. A thread that runs hooks joins the watchdog and gets a cell; entering a hook costs two plain stores
 //! and no look at a clock, because the watchdog's own thread does the timing: it compares samples.
 //! The cells also tell which instance and hook a log line or a panic comes from.
 

@@ -94,7 +94,7 @@ pub(crate) enum Stop {
 /// What the chain did with what waited.
 pub(crate) enum Turn {
     /// A parcel went through.
-    Out(Parcel),
+    Out(Box<Parcel>),
     /// Nothing is left to do.
     Idle,
     /// It does not go on.
@@ -160,7 +160,7 @@ impl Chain {
             let stop = match task {
                 Task::Parcel { at, mut parcel, next } => {
                     match self.walk(&mut parcel, (at, next), (cx, usage, worker)) {
-                        Passed::Through => return Turn::Out(*parcel),
+                        Passed::Through => return Turn::Out(parcel),
                         Passed::Kept => None,
                         Passed::Stopped(stop) => Some(stop),
                     }

@@ -231,10 +231,12 @@ impl Pump {
         let (usage, _) = self.course.usage();
         let Course { chain, cx, worker, .. } = &mut *self.course;
         match chain.pass(&mut parcel, (cx, usage, worker)) {
-            Passed::Through => self.parcel(parcel),
+            Passed::Through => self.parcel(&parcel),
             Passed::Kept => {}
             Passed::Stopped(stop) => self.stop(stop),
         }
+        self.spare = parcel.events;
+        self.spare.clear();
     }
 
     /// The provider's terminator came.
@@ -310,7 +312,7 @@ impl Pump {
             let Course { chain, cx, worker, .. } = &mut *self.course;
             match chain.turn((cx, usage, worker)) {
                 Turn::Idle => break,
-                Turn::Out(parcel) => self.parcel(parcel),
+                Turn::Out(parcel) => self.parcel(&parcel),
                 Turn::Stopped(stop) => self.stop(stop),
             }
         }
@@ -329,14 +331,12 @@ impl Pump {
     }
 
     /// Sends what the filters have let through.
-    fn parcel(&mut self, mut parcel: Parcel) {
+    fn parcel(&mut self, parcel: &Parcel) {
         match &parcel.frame {
             _ if self.translation.is_some() => self.translate(&parcel.events),
             Some(frame) if parcel.is_untouched() => self.release(frame),
             frame => self.write(|encoder, out| encoder.write(frame.as_ref(), &parcel.events, out)),
         }
-        parcel.events.clear();
-        self.spare = parcel.events;
     }
 
     fn poll_pause(&mut self, cx: &mut Context<'_>) -> Poll<()> {
