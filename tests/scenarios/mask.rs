@@ -459,3 +459,36 @@ async fn values_of_one_exchange_do_not_come_back_in_another() {
         assert_eq!(answer["choices"][0]["message"]["content"], expected, "{prompt}");
     }
 }
+
+#[tokio::test]
+async fn a_whole_answer_of_several_texts_keeps_them_apart() {
+    let provider = SimulatedProvider::start().await;
+    let gateway = Gateway::in_front_of(&provider)
+        .provider_at("simulated", &format!("http://{}", provider.address()))
+        .set("/providers/simulated/use", json!("anthropic"))
+        .extension("mask", "mask", &json!({"presets": ["email", "card"]}), &["response"])
+        .start()
+        .await;
+    let ask = async |texts: [&str; 2]| {
+        let text = |text: &str| json!({"type": "text", "text": text});
+        let call = json!({"type": "tool_use", "id": "call", "name": "f", "input": {}});
+        let content = json!([text(texts[0]), call, text(texts[1])]);
+        let usage = json!({"input_tokens": 1, "output_tokens": 1});
+        let answer = json!({
+            "id": "m", "type": "message", "role": "assistant", "model": "small", "content": content,
+            "stop_reason": "end_turn", "usage": usage,
+        });
+        provider.push(Answer::json(200, &answer));
+        let messages = json!([{"role": "user", "content": "x"}]);
+        let request = json!({"model": "small", "max_tokens": 10, "messages": messages});
+        let seen = gateway.post("/v1/messages", request.to_string()).send().await.whole().await;
+        (seen.body.clone(), seen.json()["content"].clone(), answer)
+    };
+    let (body, _, sent) = ask(["the first card 4111", "and the last"]).await;
+    assert_eq!(body, sent.to_string(), "nothing matches, so nothing changes");
+
+    let (_, content, _) = ask(["ask bob@x.example. ", "Then ann@x.example!"]).await;
+    let texts = [0, 2].map(|at| content[at]["text"].as_str().unwrap());
+    assert_eq!(texts.concat(), "ask [email]. Then [email]!");
+    assert!(texts[0].starts_with("ask [email]") && texts[1].ends_with("[email]!"), "{content}");
+}

@@ -16,6 +16,11 @@ struct Scene {
 }
 
 async fn scene(settings: &Value) -> Scene {
+    scene_within(settings, "10s").await
+}
+
+/// The same with another deadline of the guard.
+async fn scene_within(settings: &Value, deadline: &str) -> Scene {
     let (provider, webhook) = (SimulatedProvider::start().await, SimulatedProvider::start().await);
     let origin = format!("http://{}", webhook.address());
     let mut with = json!({"url": format!("{origin}/judge"), "signing_secret": "signing"});
@@ -26,7 +31,7 @@ async fn scene(settings: &Value) -> Scene {
         .set("/extensions/1/egress", json!([origin]))
         .set("/extensions/1/egress_private", json!(true))
         .set("/extensions/1/secrets", json!({"signing": "${file:signing-secret.txt}"}))
-        .set("/extensions/1/deadline", json!("400ms"))
+        .set("/extensions/1/deadline", json!(deadline))
         .start()
         .await;
     Scene { provider, webhook, gateway }
@@ -71,7 +76,7 @@ async fn a_prompt_goes_as_the_webhook_says() {
 
 #[tokio::test]
 async fn a_webhook_that_fails_or_hangs_denies_or_is_skipped() {
-    let Scene { provider, webhook, mut gateway } = scene(&json!({})).await;
+    let Scene { provider, webhook, mut gateway } = scene_within(&json!({}), "400ms").await;
     let start = Instant::now();
     webhook.push(Answer::stream(vec![Step::Stall]));
     let refused = gateway.chat(&chat("hello")).send().await.whole().await;

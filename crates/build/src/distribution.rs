@@ -49,6 +49,8 @@ pub(crate) struct Distribution {
     /// Absolute, and nothing in it is a link.
     pub(crate) root: PathBuf,
     pub(crate) manifest: Manifest,
+    /// Where cargo puts what it compiles.
+    target: PathBuf,
 }
 
 impl Distribution {
@@ -75,7 +77,13 @@ impl Distribution {
     pub(crate) fn load(root: &Path) -> Result<Self> {
         let manifest = Manifest::load(root)?;
         let root = root.canonicalize().with_context(|| format!("cannot find {}", root.display()))?;
-        Ok(Self { root, manifest })
+        Ok(Self::of(root, manifest))
+    }
+
+    /// What a manifest says, as if it stood in `root`.
+    fn of(root: PathBuf, manifest: Manifest) -> Self {
+        let target = workspace::target(&root);
+        Self { root, manifest, target }
     }
 
     /// Whether this is Gatewright's own repository, whose generated crate is checked in as `gateway-bin`.
@@ -93,8 +101,8 @@ impl Distribution {
     }
 
     /// Where cargo puts what it compiles for daily work.
-    pub(crate) fn target(&self) -> PathBuf {
-        workspace::target(&self.root)
+    pub(crate) fn target(&self) -> &Path {
+        &self.target
     }
 
     /// The committed lock.

@@ -32,7 +32,7 @@ pub(crate) async fn answer(course: &mut Course, reserved: Reserved) -> Result<An
         if let Some(attempt) = &mut course.attempt {
             attempt.shown.clone_from(&credential);
         }
-        let mut failure = match send::send(course, &picked, encoded, credential).await {
+        let failure = match send::send(course, &picked, encoded, credential).await {
             Ok(answer) => match opening::open(course, codec, &reserved, answer).await {
                 Ok(opened) => {
                     pick::tell(course, &reserved.0.model, &picked, TryResult::Answered);

@@ -318,7 +318,11 @@ fn unix_ms(clock: &dyn Clock) -> u64 {
 impl Drop for Course {
     fn drop(&mut self) {
         if !self.is_settled {
-            let code = if self.bill.is_some() { "question_dropped" } else { "client_gone" };
+            let code = match self.bill {
+                _ if std::thread::panicking() => "internal_error",
+                Some(_) => "question_dropped",
+                None => "client_gone",
+            };
             self.facts.code.get_or_insert(Cow::Borrowed(code));
             let outcome = self.abandoned();
             // Nobody is left to wait for the record; the writer has it.

@@ -1,7 +1,7 @@
 //! Which hook runs on which thread right now, and for how long.
 //!
 //! Nothing can stop a synchronous hook that does not return, so it is found, named, and its instance taken out of
-//! service. A thread that runs hooks joins the watchdog and gets a cell; entering a hook costs three plain stores
+//! service. A thread that runs hooks joins the watchdog and gets a cell; entering a hook costs two plain stores
 //! and no look at a clock, because the watchdog's own thread does the timing: it compares samples.
 //! The cells also tell which instance and hook a log line or a panic comes from.
 
@@ -175,34 +175,32 @@ pub(crate) fn inside<T>(gate: &Gate, hook: Hook, run: impl FnOnce() -> T) -> T {
     run()
 }
 
-/// The time inside one hook; leaving it restores what was there before.
-struct Place(Option<(Arc<Cell>, u64)>);
+/// The time inside one hook of a thread that is watched; leaving it restores what was there before.
+struct Place(Option<u64>);
 
 impl Place {
     fn enter(gate: &Gate, hook: Hook) -> Self {
         let tag = u64::from(gate.number()) << 8 | u64::try_from(hook.index()).unwrap_or(0xff);
-        Self(CELL.with_borrow(|cell| {
-            let cell = Arc::clone(cell.as_ref()?);
-            let before = cell.inside.swap(tag, Ordering::Relaxed);
-            cell.turn();
-            Some((cell, before))
-        }))
+        Self(CELL.with_borrow(|cell| cell.as_ref().map(|cell| cell.move_to(tag))))
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
-        if let Some((cell, before)) = &self.0 {
-            cell.inside.store(*before, Ordering::Relaxed);
-            cell.turn();
+        if let Some(before) = self.0 {
+            CELL.with_borrow(|cell| cell.as_ref().map(|cell| cell.move_to(before)));
         }
     }
 }
 
 impl Cell {
-    fn turn(&self) {
-        // Only this thread writes, so that a load and a store are enough.
+    /// Says where the thread is from now on; returns where it was.
+    fn move_to(&self, inside: u64) -> u64 {
+        // Only this thread writes, so that loads and stores are enough.
+        let before = self.inside.load(Ordering::Relaxed);
+        self.inside.store(inside, Ordering::Relaxed);
         self.turns.store(self.turns.load(Ordering::Relaxed).wrapping_add(1), Ordering::Release);
+        before
     }
 }
 

@@ -42,6 +42,20 @@ pub struct Call {
     pub deadlines: Deadlines,
     /// The credential, absent for a provider that needs none.
     pub credential: Option<Credential>,
+    /// When the call is made once more by itself.
+    pub repeat: Repeat,
+}
+
+/// When a call is made once more, on a fresh connection, because a connection that had served before ended under it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Repeat {
+    /// No byte of it had left. What else is to be tried is the caller's business.
+    #[default]
+    Unsent,
+    /// The peer says that it has not processed it, too.
+    Unprocessed,
+    /// No byte of an answer came, too: the peer may see it twice, and that does no harm.
+    Unanswered,
 }
 
 impl Call {
@@ -65,6 +79,15 @@ impl Call {
         *request.headers_mut() = headers;
         Ok(request)
     }
+}
+
+/// The same request once more; none of one whose body is streamed.
+pub(crate) fn copy_of(request: &Request<RequestBody>) -> Option<Request<RequestBody>> {
+    let mut copy = Request::new(request.body().copy()?);
+    copy.method_mut().clone_from(request.method());
+    copy.uri_mut().clone_from(request.uri());
+    copy.headers_mut().clone_from(request.headers());
+    Some(copy)
 }
 
 /// Rewrites a request from HTTP/1.1 origin form into the absolute form that HTTP/2 needs.
@@ -164,6 +187,14 @@ impl RequestBody {
     {
         let body = Box::pin(http_body_util::BodyExt::map_err(body, Into::into));
         Self(Payload::Stream { body, progress: Arc::default() })
+    }
+
+    /// The same body once more; none of a streamed one.
+    fn copy(&self) -> Option<Self> {
+        match &self.0 {
+            Payload::Bytes(bytes) => Some(Self(Payload::Bytes(bytes.clone()))),
+            Payload::Stream { .. } => None,
+        }
     }
 
     /// How far a streamed body has come; none for bytes at hand.

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use gatewright::service::http::{ANSWER_BYTES_MAX, Http, HttpError};
+use gatewright::service::http::{ANSWER_BYTES_MAX, Http, HttpError, Repeatable};
 use http::uri::PathAndQuery;
 use http::{Method, Request, Response, Uri};
 use http_body::Body as _;
@@ -17,7 +17,7 @@ use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 
-use crate::call::{BoxError, Call};
+use crate::call::{BoxError, Call, Repeat};
 use crate::deadline::Deadlines;
 use crate::destination::{Destination, DestinationError, DestinationSettings};
 use crate::error::{ReadError, SendError};
@@ -26,6 +26,9 @@ use crate::upstream::Upstream;
 
 /// How many connections to one origin may be open.
 const CONNECTIONS_MAX: usize = 256;
+
+/// Who sends this header knows that the other side tells a request that comes twice.
+const IDEMPOTENCY_KEY: &str = "idempotency-key";
 
 /// The connections of all instances. Cloning shares them.
 #[derive(Clone, Debug)]
@@ -166,6 +169,9 @@ impl Http for EgressHttp {
             return Err(HttpError::Rehearsal { origin });
         };
         let deadline = self.deadline();
+        let is_repeatable = head.method.is_idempotent()
+            || head.extensions.get::<Repeatable>().is_some()
+            || head.headers.contains_key(IDEMPOTENCY_KEY);
         let call = Call {
             destination: Arc::clone(destination),
             method: head.method,
@@ -174,6 +180,7 @@ impl Http for EgressHttp {
             body: body.into(),
             deadlines: deadlines(deadline),
             credential: None,
+            repeat: if is_repeatable { Repeat::Unanswered } else { Repeat::Unprocessed },
         };
         egress.call(call).await.map_err(|error| error.into_http(origin, deadline))
     }

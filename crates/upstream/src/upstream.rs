@@ -12,7 +12,7 @@ use tokio::task::AbortHandle;
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout_at};
 
 use crate::answer::{Answer, Carrier};
-use crate::call::{Call, RequestBody, into_http2};
+use crate::call::{Call, Repeat, RequestBody, copy_of, into_http2};
 use crate::connection::http1::Failed;
 use crate::deadline::Timing;
 use crate::destination::Destination;
@@ -37,7 +37,7 @@ pub type Sending<'a> = Pin<Box<dyn Future<Output = Result<Answer, SendError>> + 
 ///
 /// ```no_run
 /// # use std::sync::Arc;
-/// # use gatewright_upstream::{Call, Deadlines, Destination, DestinationSettings, Origin, Upstream};
+/// # use gatewright_upstream::{Call, Deadlines, Destination, DestinationSettings, Origin, Repeat, Upstream};
 /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
 /// let origin = Arc::new(Origin::parse("https://api.example.com/v1")?);
 /// let destination = Arc::new(Destination::new(DestinationSettings::new(origin))?);
@@ -51,6 +51,7 @@ pub type Sending<'a> = Pin<Box<dyn Future<Output = Result<Answer, SendError>> + 
 ///         body: bytes::Bytes::new().into(),
 ///         deadlines: Deadlines::default(),
 ///         credential: None,
+///         repeat: Repeat::Unsent,
 ///     })
 ///     .await?;
 /// assert!(answer.status.is_success());
@@ -98,7 +99,8 @@ impl Upstream {
     /// Sends a call and waits for the head of the answer.
     ///
     /// A request that met a connection which its peer had already closed is sent once more on a
-    /// fresh one, when no byte of it had left. No redirect is followed.
+    /// fresh one, when no byte of it had left; what else is sent once more, [`Call::repeat`] says.
+    /// No redirect is followed.
     ///
     /// Must be called within a Tokio runtime with time and I/O.
     ///
@@ -117,18 +119,22 @@ impl Upstream {
 
     async fn send_call(&self, call: Call) -> Result<Answer, SendError> {
         let timing = Timing::start(call.deadlines);
-        let destination = Arc::clone(&call.destination);
-        let mut request = call.into_request()?;
+        let (destination, repeat) = (Arc::clone(&call.destination), call.repeat);
+        let request = call.into_request()?;
         let pool = self.shared.pool(&destination);
         if let Some(link) = pool.at_hand(&destination) {
-            match exchange(link, request, &destination, timing).await {
-                Ok(answer) => return Ok(answer),
-                Err(Failed::Unsent(whole)) => request = *whole,
-                Err(Failed::Error(error)) => return Err(error),
-            }
-            return Box::pin(self.send_anew(&pool, &destination, request, timing, true)).await;
+            let spare = Spare::of(&request, repeat);
+            return match exchange(link, request, &destination, timing).await {
+                Ok(answer) => Ok(answer),
+                Err(failed) => {
+                    let again = Again { request: spare.after(failed)?, spare: Spare::default(), fresh: true };
+                    Box::pin(self.send_anew(&pool, &destination, again, timing)).await
+                }
+            };
         }
-        Box::pin(self.send_anew(&pool, &destination, request, timing, false)).await
+        let spare = Spare::of(&request, repeat);
+        let first = Again { request: Box::new(request), spare, fresh: false };
+        Box::pin(self.send_anew(&pool, &destination, first, timing)).await
     }
 
     /// Waits for a connection or makes one. Boxed by the caller, to keep the common future small.
@@ -136,9 +142,8 @@ impl Upstream {
         &self,
         pool: &Arc<Pool>,
         destination: &Arc<Destination>,
-        mut request: Request<RequestBody>,
+        Again { mut request, mut spare, mut fresh }: Again,
         mut timing: Timing,
-        mut fresh: bool,
     ) -> Result<Answer, SendError> {
         loop {
             let deadlines = timing.limits;
@@ -148,11 +153,13 @@ impl Upstream {
                 .await
                 .map_err(|_| SendError::TotalTimeout { after: timing.limits.total, sent: false })??;
             timing.dispatched = Instant::now();
-            match exchange(link, request, destination, timing).await {
+            if !link.is_reused() {
+                spare = Spare::default();
+            }
+            match exchange(link, *request, destination, timing).await {
                 Ok(answer) => return Ok(answer),
-                Err(Failed::Unsent(whole)) if !fresh => request = *whole,
-                Err(Failed::Unsent(_)) => return Err(SendError::ClosedEarly { sent: false }),
-                Err(Failed::Error(error)) => return Err(error),
+                Err(Failed::Unsent(_)) if fresh => return Err(SendError::ClosedEarly { sent: false }),
+                Err(failed) => request = std::mem::take(&mut spare).after(failed)?,
             }
             fresh = true;
         }
@@ -181,6 +188,43 @@ impl Upstream {
 impl fmt::Debug for Upstream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Upstream").field("stats", &self.stats()).finish_non_exhaustive()
+    }
+}
+
+/// A request on its way to a connection.
+struct Again {
+    request: Box<Request<RequestBody>>,
+    spare: Spare,
+    /// It must not meet a connection that has served before.
+    fresh: bool,
+}
+
+/// A copy of a request, for the case that the connection ends under it.
+#[derive(Default)]
+struct Spare {
+    request: Option<Box<Request<RequestBody>>>,
+    repeat: Repeat,
+}
+
+impl Spare {
+    fn of(request: &Request<RequestBody>, repeat: Repeat) -> Self {
+        let wanted = repeat != Repeat::Unsent;
+        Self { request: wanted.then(|| copy_of(request)).flatten().map(Box::new), repeat }
+    }
+
+    /// What is to be sent once more.
+    ///
+    /// # Errors
+    ///
+    /// The failure, where nothing is.
+    fn after(self, failed: Failed) -> Result<Box<Request<RequestBody>>, SendError> {
+        let (error, may_repeat) = match failed {
+            Failed::Unsent(whole) => return Ok(whole),
+            Failed::Unanswered(error) => (error, self.repeat == Repeat::Unanswered),
+            Failed::Error(error @ SendError::StreamRefused) => (error, true),
+            Failed::Error(error) => (error, false),
+        };
+        self.request.filter(|_| may_repeat).ok_or(error)
     }
 }
 

@@ -170,7 +170,7 @@ pub(crate) fn plain(text: &JsonStr<'_>) -> Option<std::ops::Range<u32>> {
 
 /// The text of a frame that has nothing else to say; `place_of` knows the lane of the stream that a lane of its frame
 /// is.
-fn sole(frame: &Frame, place_of: impl FnOnce(Lane) -> Lane) -> Option<StreamEvent> {
+pub(crate) fn sole(frame: &Frame, place_of: impl FnOnce(Lane) -> Lane) -> Option<StreamEvent> {
     let (lane, place) = frame.sole_text.clone()?;
     let (start, end) = (usize::try_from(place.start).ok()?, usize::try_from(place.end).ok()?);
     let bytes = (start <= end && end <= frame.data.len()).then(|| frame.data.slice(start..end))?;

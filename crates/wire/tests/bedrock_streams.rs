@@ -366,6 +366,34 @@ fn a_dropped_event_takes_its_message_along() {
 }
 
 #[test]
+fn a_dropped_tool_call_takes_the_rest_of_its_block_along_and_no_other() {
+    let call = |block: u32| {
+        format!(
+            "contentBlockStart {{\"contentBlockIndex\":{block},\"start\":{{\"toolUse\":{{\"name\":\"f\",\"toolUseId\":\"{block}\"}}}}}}\n\
+             contentBlockDelta {{\"contentBlockIndex\":{block},\"delta\":{{\"toolUse\":{{\"input\":\"{{}}\"}}}}}}\n\
+             contentBlockStop {{\"contentBlockIndex\":{block}}}\n"
+        )
+    };
+    let outcome = read([stream(&[call(0), call(1)].concat()).as_slice()]);
+    let mut encoder = converse().stream_encoder(StreamSettings::default());
+    let mut out = Vec::new();
+    for (at, (frame, events)) in outcome.frames.iter().enumerate() {
+        encoder.observe(frame);
+        match at {
+            0 => encoder.write(Some(frame), &[], &mut out),
+            2 => {
+                // What another filter lets go of belongs to the call, too.
+                let late = [inserted(Lane::tool_arguments(0, 0), "late")];
+                encoder.write(Some(frame), &[&late, events.as_slice()].concat(), &mut out);
+            }
+            _ if encoder.alters(frame) => encoder.pass(frame, &mut out),
+            _ => out.extend_from_slice(&frame.raw),
+        }
+    }
+    assert_eq!(lines(&out), call(1));
+}
+
+#[test]
 fn added_text_joins_the_text_that_it_follows() {
     let out = edited(TEXT, |events| events.push(inserted(Lane::content(0), "b")));
     assert_eq!(out, TEXT.replace(r#""a""#, r#""ab""#));

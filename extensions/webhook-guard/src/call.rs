@@ -7,7 +7,7 @@ use gatewright::prelude::*;
 use gatewright::serde::Deserialize;
 use gatewright::serde_json::{self, Value, json};
 use gatewright::service::Clock;
-use gatewright::service::http::Http;
+use gatewright::service::http::{Http, Repeatable};
 use gatewright::service::secrets::Secrets;
 use gatewright::signature;
 
@@ -147,7 +147,8 @@ impl Judge {
             body.as_object_mut().map(|members| members.remove("caller"));
         }
         let body = body.to_string();
-        let mut call = Request::post(&self.url).header(header::CONTENT_TYPE, "application/json");
+        let call = Request::post(&self.url).extension(Repeatable);
+        let mut call = call.header(header::CONTENT_TYPE, "application/json");
         if let Some(name) = &self.signing_secret {
             let secret = self.secrets.get(name);
             let secret = secret.ok_or_else(|| ExtError::new("the secret to sign with is gone"))?;

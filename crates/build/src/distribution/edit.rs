@@ -206,7 +206,7 @@ fn change(dist: &Distribution, edit: impl FnOnce(&mut DocumentMut) -> Result<()>
     let mut document: DocumentMut = before.parse().context("the manifest is no TOML")?;
     edit(&mut document)?;
     let after = document.to_string();
-    let changed = Distribution { root: dist.root.clone(), manifest: Manifest::parse(&after)? };
+    let changed = Distribution::of(dist.root.clone(), Manifest::parse(&after)?);
     let lock_before = text_of(&dist.lock())?;
     generate::write(&path, &after)?;
     if let Err(cause) = prepare::prepare(&changed, &unlocked()) {

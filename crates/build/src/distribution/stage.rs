@@ -2,13 +2,13 @@
 //!
 //! Cargo and the compiler mix the folders of packages into names of symbols; in a copy whose inner paths are fixed, and
 //! with the outer ones mapped away (`remap.rs`), a build gives the same bytes wherever it runs. The copy is kept and
-//! only what changed is copied again, so that a second build compiles only that. `paths.rs` keeps manifests pointing
-//! at one another.
+//! only what changed is copied again, so that a second build compiles only that. Builds that share the folder go one
+//! after the other. `paths.rs` keeps manifests pointing at one another.
 
 mod paths;
 
 use std::collections::BTreeSet;
-use std::fs;
+use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
@@ -18,6 +18,7 @@ use super::graph::{Graph, Package};
 use super::manifest::Source;
 use super::prepare::{Prepared, text_of};
 use super::{Distribution, info};
+use crate::console::say;
 
 /// The folders of the stage that hold copies.
 const INNER: [&str; 3] = ["core", "dist", "with"];
@@ -29,6 +30,8 @@ pub(super) struct Stage {
     pub(super) folder: PathBuf,
     /// Where cargo puts what it compiles from there.
     pub(super) target: PathBuf,
+    /// Locked as long as the stage is in use: another distribution of its name may be built in the same place.
+    _turn: File,
 }
 
 /// A folder that is copied as a whole, and where to.
@@ -39,13 +42,14 @@ struct Tree {
     to: PathBuf,
 }
 
-/// Brings the stage up to date. `out` is the folder of what ships, which is no source.
+/// Waits for its turn and brings the stage up to date. `out` is the folder of what ships, which is no source.
 ///
 /// # Errors
-/// A file cannot be read or written.
+/// A file cannot be read, written or locked.
 pub(super) fn fill(dist: &Distribution, prepared: &Prepared, out: &Path) -> Result<Stage> {
     let work = dist.target().join("gatewright").join(&dist.manifest.name);
     let folder = work.join("stage");
+    let turn = take_turn(&work)?;
     let trees = trees(dist, &prepared.graph);
     let mut wanted = BTreeSet::new();
     for tree in &trees {
@@ -62,7 +66,25 @@ pub(super) fn fill(dist: &Distribution, prepared: &Prepared, out: &Path) -> Resu
         clear(&folder, &tree.to, &wanted)?;
     }
     write_crate(dist, prepared, &trees, &folder)?;
-    Ok(Stage { folder, target: work.join("built") })
+    Ok(Stage { folder, target: work.join("built"), _turn: turn })
+}
+
+/// Waits until no other build is at work in a folder. The system ends the turn of a process that dies.
+fn take_turn(work: &Path) -> Result<File> {
+    fs::create_dir_all(work).with_context(|| format!("cannot make {}", work.display()))?;
+    let path = work.join("stage.lock");
+    let open = File::options().create(true).truncate(false).write(true).open(&path);
+    let file = open.with_context(|| format!("cannot open {}", path.display()))?;
+    let cannot_lock = || format!("cannot lock {}", path.display());
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => {
+            say(format_args!("another build is at work in {}: this one waits for it", work.display()));
+            file.lock().with_context(cannot_lock)?;
+        }
+        Err(TryLockError::Error(error)) => return Err(error).with_context(cannot_lock),
+    }
+    Ok(file)
 }
 
 /// The generated crate, with ways inside the stage.

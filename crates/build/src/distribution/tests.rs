@@ -284,6 +284,31 @@ fn pitfall_15_two_folders_give_one_digest_and_no_path_of_the_builder() {
 }
 
 #[test]
+fn pitfall_15_two_builds_at_once_with_one_target_folder_both_come_out_right() {
+    let worlds = [World::good(), World::good()];
+    let says = |at: usize| format!("this is distribution {at}");
+    for (at, world) in worlds.iter().enumerate() {
+        let source = format!("//! PII.\n#[used]\nstatic SAYS: &str = \"{}\";\n", says(at));
+        world.write("acme/extensions/acme-pii/src/lib.rs", &source);
+    }
+    let shared = worlds[0].root().join("shared target");
+    let ship = |world: &World| {
+        let dist = Distribution { target: shared.clone(), ..world.dist() };
+        fs::read(dist.build(&release(None)).unwrap().binary).unwrap()
+    };
+    let binaries = std::thread::scope(|scope| {
+        worlds.each_ref().map(|world| scope.spawn(|| ship(world))).map(|build| build.join().unwrap())
+    });
+    for (at, binary) in binaries.iter().enumerate() {
+        let text = String::from_utf8_lossy(binary);
+        assert!(
+            text.contains(&says(at)) && !text.contains(&says(1 - at)),
+            "the binary of {at} is the other's"
+        );
+    }
+}
+
+#[test]
 fn pitfall_15_a_crate_that_writes_its_folder_down_is_refused() {
     let world = World::good();
     let source = "//! PII.\n#[used]\nstatic HERE: &str = env!(\"CARGO_MANIFEST_DIR\");\n";

@@ -19,7 +19,7 @@ pub struct Frame {
     /// Bytes of generated text in the unit, in wire form; the base of estimates.
     pub text_bytes: u32,
     /// The unit's only event, where that is text without escapes, as almost always: its lane and where it stands in
-    /// `data`. It saves reading the unit a second time.
+    /// `data`. It saves reading the unit a second time, so a unit that also repeats what others said has none.
     pub sole_text: Option<(Lane, std::ops::Range<u32>)>,
     /// Whether the unit is there only because the gateway asked for usage figures, or carries a
     /// member that is there only for that reason.

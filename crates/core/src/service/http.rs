@@ -28,6 +28,10 @@ pub trait Http: Send + Sync + 'static {
     /// Sends a request with an absolute URL and collects the answer, at most [`ANSWER_BYTES_MAX`] of it.
     /// Redirects are not followed, and any status is an answer.
     ///
+    /// A connection may end in the moment in which it is used again. Where no byte of an answer had come, a request
+    /// is sent once more if its method is idempotent (RFC 9110, section 9.2.2), if it has an `Idempotency-Key`, or if
+    /// it is [`Repeatable`]; any other only where the other side cannot have processed it.
+    ///
     /// # Errors
     ///
     /// See [`HttpError`].
@@ -37,6 +41,19 @@ pub trait Http: Send + Sync + 'static {
     /// The call is aborted; the other side may have seen it.
     async fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>, HttpError>;
 }
+
+/// An extension of a request that says that it does no harm if the other side sees it twice, whatever its method: it
+/// asks a question.
+///
+/// ```
+/// use gatewright::http::Request;
+/// use gatewright::service::http::Repeatable;
+///
+/// let call = Request::post("https://judge.acme.example/verdict").extension(Repeatable).body("{}");
+/// assert!(call.is_ok());
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Repeatable;
 
 /// The largest answer that is collected, in bytes.
 pub const ANSWER_BYTES_MAX: usize = 4 * 1024 * 1024;

@@ -18,6 +18,9 @@ use crate::hooked::{Called, Fault, Hooked};
 use crate::observer::HookResult;
 use crate::worker::Worker;
 
+/// What the stages work with: the context of the exchange, what has flowed so far, and the worker.
+pub(crate) type Tools<'t> = (&'t mut Context, Usage, &'t Arc<Worker>);
+
 /// Events that belong together: those of one frame of the provider, or inserted ones.
 #[derive(Debug, Default)]
 pub(crate) struct Parcel {
@@ -62,27 +65,40 @@ struct Collected {
     texts: LaneTexts,
 }
 
-#[expect(
-    clippy::large_enum_variant,
-    reason = "nearly every task is a parcel, and boxing it costs each frame"
-)]
+/// Something that waits for its turn. A parcel that meets nothing to wait for is never one.
 enum Task {
     /// Take a parcel through the stages from `at` on, where the events before `next` are decided.
-    Parcel { at: usize, parcel: Parcel, next: usize },
+    Parcel { at: usize, parcel: Box<Parcel>, next: usize },
     /// Tell the stages from `at` on that no parcel follows.
     Finish { at: usize },
 }
 
-/// What the chain did.
-pub(crate) enum Turn {
-    /// A parcel went through.
-    Out(Parcel),
-    /// Nothing is left to do.
-    Idle,
+/// What became of a parcel on its way through the stages.
+pub(crate) enum Passed {
+    /// It is through all of them.
+    Through,
+    /// The chain has it, until a filter has seen the whole answer.
+    Kept,
+    /// A stage stopped it, and with it the answer.
+    Stopped(Stop),
+}
+
+/// Why the chain does not go on.
+pub(crate) enum Stop {
     /// It waits for a filter.
     Wait(Wait),
     /// The answer ends here.
     Cut(Refusal),
+}
+
+/// What the chain did with what waited.
+pub(crate) enum Turn {
+    /// A parcel went through.
+    Out(Box<Parcel>),
+    /// Nothing is left to do.
+    Idle,
+    /// It does not go on.
+    Stopped(Stop),
 }
 
 /// What the chain waits for.
@@ -117,9 +133,15 @@ impl Chain {
         self.stages.get(self.only?)
     }
 
-    /// Adds a parcel.
+    /// Takes a parcel through the stages, as far as it comes. What the chain keeps of it is taken out of it.
+    pub(crate) fn pass(&mut self, parcel: &mut Parcel, tools: Tools<'_>) -> Passed {
+        debug_assert!(self.tasks.is_empty(), "parcels go in the order in which they came");
+        self.walk(parcel, (self.only.unwrap_or(0), 0), tools)
+    }
+
+    /// Has a parcel wait for [`Chain::turn`].
     pub(crate) fn push(&mut self, parcel: Parcel) {
-        self.tasks.push_back(Task::Parcel { at: self.only.unwrap_or(0), parcel, next: 0 });
+        self.put_first(self.only.unwrap_or(0), parcel, 0);
     }
 
     /// Says that no parcel follows.
@@ -132,94 +154,114 @@ impl Chain {
         self.stages.get_mut(at).filter(|_| self.only.is_none_or(|only| only == at))
     }
 
-    /// Works until a parcel is through, or nothing is left, or something stops it.
-    pub(crate) fn turn(&mut self, cx: &mut Context, usage: Usage, worker: &Arc<Worker>) -> Turn {
+    /// Does what waits for its turn, until a parcel is through, or nothing is left, or something stops it.
+    pub(crate) fn turn(&mut self, (cx, usage, worker): Tools<'_>) -> Turn {
         while let Some(task) = self.tasks.pop_front() {
-            let turn = match task {
-                Task::Parcel { at, parcel, next } => self.advance(at, parcel, next, (cx, usage, worker)),
+            let stop = match task {
+                Task::Parcel { at, mut parcel, next } => {
+                    match self.walk(&mut parcel, (at, next), (cx, usage, worker)) {
+                        Passed::Through => return Turn::Out(parcel),
+                        Passed::Kept => None,
+                        Passed::Stopped(stop) => Some(stop),
+                    }
+                }
                 Task::Finish { at } => self.finish_stage(at, (cx, usage, worker)),
             };
-            if let Some(turn) = turn {
-                return turn;
+            if let Some(stop) = stop {
+                return Turn::Stopped(stop);
             }
         }
         Turn::Idle
     }
 
-    /// Takes a parcel through one stage. Events are decided where they stand, so that one that nobody touches
-    /// costs no copy.
-    fn advance(
+    /// Takes a parcel through the stages from `at` on, where the first of them has decided the events before `next`.
+    fn walk(
+        &mut self,
+        parcel: &mut Parcel,
+        (mut at, mut next): (usize, usize),
+        (cx, usage, worker): Tools<'_>,
+    ) -> Passed {
+        while self.stage_at(at).is_some() {
+            if let Some(stop) = self.decide(at, parcel, next, (cx, usage, worker)) {
+                return Passed::Stopped(stop);
+            }
+            if let Some(passed) = self.collect(at, parcel, (cx, worker)) {
+                return passed;
+            }
+            (at, next) = (at + 1, 0);
+        }
+        Passed::Through
+    }
+
+    /// Has a stage decide on the events of a parcel from `next` on. They are decided where they stand, so that one
+    /// that nobody touches costs no copy.
+    fn decide(
         &mut self,
         at: usize,
-        mut parcel: Parcel,
+        parcel: &mut Parcel,
         mut next: usize,
-        (cx, usage, worker): (&mut Context, Usage, &Arc<Worker>),
-    ) -> Option<Turn> {
-        let Some(stage) = self.stage_at(at) else { return Some(Turn::Out(parcel)) };
-        let Some(context) = cx.as_mut() else { return Some(Turn::Idle) };
+        (cx, usage, worker): Tools<'_>,
+    ) -> Option<Stop> {
+        let (stage, cx) = (self.stages.get_mut(at)?, cx.as_mut()?);
         let began = stage.begin_parcel(worker);
         let mut before = Vec::new();
         while let Some(event) = parcel.events.get_mut(next) {
-            let fed = stage.feed(event, &mut before, context, (usage, worker));
+            let fed = stage.feed(event, &mut before, cx, (usage, worker));
             next += parcel.insert(next, &mut before);
             match fed {
                 Fed::Keep => next += 1,
                 Fed::Drop => drop(parcel.events.remove(next)),
-                Fed::Cut(refusal) => return Some(Turn::Cut(refusal)),
+                Fed::Cut(refusal) => return Some(Stop::Cut(refusal)),
                 Fed::Wait(waiting) => {
                     stage.end_parcel(began, worker);
-                    self.tasks.push_front(Task::Parcel { at, parcel, next });
-                    return Some(Turn::Wait(Wait::Event { stage: at, waiting }));
+                    self.put_first(at, std::mem::take(parcel), next);
+                    return Some(Stop::Wait(Wait::Event { stage: at, waiting }));
                 }
             }
         }
         stage.end_parcel(began, worker);
-        self.pass_on(at, parcel, (cx, worker))
+        None
     }
 
-    /// Hands a parcel to the next stage, unless this one collects the whole answer first.
-    fn pass_on(&mut self, at: usize, parcel: Parcel, (cx, worker): (&Context, &Worker)) -> Option<Turn> {
-        let Some(bytes_max) = self.stages.get(at).and_then(Stage::collects) else {
-            self.requeue(at + 1, parcel);
-            return None;
-        };
-        let Some(collected) = self.collected.iter_mut().find(|collected| collected.stage == at) else {
-            self.requeue(at + 1, parcel);
-            return None;
-        };
+    /// Keeps a parcel for a stage that sees the whole answer first. `None` where it goes on.
+    fn collect(
+        &mut self,
+        at: usize,
+        parcel: &mut Parcel,
+        (cx, worker): (&Context, &Worker),
+    ) -> Option<Passed> {
+        let stage = self.stages.get_mut(at)?;
+        let bytes_max = stage.collects()?;
+        let collected = self.collected.iter_mut().find(|collected| collected.stage == at)?;
         let bytes = parcel.events.iter().map(|event| collected.texts.add(event)).last().unwrap_or(0);
         let is_over = bytes > bytes_max;
-        let stage = self.stages.get_mut(at)?;
         if stage.hooked.is_shadow {
             if is_over {
                 stage.switch_off();
             }
-            self.requeue(at + 1, parcel);
             return None;
         }
-        collected.parcels.push(parcel);
-        let context = cx.as_ref().filter(|_| is_over)?;
-        match stage.cut(Box::new(too_large(bytes_max)), context, worker) {
-            Fed::Cut(refusal) => Some(Turn::Cut(refusal)),
-            Fed::Keep | Fed::Drop | Fed::Wait(_) => None,
-        }
+        collected.parcels.push(std::mem::take(parcel));
+        let context = cx.as_ref().filter(|_| is_over);
+        let cut = context.map(|context| stage.cut(Box::new(too_large(bytes_max)), context, worker));
+        Some(match cut {
+            Some(Fed::Cut(refusal)) => Passed::Stopped(Stop::Cut(refusal)),
+            _ => Passed::Kept,
+        })
     }
 
-    fn requeue(&mut self, at: usize, parcel: Parcel) {
-        self.tasks.push_front(Task::Parcel { at, parcel, next: 0 });
+    /// The next thing to do is to take a parcel through the stages from `at` on.
+    fn put_first(&mut self, at: usize, parcel: Parcel, next: usize) {
+        self.tasks.push_front(Task::Parcel { at, parcel: Box::new(parcel), next });
     }
 
-    fn finish_stage(
-        &mut self,
-        at: usize,
-        (cx, usage, worker): (&mut Context, Usage, &Arc<Worker>),
-    ) -> Option<Turn> {
+    fn finish_stage(&mut self, at: usize, (cx, usage, worker): Tools<'_>) -> Option<Stop> {
         let stage = self.stage_at(at)?;
         if stage.collects().is_some() {
             let texts = self.collected.iter().find(|collected| collected.stage == at)?.texts.clone();
             let stage = self.stages.get(at)?;
             let future = stage.judge_whole(texts, cx.lend(&stage.hooked)?, Arc::clone(worker));
-            return Some(Turn::Wait(Wait::Whole { stage: at, future }));
+            return Some(Stop::Wait(Wait::Whole { stage: at, future }));
         }
         let mut events = Vec::new();
         cx.enter(&stage.hooked);
@@ -230,20 +272,20 @@ impl Chain {
 
     /// What is left to do after a stage learned that no parcel follows: the stages behind it get what it let go,
     /// then learn the same.
-    fn finished(&mut self, at: usize, mut events: Vec<StreamEvent>, closed: Fed) -> Option<Turn> {
+    fn finished(&mut self, at: usize, mut events: Vec<StreamEvent>, closed: Fed) -> Option<Stop> {
         let is_shadow = self.stages.get(at).is_some_and(|stage| stage.hooked.is_shadow);
         if is_shadow {
             events.clear();
         }
         if !events.is_empty() {
-            let parcel = Parcel { events, ..Parcel::default() };
+            let parcel = Box::new(Parcel { events, ..Parcel::default() });
             self.tasks.push_back(Task::Parcel { at: at + 1, parcel, next: 0 });
         }
         match closed {
-            Fed::Cut(refusal) => return Some(Turn::Cut(refusal)),
+            Fed::Cut(refusal) => return Some(Stop::Cut(refusal)),
             Fed::Wait(waiting) if !is_shadow => {
                 self.tasks.push_front(Task::Finish { at });
-                return Some(Turn::Wait(Wait::Event { stage: at, waiting }));
+                return Some(Stop::Wait(Wait::Event { stage: at, waiting }));
             }
             Fed::Keep | Fed::Drop | Fed::Wait(_) => self.tasks.push_back(Task::Finish { at: at + 1 }),
         }
@@ -257,7 +299,7 @@ impl Chain {
         answer: Result<Box<dyn std::any::Any + Send>, Fault>,
         cx: &mut RequestCx,
         (usage, worker): (Usage, &Worker),
-    ) -> Option<Turn> {
+    ) -> Option<Stop> {
         let stage = self.stages.get_mut(at)?;
         let mut before = Vec::new();
         let cx = (&mut StreamCx::new(cx, usage), worker);
@@ -278,8 +320,8 @@ impl Chain {
         self.tasks.push_front(Task::Parcel { at, parcel, next });
         match fed {
             Fed::Keep | Fed::Drop => None,
-            Fed::Cut(refusal) => Some(Turn::Cut(refusal)),
-            Fed::Wait(waiting) => Some(Turn::Wait(Wait::Event { stage: at, waiting })),
+            Fed::Cut(refusal) => Some(Stop::Cut(refusal)),
+            Fed::Wait(waiting) => Some(Stop::Wait(Wait::Event { stage: at, waiting })),
         }
     }
 
@@ -291,7 +333,7 @@ impl Chain {
         judged: Judged,
         cx: &mut Context,
         worker: &Worker,
-    ) -> Option<Turn> {
+    ) -> Option<Stop> {
         let Judged { called: Called { result, took }, left } = judged;
         self.tasks.push_front(Task::Finish { at: at + 1 });
         let stage = self.stages.get_mut(at)?;
@@ -314,10 +356,10 @@ impl Chain {
             Err(fault) => stage.fail(Hook::Response, &fault, context, worker),
         };
         if let Fed::Cut(refusal) = cut {
-            return Some(Turn::Cut(refusal));
+            return Some(Stop::Cut(refusal));
         }
         if !is_whole {
-            return Some(Turn::Cut(lost(&stage.hooked, Hook::Response).into()));
+            return Some(Stop::Cut(lost(&stage.hooked, Hook::Response).into()));
         }
         // What a filter changed before it failed is left out as it is.
         let counts = has_passed && !stage.hooked.is_shadow;
@@ -331,7 +373,7 @@ impl Chain {
             stage.hooked.gate.observer().edited(Hook::Response, rewrite(&mut collected.parcels, texts));
         }
         for parcel in collected.parcels.into_iter().rev() {
-            self.requeue(at + 1, parcel);
+            self.put_first(at + 1, parcel, 0);
         }
         None
     }

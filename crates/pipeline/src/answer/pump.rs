@@ -21,7 +21,7 @@ use http_body::Body;
 use tokio::time::Sleep;
 
 use super::body::BrokeOff;
-use super::chain::{Parcel, Turn, Wait};
+use super::chain::{Parcel, Passed, Stop, Turn, Wait};
 use super::extent::Told;
 use super::opening::{Source, broke_off, failure_in};
 use crate::course::Course;
@@ -236,8 +236,16 @@ impl Pump {
             return;
         }
         let original = events.len();
-        self.course.chain.push(Parcel { frame: Some(frame), events, original });
-        self.turn_chain();
+        let mut parcel = Parcel { frame: Some(frame), events, original };
+        let (usage, _) = self.course.usage();
+        let Course { chain, cx, worker, .. } = &mut *self.course;
+        match chain.pass(&mut parcel, (cx, usage, worker)) {
+            Passed::Through => self.parcel(&parcel),
+            Passed::Kept => {}
+            Passed::Stopped(stop) => self.stop(stop),
+        }
+        self.spare = parcel.events;
+        self.spare.clear();
     }
 
     /// The provider's terminator came.
@@ -306,38 +314,32 @@ impl Pump {
 
     // === The filters ===
 
-    /// Turns the chain until it has nothing left to do or must wait.
+    /// Has the chain do what waits in it, until nothing is left or it must wait again.
     fn turn_chain(&mut self) {
         while matches!(self.phase, Phase::Flowing) {
             let (usage, _) = self.course.usage();
-            let worker = Arc::clone(&self.course.worker);
-            let course = &mut *self.course;
-            let turn = course.chain.turn(&mut course.cx, usage, &worker);
-            if matches!(turn, Turn::Idle) {
-                break;
+            let Course { chain, cx, worker, .. } = &mut *self.course;
+            match chain.turn((cx, usage, worker)) {
+                Turn::Idle => break,
+                Turn::Out(parcel) => self.parcel(&parcel),
+                Turn::Stopped(stop) => self.stop(stop),
             }
-            self.follow(turn);
         }
     }
 
-    fn follow(&mut self, turn: Turn) {
-        match turn {
-            Turn::Idle => {}
-            Turn::Out(mut parcel) => {
-                self.parcel(&parcel);
-                parcel.events.clear();
-                self.spare = parcel.events;
-            }
-            Turn::Cut(refusal) => self.fail(&refusal),
-            Turn::Wait(Wait::Whole { stage, future }) => {
+    fn stop(&mut self, stop: Stop) {
+        match stop {
+            Stop::Cut(refusal) => self.fail(&refusal),
+            Stop::Wait(Wait::Whole { stage, future }) => {
                 self.phase = Phase::Paused(Pause::Whole { stage, future });
             }
-            Turn::Wait(Wait::Event { stage, waiting }) => {
+            Stop::Wait(Wait::Event { stage, waiting }) => {
                 self.phase = Phase::Paused(Pause::Event { stage, waiting });
             }
         }
     }
 
+    /// Sends what the filters have let through.
     fn parcel(&mut self, parcel: &Parcel) {
         match &parcel.frame {
             _ if self.translation.is_some() => self.translate(&parcel.events),
@@ -353,21 +355,15 @@ impl Pump {
         }
         let Phase::Paused(pause) = &mut self.phase else { return Poll::Ready(()) };
         let (usage, _) = self.course.usage();
-        let turn = match pause {
+        let Course { chain, cx: context, worker, .. } = &mut *self.course;
+        let stop = match pause {
             Pause::Event { stage, waiting } => {
                 let answer = ready!(waiting.poll(cx));
-                let stage = *stage;
-                let course = &mut *self.course;
-                let worker = Arc::clone(&course.worker);
-                let cx = course.cx.as_mut();
-                cx.and_then(|cx| course.chain.resume(stage, answer, cx, (usage, &worker)))
+                context.as_mut().and_then(|cx| chain.resume(*stage, answer, cx, (usage, worker)))
             }
             Pause::Whole { stage, future } => {
                 let judged = ready!(future.as_mut().poll(cx));
-                let stage = *stage;
-                let course = &mut *self.course;
-                let worker = Arc::clone(&course.worker);
-                course.chain.judged(stage, judged, &mut course.cx, &worker)
+                chain.judged(*stage, judged, context, worker)
             }
             Pause::TopUp { claim, waiting } => {
                 let answer = ready!(waiting.poll(cx));
@@ -378,8 +374,8 @@ impl Pump {
             }
         };
         self.phase = Phase::Flowing;
-        if let Some(turn) = turn {
-            self.follow(turn);
+        if let Some(stop) = stop {
+            self.stop(stop);
         }
         self.turn_chain();
         self.out.flush();

@@ -6,10 +6,10 @@ use std::sync::Arc;
 use bytes::Bytes;
 use gatewright::dialect::Codec;
 use gatewright::text::Lane;
-use gatewright::{EventKind, Flow, LlmResponse, StreamEvent};
+use gatewright::{EventKind, Flow, LlmResponse, Origin, StreamEvent};
 use gatewright_policy::AnswerModel;
 
-use super::chain::{Parcel, Turn, Wait, too_large};
+use super::chain::{Parcel, Stop, Turn, Wait, too_large};
 use super::lanes::LaneTexts;
 use super::stage::{Judged, respond};
 use super::translate;
@@ -68,13 +68,17 @@ fn check_length(response: &LlmResponse, bytes_max: usize) -> Result<(), Refusal>
     if bytes > bytes_max { Err(too_large(bytes_max).into()) } else { Ok(()) }
 }
 
-/// Runs a filter that sees events and texts: each lane is one piece, then the choice finishes.
+/// Runs a filter that sees events and texts: each text is a piece of its lane, then the choice finishes.
 async fn run_stream_filter(course: &mut Course, response: &mut LlmResponse) -> Result<(), Refusal> {
-    course.chain.push(Parcel { frame: None, events: events_of(response)?, original: 0 });
+    let events = events_of(response)?;
+    let mut texts = Texts::of(&events);
+    course.chain.push(Parcel { frame: None, events, original: 0 });
     course.chain.finish();
-    let mut texts = Texts::default();
     turn(course, &mut texts).await?;
-    let replaced = response.edit_texts(&mut |lane, old| texts.take(lane).filter(|new| new != old));
+    texts.keep_what_is_unchanged(response);
+    let mut new = texts.pieces.into_iter();
+    let replaced =
+        response.edit_texts(&mut |_, old| new.next().and_then(|piece| piece.text).filter(|new| new != old));
     replaced
         .map_err(|error| gatewright::Failure::internal(format!("the answer cannot be edited: {error}")))?;
     Ok(())
@@ -87,7 +91,8 @@ fn events_of(response: &mut LlmResponse) -> Result<Vec<StreamEvent>, Refusal> {
         if !choices.contains(&lane.choice) {
             choices.push(lane.choice);
         }
-        events.push(StreamEvent::from_frame(EventKind::TextDelta { lane, text: text.into() }, 0));
+        let ordinal = u16::try_from(events.len()).unwrap_or(u16::MAX);
+        events.push(StreamEvent::from_frame(EventKind::TextDelta { lane, text: text.into() }, ordinal));
         None
     });
     read.map_err(|error| {
@@ -100,27 +105,30 @@ fn events_of(response: &mut LlmResponse) -> Result<Vec<StreamEvent>, Refusal> {
     Ok(events)
 }
 
+/// Has the chain do what waits in it, to the end.
 async fn turn(course: &mut Course, texts: &mut Texts) -> Result<(), Refusal> {
     let (usage, _) = course.usage();
-    let worker = Arc::clone(&course.worker);
-    let mut next = None;
+    let Course { chain, cx: context, worker, .. } = course;
     loop {
-        let turn = match next.take() {
-            Some(turn) => turn,
-            None => course.chain.turn(&mut course.cx, usage, &worker),
-        };
-        match turn {
+        let mut stopped = match chain.turn((context, usage, worker)) {
             Turn::Idle => return Ok(()),
-            Turn::Out(parcel) => texts.add(&parcel),
-            Turn::Cut(refusal) => return Err(refusal),
-            Turn::Wait(Wait::Whole { stage, future }) => {
-                next = course.chain.judged(stage, future.await, &mut course.cx, &worker);
+            Turn::Out(parcel) => {
+                texts.add(&parcel);
+                None
             }
-            Turn::Wait(Wait::Event { stage, mut waiting }) => {
-                let answer = poll_fn(|cx| waiting.poll(cx)).await;
-                let cx = course.cx.as_mut();
-                next = cx.and_then(|cx| course.chain.resume(stage, answer, cx, (usage, &worker)));
-            }
+            Turn::Stopped(stop) => Some(stop),
+        };
+        while let Some(stop) = stopped {
+            stopped = match stop {
+                Stop::Cut(refusal) => return Err(refusal),
+                Stop::Wait(Wait::Whole { stage, future }) => {
+                    chain.judged(stage, future.await, context, worker)
+                }
+                Stop::Wait(Wait::Event { stage, mut waiting }) => {
+                    let answer = poll_fn(|cx| waiting.poll(cx)).await;
+                    context.as_mut().and_then(|cx| chain.resume(stage, answer, cx, (usage, worker)))
+                }
+            };
         }
     }
 }
@@ -160,25 +168,57 @@ async fn run_whole_filter(
     }
 }
 
-/// The texts that came through the filters, one per lane.
-#[derive(Default)]
-struct Texts(Vec<(Lane, String)>);
+/// The texts that came through the filters, in the places of those that went in.
+struct Texts {
+    pieces: Vec<Piece>,
+    /// The place of the last text that came through.
+    at: usize,
+}
+
+struct Piece {
+    lane: Lane,
+    /// None where it stays as it is.
+    text: Option<String>,
+}
 
 impl Texts {
+    fn of(events: &[StreamEvent]) -> Self {
+        let pieces = events.iter().filter_map(StreamEvent::text);
+        Self { pieces: pieces.map(|(lane, _)| Piece { lane, text: Some(String::new()) }).collect(), at: 0 }
+    }
+
+    /// Adds each text in its own place, and one that was inserted behind the last one of its lane.
     fn add(&mut self, parcel: &Parcel) {
-        for (lane, text) in parcel.events.iter().filter_map(StreamEvent::text) {
-            match self.0.iter_mut().find(|(known, _)| *known == lane) {
-                Some((_, known)) => known.push_str(text),
-                None => self.0.push((lane, text.to_owned())),
+        for event in &parcel.events {
+            let Some((lane, text)) = event.text() else { continue };
+            if let Origin::Frame(ordinal) = event.origin() {
+                self.at = usize::from(ordinal);
+            }
+            let of_lane = |at: &usize| self.pieces.get(*at).is_some_and(|piece| piece.lane == lane);
+            let last = (0..=self.at).rev().find(of_lane);
+            let place = last.or_else(|| (self.at..self.pieces.len()).find(of_lane));
+            let known = place.and_then(|at| self.pieces.get_mut(at)?.text.as_mut());
+            if let Some(known) = known {
+                known.push_str(text);
             }
         }
     }
 
-    /// The text of a lane; empty when the filters let nothing of it through.
-    fn take(&mut self, lane: Lane) -> Option<String> {
-        match self.0.iter().position(|(known, _)| *known == lane) {
-            Some(index) => Some(self.0.swap_remove(index).1),
-            None => Some(String::new()),
+    /// Filters see a lane as one text, whose borders inside may have moved: where it says the same as before, each
+    /// piece stays.
+    fn keep_what_is_unchanged(&mut self, response: &LlmResponse) {
+        let mut lanes: Vec<(Lane, String)> = Vec::new();
+        response.for_each_text(&mut |lane, text| match lanes.iter_mut().find(|(known, _)| *known == lane) {
+            Some((_, known)) => known.push_str(text),
+            None => lanes.push((lane, text.to_owned())),
+        });
+        for (lane, before) in lanes {
+            let of_lane = |piece: &&mut Piece| piece.lane == lane;
+            let now = self.pieces.iter().filter(|piece| piece.lane == lane);
+            let now: String = now.filter_map(|piece| piece.text.as_deref()).collect();
+            if now == before {
+                self.pieces.iter_mut().filter(of_lane).for_each(|piece| piece.text = None);
+            }
         }
     }
 }

@@ -7,7 +7,7 @@ use std::task::Poll;
 
 use bytes::{Bytes, BytesMut};
 use gatewright::{Failure, FailureKind, ProviderTarget, Retry, Side};
-use gatewright_upstream::{Answer, AnswerBody, Call, Credential, ReadError, RequestBody, SendError};
+use gatewright_upstream::{Answer, AnswerBody, Call, Credential, ReadError, Repeat, RequestBody, SendError};
 use http::uri::PathAndQuery;
 use http_body::Body;
 
@@ -78,6 +78,7 @@ fn to_call(
         body,
         deadlines: picked.provider.deadlines,
         credential,
+        repeat: Repeat::Unsent,
     })
 }
 

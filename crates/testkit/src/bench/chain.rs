@@ -84,6 +84,23 @@ pub async fn run(options: &ChainOptions) -> anyhow::Result<String> {
     Ok(table(&[exchange, first, second]))
 }
 
+/// Sends streams through a chain of so many filters that do nothing, and measures nothing: work for a profiler that
+/// counts instructions. Returns how many events went through.
+///
+/// # Errors
+/// As [`run`].
+///
+/// # Cancellation
+/// Nothing is left behind.
+pub async fn pass(provider: String, filters: usize, streams: u64) -> anyhow::Result<u64> {
+    let options = ChainOptions { provider, runs: 0, window: Duration::ZERO };
+    let subject = Subject::start(&options, (&[], &vec!["quiet"; filters]), true).await?;
+    for _ in 0..streams {
+        subject.exchange().await?;
+    }
+    Ok(streams * EVENTS)
+}
+
 /// What the second of two chains costs more than the first, run by turns.
 async fn differences(
     options: &ChainOptions,

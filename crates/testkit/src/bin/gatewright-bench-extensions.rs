@@ -25,6 +25,12 @@ struct Arguments {
     /// Seconds of one run.
     #[arg(long, default_value_t = 2.0)]
     seconds: f64,
+    /// Measure nothing: send streams through so many filters, for a profiler that counts instructions.
+    #[arg(long)]
+    filters: Option<usize>,
+    /// How many streams, with `--filters`.
+    #[arg(long, default_value_t = 10)]
+    streams: u64,
     /// Be the simulated provider of such a run.
     #[arg(long, hide = true)]
     simulate: bool,
@@ -38,6 +44,10 @@ fn main() -> anyhow::Result<()> {
 
 async fn measure(arguments: &Arguments) -> anyhow::Result<()> {
     let (_child, provider) = provider().await?;
+    if let Some(filters) = arguments.filters {
+        let events = chain::pass(provider, filters, arguments.streams).await?;
+        return writeln!(std::io::stdout(), "{events} events").context("cannot write to standard output");
+    }
     let window = Duration::from_secs_f64(arguments.seconds);
     let options = ChainOptions { provider, runs: arguments.repeats.max(1), window };
     let table = chain::run(&options).await?;

@@ -22,6 +22,7 @@ fn call(headers: &[(&str, &str)]) -> Call {
         body: Bytes::from_static(b"{}").into(),
         deadlines: Deadlines::default(),
         credential: None,
+        repeat: Repeat::default(),
     }
 }
 

@@ -57,6 +57,8 @@ pub(crate) struct Http1 {
 pub(crate) enum Failed {
     /// The connection had ended before the request was begun. The request is whole.
     Unsent(Box<Request<RequestBody>>),
+    /// The connection ended before any byte of an answer.
+    Unanswered(SendError),
     /// Anything else.
     Error(SendError),
 }
@@ -207,7 +209,15 @@ impl Http1 {
     fn failed(&mut self, mut error: TrySendError<Request<RequestBody>>) -> Failed {
         match error.take_message() {
             Some(request) => Failed::Unsent(Box::new(request)),
-            None => Failed::Error(cause::send_error(error.into_error(), self.traffic.has_written())),
+            None => {
+                let error = cause::send_error(error.into_error(), self.traffic.has_written());
+                let has_ended = matches!(error, SendError::ClosedEarly { .. } | SendError::Reset { .. });
+                if has_ended && !self.traffic.has_read() {
+                    Failed::Unanswered(error)
+                } else {
+                    Failed::Error(error)
+                }
+            }
         }
     }
 

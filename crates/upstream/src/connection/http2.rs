@@ -22,7 +22,7 @@ use super::http1::Failed;
 use crate::call::RequestBody;
 use crate::deadline::{Timing, Watch};
 use crate::dial::socket::Socket;
-use crate::error::{DialError, ReadError, cause};
+use crate::error::{DialError, ReadError, SendError, cause};
 use crate::pool::Lease;
 
 /// How much of one answer may wait unread in this process, in bytes.
@@ -178,6 +178,10 @@ impl Stream {
 fn failed(mut error: TrySendError<Request<RequestBody>>) -> Failed {
     match error.take_message() {
         Some(request) => Failed::Unsent(Box::new(request)),
-        None => Failed::Error(cause::send_error(error.into_error(), true)),
+        None => match cause::send_error(error.into_error(), true) {
+            // Whoever resets the stream has answered.
+            error @ SendError::ClosedEarly { .. } => Failed::Unanswered(error),
+            error => Failed::Error(error),
+        },
     }
 }

@@ -1,4 +1,4 @@
-//! A socket that notes whether a request has touched the wire.
+//! A socket that notes whether a request has touched the wire, and whether anything came back.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -14,6 +14,7 @@ use crate::dial::socket::Socket;
 #[derive(Debug, Default)]
 pub(crate) struct Traffic {
     written: AtomicBool,
+    read: AtomicBool,
     blocked: AtomicBool,
 }
 
@@ -21,12 +22,18 @@ impl Traffic {
     /// Starts over for a new request.
     pub(crate) fn reset(&self) {
         self.written.store(false, Ordering::Relaxed);
+        self.read.store(false, Ordering::Relaxed);
         self.blocked.store(false, Ordering::Relaxed);
     }
 
     /// Whether any byte of the request was handed to the system.
     pub(crate) fn has_written(&self) -> bool {
         self.written.load(Ordering::Relaxed)
+    }
+
+    /// Whether any byte came from the peer.
+    pub(crate) fn has_read(&self) -> bool {
+        self.read.load(Ordering::Relaxed)
     }
 
     /// Whether bytes of the request still wait for the peer to read.
@@ -66,7 +73,12 @@ impl AsyncRead for Metered {
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.socket).poll_read(cx, buffer)
+        let before = buffer.filled().len();
+        let read = Pin::new(&mut self.socket).poll_read(cx, buffer);
+        if buffer.filled().len() > before {
+            self.traffic.read.store(true, Ordering::Relaxed);
+        }
+        read
     }
 }
 

@@ -22,6 +22,15 @@ pub(crate) enum Link {
     Http2 { stream: Stream, reused: bool },
 }
 
+impl Link {
+    /// Whether it has served before.
+    pub(crate) fn is_reused(&self) -> bool {
+        match self {
+            Self::Http1 { reused, .. } | Self::Http2 { reused, .. } => *reused,
+        }
+    }
+}
+
 /// What is needed to make a connection.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Dialling<'a> {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use gatewright::service::http::{ANSWER_BYTES_MAX, Http, HttpError};
+use gatewright::service::http::{ANSWER_BYTES_MAX, Http, HttpError, Repeatable};
 use gatewright_upstream::{Egress, EgressError, EgressHttp, EgressSettings};
 use http::{Request, StatusCode};
 use tokio::runtime::Handle;
@@ -254,4 +254,53 @@ async fn a_caller_that_goes_away_takes_its_call_along() {
     };
     peer.closed().await;
     home.shutdown_background();
+}
+
+/// What comes of a call on a connection that ends once the whole of it is there, with `last` as its last bytes.
+async fn broken_off(call: &Request<Bytes>, has_served: bool, last: &str) -> Result<Bytes, HttpError> {
+    let provider = Provider::bind().await;
+    let origin = format!("http://{}", provider.address);
+    let http = http(&reach(&[&origin]));
+    let mut call = call.clone();
+    *call.uri_mut() = format!("{origin}/question").parse().unwrap();
+    let mut peer = None;
+    if has_served {
+        let first = ok("first");
+        let (answer, (connected, _)) = tokio::join!(soon(http.send(get(&origin))), provider.serve(&first));
+        assert_eq!(answer.unwrap().body(), "first");
+        peer = Some(connected);
+    }
+    let serving = async {
+        let mut peer = match peer {
+            Some(peer) => peer,
+            None => provider.accept().await,
+        };
+        let request = peer.request().await;
+        peer.write(last).await;
+        drop(peer);
+        let (_peer, again) = provider.serve(&ok("second")).await;
+        assert_eq!(again, request, "the very same");
+        std::future::pending().await
+    };
+    tokio::select! {
+        answer = soon(http.send(call)) => answer.map(http::Response::into_body),
+        never = serving => never,
+    }
+}
+
+#[tokio::test]
+async fn a_call_that_may_come_twice_outlives_the_connection_that_ends_under_it() {
+    let post = || Request::post("/").body(Bytes::from_static(b"body")).unwrap();
+    let mut repeatable = post();
+    repeatable.extensions_mut().insert(Repeatable);
+    let mut keyed = post();
+    keyed.headers_mut().insert("idempotency-key", "1".parse().unwrap());
+    let put = Request::put("/").body(Bytes::from_static(b"body")).unwrap();
+    for call in [&get("/"), &put, &repeatable, &keyed] {
+        assert_eq!(broken_off(call, true, "").await.unwrap(), "second", "{call:?}");
+        let is_failure = |came: Result<Bytes, HttpError>| matches!(came, Err(HttpError::Unreachable { .. }));
+        assert!(is_failure(broken_off(call, true, "HTTP/1.1 2").await), "an answer had begun: {call:?}");
+        assert!(is_failure(broken_off(call, false, "").await), "the connection was fresh: {call:?}");
+        assert!(is_failure(broken_off(&post(), true, "").await), "it may have been processed");
+    }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use gatewright_upstream::{
-    Answer, BoxError, Call, Deadlines, Destination, DestinationSettings, Http2, Origin, ReadError,
+    Answer, BoxError, Call, Deadlines, Destination, DestinationSettings, Http2, Origin, ReadError, Repeat,
     RequestBody,
 };
 use http::{HeaderMap, Method};
@@ -38,6 +38,7 @@ pub(crate) fn call(destination: &Arc<Destination>) -> Call {
         body: RequestBody::from(Bytes::from_static(b"{}")),
         deadlines: Deadlines::default(),
         credential: None,
+        repeat: Repeat::Unsent,
     }
 }
 

@@ -217,16 +217,20 @@ impl Encoder {
 
 impl StreamEncoder for Encoder {
     fn observe(&mut self, frame: &Frame) {
+        // A piece of text begins no block.
         if frame.kind == FrameKind::Data
+            && frame.sole_text.is_none()
             && let Ok(event) = Event::read(&frame.data)
         {
             self.blocks.note(&event);
         }
     }
 
-    /// Whether a frame is written anew depends on what came before it, and so does when.
-    fn alters(&mut self, _: &Frame) -> bool {
-        true
+    /// Whether a frame is written anew depends on what came before it, and so does when. A piece of text of a block
+    /// that has its place goes out as it came.
+    fn alters(&mut self, frame: &Frame) -> bool {
+        let has_its_place = self.index.is_some_and(|(source, index)| source == index);
+        frame.sole_text.is_none() || !has_its_place || self.stop.is_some() || self.dropping.is_some()
     }
 
     fn pass(&mut self, frame: &Frame, out: &mut Vec<u8>) {

@@ -8,6 +8,7 @@ use gatewright::dialect::{ErrorBody, ErrorClass, Frame, FrameKind, StreamEncoder
 use gatewright::{EventKind, Origin, StreamEvent};
 use http::StatusCode;
 
+use super::event::Said;
 use super::insertion::Blocks;
 use super::writer::{Overflow, Writer};
 use super::{error, event};
@@ -21,13 +22,34 @@ pub(super) struct Encoder {
     /// There where the stream is written from the events of another dialect.
     writer: Option<Writer>,
     blocks: Blocks,
+    /// The block of a tool call that was dropped: what else is said of it goes with it.
+    dropping: Option<u64>,
     /// After an error or the end nothing follows.
     is_closed: bool,
 }
 
 impl Encoder {
     pub(super) fn new(settings: StreamSettings) -> Self {
-        Self { writer: settings.envelope.map(Writer::new), blocks: Blocks::default(), is_closed: false }
+        let writer = settings.envelope.map(Writer::new);
+        Self { writer, blocks: Blocks::default(), dropping: None, is_closed: false }
+    }
+
+    /// Whether a frame belongs to the tool call that was dropped; its last one ends that.
+    fn is_of_dropped(&mut self, frame: &Frame) -> bool {
+        let Some(dropped) = self.dropping else { return false };
+        let (block, is_last) =
+            said_by(frame, |said| (said.block(), matches!(said, Said::BlockStop { .. }))).unwrap_or_default();
+        let is_of_it = block == Some(dropped);
+        if is_of_it && is_last {
+            self.dropping = None;
+        }
+        is_of_it
+    }
+
+    /// Drops the tool call that a frame begins, if it begins one.
+    fn drop_call(&mut self, frame: &Frame) {
+        let begun = |said: &Said<'_>| said.block().filter(|_| matches!(said, Said::CallStart { .. }));
+        self.dropping = said_by(frame, begun).flatten().or(self.dropping);
     }
 
     fn write_event(&mut self, event: &EventKind, out: &mut Vec<u8>) {
@@ -68,8 +90,12 @@ impl StreamEncoder for Encoder {
         }
     }
 
+    fn alters(&mut self, _: &Frame) -> bool {
+        self.dropping.is_some()
+    }
+
     fn pass(&mut self, frame: &Frame, out: &mut Vec<u8>) {
-        if !self.is_closed {
+        if !self.is_closed && !self.is_of_dropped(frame) {
             out.extend_from_slice(&frame.raw);
             self.is_closed = matches!(frame.kind, FrameKind::End | FrameKind::Error);
         }
@@ -83,6 +109,15 @@ impl StreamEncoder for Encoder {
             return;
         }
         let is_own = |event: &&StreamEvent| matches!(event.origin(), Origin::Frame(_));
+        let dropped = self.dropping;
+        if self.is_of_dropped(frame) {
+            let block = |event: &StreamEvent| event.text().and_then(|(lane, _)| self.blocks.last_of(lane));
+            let others = events.iter().filter(|event| !is_own(event) && block(event) != dropped);
+            return others
+                .collect::<Vec<_>>()
+                .into_iter()
+                .for_each(|event| self.write_event(event.kind(), out));
+        }
         let kept: Vec<&StreamEvent> = events.iter().filter(is_own).collect();
         let place = events.iter().position(|event| is_own(&event)).unwrap_or(events.len());
         let (before, after) = events.split_at(place);
@@ -100,6 +135,8 @@ impl StreamEncoder for Encoder {
         if !kept.is_empty() || says_nothing(frame) {
             self.write_frame(frame, &kept, &joined, out);
             self.is_closed |= matches!(frame.kind, FrameKind::End | FrameKind::Error);
+        } else {
+            self.drop_call(frame);
         }
         rest.into_iter().for_each(|event| self.write_event(event.kind(), out));
     }
@@ -123,6 +160,13 @@ impl StreamEncoder for Encoder {
 
     /// The dialect has nothing that keeps a connection alive and says nothing.
     fn write_keep_alive(&mut self, _: &mut Vec<u8>) {}
+}
+
+/// What is to be known of what a frame says; none where that is no event.
+fn said_by<T>(frame: &Frame, ask: impl FnOnce(&Said<'_>) -> T) -> Option<T> {
+    let message = Message::of_checked(&frame.raw)?;
+    let event::Kind::Event(name) = event::kind(&message) else { return None };
+    event::read(name, &message.payload).ok().map(|said| ask(&said))
 }
 
 /// Whether a frame has no event that could have been dropped.

@@ -42,6 +42,11 @@ impl Blocks {
         self.last.insert(lane, block);
     }
 
+    /// The last block of a lane.
+    pub(super) fn last_of(&self, lane: Lane) -> Option<u64> {
+        self.last.get(&lane).copied()
+    }
+
     /// Writes an event that was added.
     pub(super) fn write(&mut self, event: &EventKind, out: &mut Vec<u8>) {
         match event {

@@ -55,6 +55,8 @@ struct Glance {
     /// How many events the data have, and the last text without escapes among them.
     events: usize,
     plain_text: Option<(Lane, std::ops::Range<u32>)>,
+    /// The data tell once more what earlier ones told.
+    repeats: bool,
 }
 
 impl StreamDecoder for Decoder {
@@ -121,7 +123,7 @@ impl Progress {
             kind: if glance.has_error { FrameKind::Error } else { FrameKind::Data },
             usage: glance.usage,
             text_bytes: u32::try_from(glance.text_bytes).unwrap_or(u32::MAX),
-            sole_text: glance.plain_text.filter(|_| glance.events == 1),
+            sole_text: glance.plain_text.filter(|_| glance.events == 1 && !glance.repeats),
             usage_artefact,
             data,
         })
@@ -146,9 +148,9 @@ fn glance(data: &[u8]) -> Result<(Glance, Outline), JsonError> {
             Part::Usage { usage: Some(usage), .. } => glance.usage = Some(usage),
             Part::Usage { value, usage: None } => glance.has_null_usage |= value.is_null(),
             Part::Error { .. } => glance.has_error = true,
+            Part::SoFar { .. } => glance.repeats = true,
             Part::Start
             | Part::Mirror { .. }
-            | Part::SoFar { .. }
             | Part::ToolCall { .. }
             | Part::Logprobs { .. }
             | Part::Model { .. } => {}

@@ -169,9 +169,11 @@ impl StreamEncoder for Encoder {
     }
 }
 
-/// Whether a frame may tell the whole text so far.
+/// Whether a frame may tell the whole text so far. One with a single piece of text does not.
 fn may_tell_all(frame: &Frame) -> bool {
-    frame.kind == FrameKind::Data && memchr::memmem::find(&frame.data, br#""message""#).is_some()
+    frame.kind == FrameKind::Data
+        && frame.sole_text.is_none()
+        && memchr::memmem::find(&frame.data, br#""message""#).is_some()
 }
 
 /// Takes the usage member out. It mostly stands near the end, where looking for it costs little.

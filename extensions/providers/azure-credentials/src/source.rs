@@ -5,6 +5,7 @@ use gatewright::bytes::Bytes;
 use gatewright::http::header::CONTENT_TYPE;
 use gatewright::http::{Request, Uri};
 use gatewright::prelude::*;
+use gatewright::service::http::Repeatable;
 
 use crate::settings::Settings;
 
@@ -124,7 +125,9 @@ impl Source {
                         form.append_pair("client_assertion", secret(name)?.expose().trim());
                     }
                 }
-                let request = Request::post(url).header(CONTENT_TYPE, "application/x-www-form-urlencoded");
+                let request = Request::post(url)
+                    .extension(Repeatable)
+                    .header(CONTENT_TYPE, "application/x-www-form-urlencoded");
                 Ok(request.body(form.finish().into())?)
             }
             Self::Machine { url, identity_header } => {

@@ -11,6 +11,7 @@ use gatewright::bytes::Bytes;
 use gatewright::http::Request;
 use gatewright::http::header::CONTENT_TYPE;
 use gatewright::prelude::*;
+use gatewright::service::http::Repeatable;
 use gatewright::{CredentialQuery, CredentialScope, Found, Shown};
 use serde::Deserialize;
 
@@ -70,6 +71,7 @@ impl VertexCredentials {
             Source::ServiceAccount { account, scope } => {
                 let assertion = account.assertion(scope, self.env.clock.wall())?;
                 Request::post(&account.token_url)
+                    .extension(Repeatable)
                     .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
                     .body(format!("grant_type={GRANT}&assertion={assertion}").into())?
             }

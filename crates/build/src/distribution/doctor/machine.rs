@@ -139,7 +139,7 @@ fn flags() -> Vec<Finding> {
 
 /// Cargo and the compilers of this tool can live with blanks; build scripts of others may not.
 fn blanks(dist: &Distribution) -> Option<Finding> {
-    let places = [dist.root.clone(), dist.target(), settings::home()];
+    let places = [dist.root.clone(), dist.target().to_owned(), settings::home()];
     let place = places.into_iter().find(|place| place.to_string_lossy().contains(' '))?;
     Some(Finding::note(
         "blanks in paths",

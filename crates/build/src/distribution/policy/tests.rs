@@ -29,7 +29,7 @@ fn dist(policy: &str, fixture: &Fixture) -> Distribution {
     let text = format!(
         "manifest = 1\n[dist]\nname = \"acme\"\nversion = \"1.0.0\"\n[core]\npath = \"gw\"\n[policy]\n{policy}\n"
     );
-    Distribution { root: fixture.root().to_owned(), manifest: Manifest::parse(&text).unwrap() }
+    Distribution::of(fixture.root().to_owned(), Manifest::parse(&text).unwrap())
 }
 
 #[track_caller]

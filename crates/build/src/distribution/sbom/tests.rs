@@ -3,7 +3,7 @@ use crate::distribution::Manifest;
 
 fn dist() -> Distribution {
     let text = "manifest = 1\n[dist]\nname = \"acme\"\nversion = \"1.0.0\"\n[core]\npath = \"../gw\"\n";
-    Distribution { root: "/home/me/acme".into(), manifest: Manifest::parse(text).unwrap() }
+    Distribution::of("/home/me/acme".into(), Manifest::parse(text).unwrap())
 }
 
 #[track_caller]

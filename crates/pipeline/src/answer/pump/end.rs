@@ -186,9 +186,10 @@ fn drain_step(body: &mut Pin<Box<UpstreamBody>>, cx: &mut Context<'_>) -> Poll<(
 }
 
 impl Drop for Pump {
-    /// The client left: the filters learn it, the call is cancelled, and the course settles.
+    /// The client left: the filters learn it, the call is cancelled, and the course settles. Where the answer was lost
+    /// to a panic, in a codec for example, the course says so by itself.
     fn drop(&mut self) {
-        if self.course.is_settled() {
+        if self.course.is_settled() || std::thread::panicking() {
             return;
         }
         let (seen, _) = self.course.usage();

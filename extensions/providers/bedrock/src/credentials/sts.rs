@@ -6,6 +6,7 @@ use gatewright::UnsignedCall;
 use gatewright::bytes::Bytes;
 use gatewright::http::header::{ACCEPT, CONTENT_TYPE};
 use gatewright::http::{Error, HeaderMap, HeaderValue, Method, Request};
+use gatewright::service::http::Repeatable;
 use gatewright_wire::path;
 
 use super::lent::Lent;
@@ -27,7 +28,7 @@ pub(super) fn assume_role_with_web_identity(
         ("RoleSessionName", &identity.session_name),
         ("WebIdentityToken", token),
     ]);
-    let call = Request::post(format!("https://{}/", host(region)));
+    let call = Request::post(format!("https://{}/", host(region))).extension(Repeatable);
     call.header(CONTENT_TYPE, FORM).header(ACCEPT, "application/xml").body(body)
 }
 
@@ -56,7 +57,7 @@ pub(super) fn assume_role(
         time,
     };
     let signed = sigv4::sign(&lent.keys(), &Scope { region, service: "sts" }, &unsigned)?;
-    let mut call = Request::post(format!("https://{authority}/"));
+    let mut call = Request::post(format!("https://{authority}/")).extension(Repeatable);
     for (name, value) in headers.iter().chain(&signed) {
         call = call.header(name, value);
     }
