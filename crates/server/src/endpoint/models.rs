@@ -7,7 +7,7 @@ use axum::extract::{Path, State};
 use axum::response::Response;
 use bytes::Bytes;
 use gatewright::dialect::Codec;
-use gatewright_pipeline::{ModelAnswer, ModelView, Worker, models};
+use gatewright_pipeline::{ModelAnswer, ModelView, Worker, models, set_request_id};
 use gatewright_wire::models as wire;
 use http::header::CONTENT_TYPE;
 use http::{HeaderValue, StatusCode};
@@ -54,8 +54,6 @@ fn render(answer: &ModelAnswer, codec: &dyn Codec, write: impl FnOnce(&[ModelVie
     let mut response = Response::new(Body::from(body));
     *response.status_mut() = status;
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    if let Ok(id) = HeaderValue::from_str(answer.id.as_str()) {
-        response.headers_mut().insert("x-request-id", id);
-    }
+    set_request_id(response.headers_mut(), answer.id, codec);
     response
 }
