@@ -226,7 +226,7 @@ fn change(value: &mut serde_json::Value, at: u16, change: &Change) {
         }
         Change::Gone | Change::Twice => match value.pointer_mut(parent) {
             Some(serde_json::Value::Object(members)) if matches!(change, Change::Gone) => {
-                drop(members.remove(name))
+                drop(members.remove(name));
             }
             Some(serde_json::Value::Array(items)) => {
                 let at = name.parse().expect("an index");
