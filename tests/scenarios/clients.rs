@@ -13,10 +13,12 @@ use gatewright_testkit::provider::SimulatedProvider;
 use serde_json::{Value, json};
 use tokio::process::Command;
 
+/// The picture that a suite sends to every protocol, as bytes are written there.
+const PICTURE: &str = "iVBORw0KGgo=";
 const NARROW_KEY: &str = "a-key-for-the-small-model";
 
 /// What the command that runs the tests says about where things are.
-fn told(variable: &str) -> Option<PathBuf> {
+pub(crate) fn told(variable: &str) -> Option<PathBuf> {
     #[expect(
         clippy::disallowed_methods,
         reason = "the ban keeps the gateway's settings in one place; a test is told where the clients are"
@@ -51,6 +53,8 @@ async fn gateway_of_the_suites(provider: &SimulatedProvider) -> Gateway {
         ("echo", "sim?echo=1"),
         ("tools", "sim?tools=2"),
         ("reasoning", "sim?reasoning=1&tokens=8"),
+        ("thinking", "sim?reasoning=1&tools=2&tokens=8"),
+        ("slow", "sim?tokens=500&rate=20"),
         ("status-400", "sim?status=400"),
         ("status-429", "sim?status=429"),
         ("status-503", "sim?status=503"),
@@ -70,6 +74,8 @@ async fn gateway_of_the_suites(provider: &SimulatedProvider) -> Gateway {
     let mut builder = Gateway::builder()
         .provider("simulated", provider)
         .set("/listeners/0/limits", json!({"body_bytes_max": "64KiB"}))
+        // The library of Converse for Node speaks HTTP/2, also in the clear.
+        .set("/listeners/0/http2_cleartext", json!(true))
         .set("/extensions/0/with/keys", keys)
         .extension("broken", "enrich", &json!({"headers": {"x-broken": "{tag.two-lines}"}}), &[])
         .extension(
@@ -82,17 +88,9 @@ async fn gateway_of_the_suites(provider: &SimulatedProvider) -> Gateway {
     for (name, model) in models.into_iter().chain(refusals) {
         builder = builder.model(&name, &json!([{"provider": "simulated", "model": model}]));
     }
-    for (name, adapter, path, settings) in PROVIDERS {
-        let mut plan = json!({
-            "use": adapter,
-            "base_url": format!("http://{}{path}", provider.address()),
-            "api_key": "AKIDEXAMPLE:secret-of-the-provider",
-            "allow_private": true,
-        });
-        if let Some(settings) = settings {
-            plan["with"] = serde_json::from_str(settings).unwrap();
-        }
-        builder = builder.set(&format!("/providers/{name}"), plan);
+    for plan in PROVIDERS {
+        let name = plan.0;
+        builder = builder.set(&format!("/providers/{name}"), provider_plan(&plan, provider));
         for (kind, model) in kinds {
             builder = builder.model(&format!("{kind}@{name}"), &json!([{"provider": name, "model": model}]));
         }
@@ -100,8 +98,11 @@ async fn gateway_of_the_suites(provider: &SimulatedProvider) -> Gateway {
     builder.start().await
 }
 
-/// Each provider protocol: its name in the suites, its adapter, where the simulated provider speaks it, and settings.
-const PROVIDERS: [(&str, &str, &str, Option<&str>); 5] = [
+/// A provider protocol: its name in the suites, its adapter, where the simulated provider speaks it, and settings.
+pub(crate) type Protocol = (&'static str, &'static str, &'static str, Option<&'static str>);
+
+/// Each provider protocol.
+pub(crate) const PROVIDERS: [Protocol; 5] = [
     ("openai", "openai", "/v1", Some(r#"{"chats": "completions"}"#)),
     ("responses", "openai", "/v1", Some(r#"{"chats": "responses_only"}"#)),
     ("anthropic", "anthropic", "", None),
@@ -109,8 +110,22 @@ const PROVIDERS: [(&str, &str, &str, Option<&str>); 5] = [
     ("bedrock", "bedrock", "", Some(r#"{"region": "eu-central-1"}"#)),
 ];
 
+/// The configuration of a provider that is the simulated one at its place for a protocol.
+pub(crate) fn provider_plan((_, adapter, path, settings): &Protocol, provider: &SimulatedProvider) -> Value {
+    let mut plan = json!({
+        "use": adapter,
+        "base_url": format!("http://{}{path}", provider.address()),
+        "api_key": "AKIDEXAMPLE:secret-of-the-provider",
+        "allow_private": true,
+    });
+    if let Some(settings) = settings {
+        plan["with"] = serde_json::from_str(settings).unwrap();
+    }
+    plan
+}
+
 /// Runs a suite and checks what only the other ends of its requests can know.
-async fn run_suite(mut command: Command) {
+async fn run_suite(mut command: Command) -> SimulatedProvider {
     let provider = SimulatedProvider::start().await;
     let gateway = gateway_of_the_suites(&provider).await;
     let ids = gateway.folder().join("ids.txt");
@@ -146,6 +161,7 @@ async fn run_suite(mut command: Command) {
     let leaked = requests.iter().any(|request| format!("{:?}", request.headers).contains(CALLER_KEY));
     assert!(!leaked, "the caller's key stays here");
     assert!(!gateway.log().contains("panicked"), "{}", gateway.log());
+    provider
 }
 
 #[tokio::test]
@@ -172,15 +188,22 @@ async fn the_node_client_library_works_with_only_base_url_and_key_changed() {
     };
     let mut command = Command::new("node");
     command
-        .args([
-            "--test",
-            "chat.test.mjs",
-            "others.test.mjs",
-            "uploads.test.mjs",
-            "stored.test.mjs",
-            "errors.test.mjs",
-        ])
+        .args(["--test", "--test-reporter=spec"])
+        .args(
+            ["chat", "others", "uploads", "stored", "errors", "matrix", "ai"]
+                .map(|name| format!("{name}.test.mjs")),
+        )
         .current_dir(suite("node"))
         .env("GATEWRIGHT_NODE_MODULES", modules);
-    run_suite(command).await;
+    let provider = run_suite(command).await;
+    let requests = provider.requests();
+    let with_picture =
+        requests.iter().filter(|request| String::from_utf8_lossy(&request.body).contains(PICTURE));
+    let protocols: HashSet<&str> = with_picture.map(|request| protocol_at(request.uri.path())).collect();
+    assert_eq!(protocols.len(), PROVIDERS.len(), "a picture arrives in each protocol: {protocols:?}");
+}
+
+/// The protocol of a request, by the end of its path.
+fn protocol_at(path: &str) -> &str {
+    path.rsplit(['/', ':']).next().unwrap_or(path)
 }

@@ -31,6 +31,30 @@ fn messages(model: &str) -> Value {
     json!({"model": model, "messages": [{"role": "user", "content": "how many are these"}]})
 }
 
+#[tokio::test]
+async fn the_id_of_a_request_stands_where_the_library_of_each_dialect_looks_for_it() {
+    let provider = SimulatedProvider::start().await;
+    let gateway = speaking_all(&provider).start().await;
+    let converse = json!({"messages": [{"role": "user", "content": [{"text": "hi"}]}]});
+    let mut message = messages("anthropic");
+    message["max_tokens"] = json!(9);
+    let cases = [
+        ("/v1/messages", message, 200, "request-id"),
+        ("/v1/messages", messages("nobody"), 404, "request-id"),
+        ("/model/anthropic/converse", converse.clone(), 200, "x-amzn-requestid"),
+        ("/model/anthropic/converse-stream", converse.clone(), 200, "x-amzn-requestid"),
+        ("/model/nobody/converse", converse, 404, "x-amzn-requestid"),
+    ];
+    for (path, body, status, header) in cases {
+        let answer = post(&gateway, path, &body).await.whole().await;
+        assert_eq!(answer.status.as_u16(), status, "{path}: {:?}", answer.body);
+        assert_eq!(answer.header(header), Some(answer.id().as_str()), "{path}");
+    }
+    let listed =
+        gateway.get("/v1/models").header("anthropic-version", "2023-06-01").send().await.whole().await;
+    assert_eq!(listed.header("request-id"), Some(listed.id().as_str()));
+}
+
 // === Counts ===
 
 #[tokio::test]

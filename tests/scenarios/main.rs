@@ -2,6 +2,7 @@
 //! promise.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a helper of a test fails the test")]
 
+mod agents;
 mod attribution;
 mod auth;
 mod bad_request;

@@ -122,7 +122,7 @@ fn run(chore: Chore) -> Result<()> {
         Chore::Tidy { graph: true } => tidy::graph::run(&own()?, false),
         Chore::Tidy { graph: false } => tidy::run(&own()?),
         Chore::Clients => {
-            let (clients, skips) = Clients::install(&workspace::clone()?)?;
+            let (clients, skips) = Clients::install(&workspace::clone()?, false)?;
             for (name, path) in clients.variables() {
                 say(format_args!("export {name}={}", path.display()));
             }

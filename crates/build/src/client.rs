@@ -15,7 +15,9 @@ use crate::skip::Skip;
 use crate::workspace;
 
 const PYTHON_PINS: &str = "tests/clients/python/requirements.txt";
-const NODE_PINS: [&str; 2] = ["tests/clients/node/package.json", "tests/clients/node/package-lock.json"];
+const NODE_PINS: &str = "tests/clients/node";
+/// Coding agents, which are large: hundreds of megabytes for each system.
+const AGENT_PINS: &str = "tests/clients/agents";
 
 /// Where the client libraries of each language are; none where they cannot be had.
 #[derive(Debug, Default)]
@@ -24,18 +26,27 @@ pub(crate) struct Clients {
     pub(crate) python: Option<PathBuf>,
     /// The folder `node_modules`.
     pub(crate) node_modules: Option<PathBuf>,
+    /// The folder `node_modules` of the agents.
+    pub(crate) agents: Option<PathBuf>,
 }
 
 impl Clients {
-    /// Installs what is missing. What cannot be had comes back as a skip.
+    /// Installs what is missing, agents only if `full` is asked for. What cannot be had comes back as a skip.
     ///
     /// # Errors
     /// A file of this repository cannot be read, or something is missing in continuous integration.
-    pub(crate) fn install(root: &Path) -> Result<(Self, Vec<Skip>)> {
+    pub(crate) fn install(root: &Path, full: bool) -> Result<(Self, Vec<Skip>)> {
         let folder = workspace::target(root).join("clients");
         let (python, no_python) = settle("python client suite", python(root, &folder.join("python")))?;
-        let (node_modules, no_node) = settle("node client suite", node(root, &folder.join("node")))?;
-        Ok((Self { python, node_modules }, no_python.into_iter().chain(no_node).collect()))
+        let node_suite = node(root, NODE_PINS, &folder.join("node"));
+        let (node_modules, no_node) = settle("node client suite", node_suite)?;
+        let (agents, no_agents) = if full {
+            settle("coding agents", node(root, AGENT_PINS, &folder.join("agents")))?
+        } else {
+            (None, Some(Skip::by_choice("coding agents", "`--full` installs and runs them")))
+        };
+        let skips = [no_python, no_node, no_agents].into_iter().flatten().collect();
+        Ok((Self { python, node_modules, agents }, skips))
     }
 
     /// The variables by which the tests find the clients.
@@ -43,9 +54,11 @@ impl Clients {
         let python = self.python.as_deref().map(|python| ("GATEWRIGHT_PYTHON", python));
         // NODE_PATH serves `require`; a suite of modules asks for the folder by name.
         let node = self.node_modules.as_deref().into_iter();
+        let agents = self.agents.as_deref().map(|path| ("GATEWRIGHT_AGENTS", path));
         python
             .into_iter()
             .chain(node.flat_map(|path| [("GATEWRIGHT_NODE_MODULES", path), ("NODE_PATH", path)]))
+            .chain(agents)
             .collect()
     }
 }
@@ -80,18 +93,20 @@ fn python(root: &Path, folder: &Path) -> Result<PathBuf> {
     Ok(python)
 }
 
-fn node(root: &Path, folder: &Path) -> Result<PathBuf> {
+/// Installs what the files of a package in this repository pin.
+fn node(root: &Path, package: &str, folder: &Path) -> Result<PathBuf> {
+    let pin_files = ["package.json", "package-lock.json"].map(|name| root.join(package).join(name));
     let node = command::on_path("node").context("there is no node on the path")?;
     let npm = command::on_path("npm").context("there is no npm on the path")?;
     let mut stamp = command::read(Command::new(node).arg("--version"))?;
-    for pins in NODE_PINS {
-        stamp.push_str(&read(&root.join(pins))?);
+    for pins in &pin_files {
+        stamp.push_str(&read(pins)?);
     }
     let modules = folder.join("node_modules");
     installed(folder, &stamp, &modules, || {
-        for pins in NODE_PINS.map(|pins| root.join(pins)) {
+        for pins in &pin_files {
             let name = pins.file_name().context("a pin file has a name")?;
-            fs::copy(&pins, folder.join(name)).with_context(|| format!("cannot copy {}", pins.display()))?;
+            fs::copy(pins, folder.join(name)).with_context(|| format!("cannot copy {}", pins.display()))?;
         }
         let install = ["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"];
         command::read(Command::new(npm).args(install).current_dir(folder)).map(drop)

@@ -36,7 +36,7 @@ pub(crate) fn run(root: &Path, options: &Options) -> Result<Vec<Skip>> {
     let (clients, mut skips) = if options.no_clients {
         (Clients::default(), vec![Skip::by_choice("client suites", "left out by --no-clients")])
     } else {
-        Clients::install(root)?
+        Clients::install(root, options.full)?
     };
     let skip_file = fresh_skip_file(root)?;
     let with_variables = |mut command: Command| {

@@ -186,6 +186,13 @@ pub trait Codec: Send + Sync + fmt::Debug {
         None
     }
 
+    /// The header in which the dialect's libraries look for the id of the request, where it is not `x-request-id`.
+    ///
+    /// Answers carry the id under both names.
+    fn request_id_header(&self) -> Option<HeaderName> {
+        None
+    }
+
     /// Reads a provider's error answer, whatever its body is: the dialect's own shape, another
     /// JSON, HTML, nothing. Addresses, account ids and keys in the provider's text are left out.
     fn parse_error(&self, status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Failure;

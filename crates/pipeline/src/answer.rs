@@ -13,3 +13,4 @@ pub(crate) mod translate;
 pub(crate) mod whole;
 
 pub use body::AnswerBody;
+pub use respond::set_request_id;

@@ -37,7 +37,7 @@ mod verdict;
 pub mod watchdog;
 mod worker;
 
-pub use answer::AnswerBody;
+pub use answer::{AnswerBody, set_request_id};
 pub use aside::aside;
 pub use course::Course;
 pub use cut::{CutSignal, CutSwitch};

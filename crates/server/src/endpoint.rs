@@ -18,7 +18,7 @@ use bytes::Bytes;
 use gatewright::RequestId;
 use gatewright::dialect::{Address, Codec, Dialect};
 use gatewright_pipeline::state::Received;
-use gatewright_pipeline::{Refusal, Worker, exchange};
+use gatewright_pipeline::{Refusal, Worker, exchange, set_request_id};
 use http::header::CONTENT_TYPE;
 use http::{HeaderValue, StatusCode};
 
@@ -66,9 +66,7 @@ pub(crate) fn render(id: RequestId, codec: &dyn Codec, result: Result<Bytes, &Re
     let mut response = Response::new(Body::from(body));
     *response.status_mut() = status;
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    if let Ok(id) = HeaderValue::from_str(id.as_str()) {
-        headers.insert("x-request-id", id);
-    }
+    set_request_id(&mut headers, id, codec);
     *response.headers_mut() = headers;
     response
 }

@@ -28,7 +28,7 @@ use gatewright::dialect::{
     Abilities, Address, AnswerDocument, ChatCodec, Codec, Dialect, Envelope, ErrorBody, Operation,
     RequestDocument, StreamDecoder, StreamEncoder, StreamSettings,
 };
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, HeaderName, StatusCode};
 
 use crate::document::{Answer, AnswerShape, Request, Shape, Streaming};
 use crate::json::Kind;
@@ -116,6 +116,10 @@ impl Codec for Messages {
 
     fn render_error(&self, error: &ErrorBody<'_>) -> Bytes {
         error::render(error)
+    }
+
+    fn request_id_header(&self) -> Option<HeaderName> {
+        Some(HeaderName::from_static("request-id"))
     }
 
     fn parse_error(&self, status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Failure {

@@ -105,6 +105,10 @@ impl Codec for Converse {
         error::header(error)
     }
 
+    fn request_id_header(&self) -> Option<HeaderName> {
+        Some(HeaderName::from_static("x-amzn-requestid"))
+    }
+
     fn parse_error(&self, status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Failure {
         error::parse(status, headers, body)
     }

@@ -1,14 +1,27 @@
 //! The checks of the fuzz targets, on generated input: what must hold for any bytes in any chunking.
 
+#![expect(unreachable_pub, reason = "the fuzz package offers the checks to its targets")]
+
+#[path = "../../../tests/fuzz/src/answer.rs"]
+mod answer;
+#[path = "../../../tests/fuzz/src/dialect.rs"]
+mod dialect;
+#[path = "../../../tests/fuzz/src/event_stream.rs"]
+mod event_stream;
 #[path = "../../../tests/fuzz/src/json_scan.rs"]
-#[expect(unreachable_pub, reason = "the fuzz package offers it to its targets")]
 mod json_scan;
+#[path = "../../../tests/fuzz/src/keepsake.rs"]
+mod keepsake;
 #[path = "../../../tests/fuzz/src/multipart.rs"]
-#[expect(unreachable_pub, reason = "the fuzz package offers it to its targets")]
 mod multipart;
+#[path = "../../../tests/fuzz/src/request.rs"]
+mod request;
 #[path = "../../../tests/fuzz/src/sse_decoder.rs"]
-#[expect(unreachable_pub, reason = "the fuzz package offers it to its targets")]
 mod sse_decoder;
+#[path = "../../../tests/fuzz/src/stream.rs"]
+mod stream;
+#[path = "../../../tests/fuzz/src/tool_name.rs"]
+mod tool_name;
 
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -142,6 +155,172 @@ fn damage() -> impl Strategy<Value = Vec<(u16, u8)>> {
     vec((any::<u16>(), any::<u8>()), 1..4)
 }
 
+/// A document of a dialect, behind the digit that chooses it.
+macro_rules! seeds {
+    ($kind:literal) => {
+        [
+            include_str!(concat!("../../../tests/fuzz/seeds/", $kind, "/openai_chat.json")),
+            include_str!(concat!("../../../tests/fuzz/seeds/", $kind, "/openai_responses.json")),
+            include_str!(concat!("../../../tests/fuzz/seeds/", $kind, "/anthropic_messages.json")),
+            include_str!(concat!("../../../tests/fuzz/seeds/", $kind, "/google_generate.json")),
+            include_str!(concat!("../../../tests/fuzz/seeds/", $kind, "/bedrock_converse.json")),
+        ]
+    };
+}
+
+/// What stands where something else is expected.
+const STRANGERS: &[&str] = &[
+    "null",
+    "true",
+    "0",
+    "-1",
+    "1.5",
+    "1e400",
+    "\"\"",
+    "\"x\"",
+    "\" \"",
+    "\"\\u00e9\\n\\\"\"",
+    "\"text\"",
+    "\"{\\\"a\\\":1}\"",
+    "[]",
+    "{}",
+    "[{}]",
+    "[null]",
+    "{\"type\":\"text\",\"text\":\"t\"}",
+    "[\"a\",\"b\"]",
+    "\"assistant\"",
+    "\"user\"",
+    "\"tool\"",
+    "\"none\"",
+];
+
+/// What becomes of a node: a stranger, nothing, itself twice, or another node.
+#[derive(Debug, Clone)]
+enum Change {
+    Stranger(&'static str),
+    Gone,
+    Twice,
+    Moved(u16),
+}
+
+fn changes() -> impl Strategy<Value = Vec<(u16, Change)>> {
+    let change = prop_oneof![
+        3 => proptest::sample::select(STRANGERS).prop_map(Change::Stranger),
+        1 => Just(Change::Gone),
+        1 => Just(Change::Twice),
+        1 => any::<u16>().prop_map(Change::Moved),
+    ];
+    vec((any::<u16>(), change), 0..4)
+}
+
+/// The pointers of all nodes below a value.
+fn places(value: &serde_json::Value, at: &str, found: &mut Vec<String>) {
+    let children: Vec<(String, &serde_json::Value)> = match value {
+        serde_json::Value::Object(members) => {
+            members.iter().map(|(key, value)| (key.replace('~', "~0").replace('/', "~1"), value)).collect()
+        }
+        serde_json::Value::Array(items) => {
+            items.iter().enumerate().map(|(at, item)| (at.to_string(), item)).collect()
+        }
+        _ => return,
+    };
+    for (name, child) in children {
+        let place = format!("{at}/{name}");
+        places(child, &place, found);
+        found.push(place);
+    }
+}
+
+fn change(value: &mut serde_json::Value, at: u16, change: &Change) {
+    let mut found = Vec::new();
+    places(value, "", &mut found);
+    let chosen = |at: u16| found.get((usize::from(at) * found.len()) >> 16);
+    let Some(place) = chosen(at) else { return };
+    let (parent, name) = place.rsplit_once('/').expect("a pointer begins with a slash");
+    match change {
+        // A number beyond any type is none to this library: it stays what it was.
+        Change::Stranger(text) => {
+            if let Ok(stranger) = serde_json::from_str(text) {
+                *value.pointer_mut(place).expect("it was found") = stranger;
+            }
+        }
+        Change::Moved(from) => {
+            let moved = chosen(*from).and_then(|from| value.pointer(from)).cloned().unwrap_or_default();
+            *value.pointer_mut(place).expect("it was found") = moved;
+        }
+        Change::Gone | Change::Twice => match value.pointer_mut(parent) {
+            Some(serde_json::Value::Object(members)) if matches!(change, Change::Gone) => {
+                drop(members.remove(name));
+            }
+            Some(serde_json::Value::Array(items)) => {
+                let at = name.parse().expect("an index");
+                let item = items.remove(at);
+                if matches!(change, Change::Twice) {
+                    items.insert(at, item.clone());
+                    items.insert(at, item);
+                }
+            }
+            _ => (),
+        },
+    }
+}
+
+/// A document of a dialect in which some things are otherwise.
+fn odd(seeds: [&'static str; 5]) -> impl Strategy<Value = String> {
+    (proptest::sample::select(seeds.to_vec()), changes()).prop_map(|(seed, changes)| {
+        let (digit, text) = seed.split_at(1);
+        let mut value = serde_json::from_str(text).expect("a seed is JSON");
+        for (at, how) in &changes {
+            change(&mut value, *at, how);
+        }
+        format!("{digit}{value}")
+    })
+}
+
+/// The streams among the golden files, each behind the digit of its dialect and a seed.
+fn streams() -> Vec<Vec<u8>> {
+    let golden = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
+    let mut found = Vec::new();
+    let folders = [
+        ("", "chat.", b'0'),
+        ("openai_responses", "", b'1'),
+        ("anthropic_messages", "", b'2'),
+        ("", "google.", b'3'),
+        ("", "bedrock.", b'4'),
+    ];
+    for (folder, prefix, digit) in folders {
+        for entry in std::fs::read_dir(golden.join(folder)).expect("there are golden files") {
+            let path = entry.expect("an entry").path();
+            let name = path.file_name().expect("a name").to_string_lossy().into_owned();
+            let is_stream = [".sse", ".events"].iter().any(|end| name.ends_with(end));
+            if path.is_file() && name.starts_with(prefix) && is_stream {
+                let stream = std::fs::read(&path).expect("it is there");
+                found.push([&[digit, b'0'], stream.as_slice()].concat());
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn a_stream_of_the_golden_files_holds() {
+    let streams = streams();
+    for digit in b'0'..=b'4' {
+        assert!(streams.iter().any(|stream| stream[0] == digit), "there is one of each dialect");
+    }
+    streams.iter().for_each(|stream| stream::check(stream));
+}
+
+#[test]
+fn the_seeds_of_documents_hold() {
+    for seed in seeds!("request") {
+        request::check(seed.as_bytes());
+    }
+    for seed in seeds!("answer") {
+        answer::check(seed.as_bytes());
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 1_000, ..ProptestConfig::default() })]
 
@@ -183,5 +362,47 @@ proptest! {
     #[test]
     fn sse_decoder_holds_on_any_bytes(bytes in vec(any::<u8>(), 0..300)) {
         sse_decoder::check(&bytes);
+    }
+
+    #[test]
+    fn requests_hold_where_something_is_otherwise(text in odd(seeds!("request"))) {
+        request::check(text.as_bytes());
+    }
+
+    #[test]
+    fn answers_hold_where_something_is_otherwise(text in odd(seeds!("answer"))) {
+        answer::check(text.as_bytes());
+    }
+
+    #[test]
+    fn streams_hold_where_something_is_otherwise(
+        stream in proptest::sample::select(streams()),
+        seed: u8,
+        damage in damage(),
+    ) {
+        let mut stream = stream;
+        stream[1] = seed;
+        for (place, byte) in damage {
+            let at = (usize::from(place) * (stream.len() - 2)) >> 16;
+            stream[at + 2] = byte;
+        }
+        stream::check(&stream);
+    }
+
+    #[test]
+    fn binary_streams_hold_on_any_bytes(bytes in vec(any::<u8>(), 0..300)) {
+        event_stream::check(&bytes);
+    }
+
+    #[test]
+    fn keepsakes_hold_on_nearly_keepsakes(text in odd([
+        r#"0[{"from":"anthropic_messages","data":"c2ln","text":"hm"},{"from":"google_generate","data":"x","call":"c"}]"#; 5
+    ])) {
+        keepsake::check(&text.as_bytes()[1..]);
+    }
+
+    #[test]
+    fn names_of_tools_hold(name in "[a-zA-Z0-9_. :/é-]{1,80}") {
+        tool_name::check(name.as_bytes());
     }
 }

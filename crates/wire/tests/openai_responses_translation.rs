@@ -460,3 +460,26 @@ fn a_failed_response_is_the_providers_failure() {
         codec(Dialect::OpenAiResponses).decode_answer(Bytes::from_static(body.as_bytes())).unwrap_err();
     assert_eq!(failure.kind, FailureKind::RateLimited);
 }
+
+#[test]
+fn a_schema_that_is_no_object_is_refused_with_its_place() {
+    let format = r#"{"type":"json_schema","name":"a","schema":[]}"#;
+    let cases = [
+        (
+            Dialect::OpenAiResponses,
+            format!(r#"{{"model":"m","input":"a","text":{{"format":{format}}}}}"#),
+            "/text/format/schema",
+        ),
+        (
+            Dialect::OpenAiChat,
+            format!(
+                r#"{{"model":"m","messages":[{{"role":"user","content":"a"}}],"response_format":{{"type":"json_schema","json_schema":{format}}}}}"#
+            ),
+            "/response_format/json_schema/schema",
+        ),
+    ];
+    for (dialect, body, place) in cases {
+        let refused = codec(dialect).chat().unwrap().read_request(body.as_bytes()).unwrap_err();
+        assert_eq!(refused.param.as_deref(), Some(place));
+    }
+}

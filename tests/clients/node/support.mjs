@@ -5,9 +5,14 @@ import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import assert from 'node:assert/strict';
 
-// The library lies where the test command installed it, not beside these files.
-const require = createRequire(join(process.env.GATEWRIGHT_NODE_MODULES, 'nothing.js'));
-export const OpenAI = require('openai');
+/** A library; they lie where the test command installed them, not beside these files. */
+export const load = createRequire(join(process.env.GATEWRIGHT_NODE_MODULES, 'nothing.js'));
+export const OpenAI = load('openai');
+
+/** The protocols of providers, as models are named `KIND@PROVIDER`. */
+export const PROVIDERS = ['openai', 'responses', 'anthropic', 'gemini', 'bedrock'];
+/** Where the gateway is, without the path of a dialect. */
+export const origin = process.env.GATEWRIGHT_BASE_URL.replace(/\/v1$/, '');
 
 const options = { baseURL: process.env.GATEWRIGHT_BASE_URL, maxRetries: 0, timeout: 20_000 };
 

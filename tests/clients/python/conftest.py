@@ -2,13 +2,28 @@
 
 import os
 
+import httpx2
 import openai
 import pytest
+
+from conformity import Watch
+
+WATCH = Watch()
+WATCH.below_httpx(httpx2)
+WATCH.below_botocore()
 
 
 def pytest_configure(config):
     """Every id of an exchange goes into this file, where the scenario that started us looks for it in the log."""
     config.ids_file = os.environ.get("GATEWRIGHT_IDS")
+
+
+@pytest.fixture(autouse=True)
+def every_answer_conforms():
+    """Whatever a test is about, all that the libraries read in it is of the types that they have for it."""
+    WATCH.problems.clear()
+    yield
+    assert not WATCH.problems, "\n\n".join(WATCH.problems[:5])
 
 
 @pytest.fixture

@@ -2,9 +2,9 @@
 
 use bytes::Bytes;
 use gatewright::chat::Loss;
-use gatewright::dialect::StreamSettings;
+use gatewright::dialect::{Codec, StreamSettings};
 use gatewright::text::Lane;
-use gatewright::{EventKind, FinishReason, LlmResponse, Outcome, Side, StreamEvent, UsageSource};
+use gatewright::{EventKind, FinishReason, LlmResponse, Outcome, RequestId, Side, StreamEvent, UsageSource};
 use gatewright_policy::AnswerModel;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
@@ -189,6 +189,15 @@ fn unreachable_error(course: &Course) -> gatewright::dialect::ErrorBody<'static>
     }
 }
 
+/// Names the exchange, in each header in which a library of the dialect looks for its id.
+pub fn set_request_id(headers: &mut HeaderMap, id: RequestId, codec: &dyn Codec) {
+    if let Ok(id) = HeaderValue::from_str(id.as_str()) {
+        let own = codec.request_id_header().map(|name| (name, id.clone()));
+        headers.extend(own);
+        headers.insert(REQUEST_ID.clone(), id);
+    }
+}
+
 fn set_headers(course: &mut Course, headers: &mut HeaderMap, content_type: HeaderValue) {
     if let Some(cx) = course.cx.as_ref() {
         headers.extend(cx.response_headers.clone());
@@ -200,9 +209,7 @@ fn set_headers(course: &mut Course, headers: &mut HeaderMap, content_type: Heade
     if let Some(value) = lost(&course.facts.losses) {
         headers.insert(LOST.clone(), value);
     }
-    if let Ok(id) = HeaderValue::from_str(course.id.as_str()) {
-        headers.insert(REQUEST_ID.clone(), id);
-    }
+    set_request_id(headers, course.id, course.codec);
     course.facts.hints.write(headers);
 }
 

@@ -27,6 +27,10 @@ pub struct Behaviour {
     pub words: Words,
     /// How many tools are called where the request offers some.
     pub tools: u32,
+    /// The one tool that is called, as long as none has been.
+    pub call: Option<String>,
+    /// The arguments of each call, instead of such that satisfy the schema.
+    pub arguments: Option<String>,
     /// Whether a `reasoning_content` comes before the answer.
     pub reasoning: bool,
     /// When the bytes go out.
@@ -160,6 +164,8 @@ impl Default for Behaviour {
         Self {
             words: Words::Filler(24),
             tools: 0,
+            call: None,
+            arguments: None,
             reasoning: false,
             pace: Pace {
                 events_per_second: None,
@@ -195,7 +201,7 @@ impl Behaviour {
     /// Whether two requests for the same model name get the same answer.
     pub fn is_static(&self) -> bool {
         let refuses_some = self.refusal.as_ref().is_some_and(|refusal| refusal.first.is_some());
-        self.words != Words::Echo && self.tools == 0 && !refuses_some
+        self.words != Words::Echo && self.tools == 0 && self.call.is_none() && !refuses_some
     }
 
     fn apply(&mut self, key: &str, value: &str) -> Result<(), BehaviourError> {
@@ -212,6 +218,8 @@ impl Behaviour {
             "tokens" => self.words = Words::Filler(number::<u32>(key, value)?.min(ANSWER_TOKENS_MAX)),
             "echo" if flag(key, value)? => self.words = Words::Echo,
             "tools" => self.tools = number(key, value)?,
+            "call" => self.call = Some(value.to_owned()),
+            "arguments" => self.arguments = Some(value.to_owned()),
             "reasoning" => self.reasoning = flag(key, value)?,
             "rate" => self.pace.events_per_second = Some(rate(key, value)?),
             "delay" => self.pace.delay = Duration::from_millis(number(key, value)?),

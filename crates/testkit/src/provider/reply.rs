@@ -177,8 +177,14 @@ fn calls(request: &Value, behaviour: &Behaviour) -> Vec<Call> {
     if tools.is_empty() || choice == "none" || answers_tool {
         return Vec::new();
     }
-    if let Some(named) = choice["function"]["name"].as_str() {
-        return tools.iter().filter(|tool| tool["function"]["name"] == named).take(1).map(call).collect();
+    let call = |tool| call(tool, behaviour.arguments.as_deref());
+    let named =
+        |name| tools.iter().filter(move |tool| tool["function"]["name"] == name).take(1).map(call).collect();
+    if let Some(name) = choice["function"]["name"].as_str() {
+        return named(name);
+    }
+    if let Some(name) = &behaviour.call {
+        return if has_results(request) { Vec::new() } else { named(name) };
     }
     let wanted = if choice == "required" { behaviour.tools.max(1) } else { behaviour.tools };
     let serial = request["parallel_tool_calls"] == Value::Bool(false);
@@ -187,13 +193,19 @@ fn calls(request: &Value, behaviour: &Behaviour) -> Vec<Call> {
     tools.iter().cycle().take(wanted).map(call).collect()
 }
 
-fn call(tool: &Value) -> Call {
+fn call(tool: &Value, arguments: Option<&str>) -> Call {
     let function = &tool["function"];
-    let arguments = match function.get("parameters") {
+    let sample = || match function.get("parameters") {
         Some(parameters) if !parameters.is_null() => schema::sample(parameters),
         _ => Value::Object(Map::new()),
     };
-    Call { name: function["name"].as_str().unwrap_or("unnamed").to_owned(), arguments: arguments.to_string() }
+    let arguments = arguments.map_or_else(|| sample().to_string(), str::to_owned);
+    Call { name: function["name"].as_str().unwrap_or("unnamed").to_owned(), arguments }
+}
+
+/// Whether a tool has been called and has answered.
+fn has_results(request: &Value) -> bool {
+    request["messages"].as_array().is_some_and(|said| said.iter().any(|message| message["role"] == "tool"))
 }
 
 fn last_message(request: &Value) -> &Value {

@@ -159,8 +159,9 @@ fn output<'a>(value: &Value<'a>, chat: &mut Chat<'a>) {
     }
     let Some(schema) = value.at(&["textFormat", "structure", "jsonSchema"]) else { return };
     let string = |key: &str| schema.get(key).and_then(|value| value.as_str());
-    // The schema is a string that holds JSON.
-    let Some(text) = string("schema").filter(|text| Value::parse(text.as_bytes()).is_ok()) else {
+    // The schema is a string that holds an object.
+    let is_object = |text: &[u8]| Value::parse(text).is_ok_and(|schema| schema.kind() == Kind::Object);
+    let Some(text) = string("schema").filter(|text| is_object(text.as_bytes())) else {
         return chat.unknown.push("/outputConfig/textFormat".into());
     };
     chat.format = Some(OutputFormat::Schema {

@@ -144,6 +144,10 @@ fn neighbours_of_one_speaker_are_merged() {
 fn a_conversation_that_the_model_begins_is_refused() {
     let failure = refused(&with(&json!({"messages": [{"role": "assistant", "content": "a"}, user("b")]})));
     assert_eq!(failure.param.as_deref(), Some("/messages/0"));
+    // A turn of which nothing is left does not begin it.
+    let failure =
+        refused(&with(&json!({"messages": [user(" "), {"role": "assistant", "content": "a"}, user("b")]})));
+    assert_eq!(failure.param.as_deref(), Some("/messages/1"));
 }
 
 #[test]

@@ -118,7 +118,7 @@ impl Block<'_> {
     fn whole(&self) -> Value {
         match self {
             Self::Thinking(text) => json!({"type": "thinking", "thinking": text, "signature": SIGNATURE}),
-            Self::Text(text) => json!({"type": "text", "text": text, "citations": null}),
+            Self::Text(text) => json!({"type": "text", "text": text}),
             Self::Call(at, call) => {
                 let input: Value = serde_json::from_str(&call.arguments).unwrap_or_default();
                 json!({"type": "tool_use", "id": call_id(*at), "name": call.name, "input": input})

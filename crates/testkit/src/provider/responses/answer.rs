@@ -245,13 +245,20 @@ impl Stream {
             object[key] = value;
             object
         };
+        let of_text = |key: &str, value: Value| {
+            let mut object = with(key, value);
+            if name == "response.output_text" {
+                object["logprobs"] = json!([]);
+            }
+            object
+        };
         if let Some(part) = part {
             self.framing(&format!("{part_name}.added"), with("part", part("")));
         }
         for piece in pieces(text) {
-            self.content(&format!("{name}.delta"), with("delta", json!(piece)), 1);
+            self.content(&format!("{name}.delta"), of_text("delta", json!(piece)), 1);
         }
-        self.framing(&format!("{name}.done"), with(key, json!(text)));
+        self.framing(&format!("{name}.done"), of_text(key, json!(text)));
         if let Some(part) = part {
             self.framing(&format!("{part_name}.done"), with("part", part(text)));
         }

@@ -18,6 +18,11 @@ pub(super) struct Round<'w> {
 /// The calls and results of the conversation in their order, each with the id that is written for it.
 type Pairs<'w> = std::vec::IntoIter<Call<'w>>;
 
+/// Where a round begins in the caller's request.
+fn origin(round: &Round<'_>) -> Place<'static> {
+    Place::Part(round.parts.first().map(|part| part.origin).unwrap_or_default())
+}
+
 impl<'w> Writing<'w, '_, '_> {
     /// The rounds. Instructions between them go elsewhere.
     pub(super) fn rounds(&mut self) -> Result<Vec<Round<'w>>> {
@@ -29,11 +34,8 @@ impl<'w> Writing<'w, '_, '_> {
                 None => rounds.push(Round { speaker: turn.speaker, parts: turn.parts.iter().collect() }),
             }
         }
-        let origin =
-            |round: &Round<'_>| Place::Part(round.parts.first().map(|part| part.origin).unwrap_or_default());
-        if let Some(first) = rounds.first().filter(|round| round.speaker == Speaker::Assistant) {
-            let why = "the conversation must begin with the user's turn";
-            return Err(self.losses.refuse(&origin(first), why));
+        if let Some(first) = rounds.first() {
+            self.check_first(first)?;
         }
         let is_begun = |round: &Round<'_>| {
             let calls = round.parts.iter().any(|part| matches!(part.kind, PartKind::ToolCall { .. }));
@@ -45,6 +47,14 @@ impl<'w> Writing<'w, '_, '_> {
             self.losses.report(&origin(&begun), LossKind::Dropped)?;
         }
         Ok(rounds)
+    }
+
+    /// The API takes no conversation that the model begins.
+    fn check_first(&self, round: &Round<'_>) -> Result {
+        if round.speaker != Speaker::Assistant {
+            return Ok(());
+        }
+        Err(self.losses.refuse(&origin(round), "the conversation must begin with the user's turn"))
     }
 
     pub(super) fn messages(&mut self, rounds: &[Round<'w>]) -> Result {
@@ -70,6 +80,10 @@ impl<'w> Writing<'w, '_, '_> {
             if self.out.len() == empty {
                 self.out.truncate(start);
             } else {
+                if !has_any {
+                    // The turns before it may have had nothing that the API takes.
+                    self.check_first(round)?;
+                }
                 self.out.extend_from_slice(b"]}");
                 has_any = true;
             }

@@ -66,8 +66,9 @@ pub(super) fn read<'a>(key: &JsonStr<'a>, config: &Value<'a>, chat: &mut Chat<'a
             "stopSequences" => chat.stop = typed::texts(&value, &pointer())?,
             "thinkingConfig" => chat.reasoning = Some(reasoning(&value)),
             "responseMimeType" => format.mime = value.as_str(),
-            "responseJsonSchema" => format.schema = Some(source(&value)),
-            "responseSchema" => {
+            "responseJsonSchema" | "responseSchema" if value.is_null() => (),
+            "responseJsonSchema" if value.kind() == Kind::Object => format.schema = Some(source(&value)),
+            "responseSchema" if value.kind() == Kind::Object => {
                 let schema = || Cow::Owned(schema::of_open_api(&value));
                 format.schema = format.schema.take().or_else(|| Some(schema()));
             }

@@ -174,8 +174,12 @@ fn format<'a>(value: &Value<'a>) -> Result<OutputFormat<'a>, Failure> {
         Some("text") => Ok(OutputFormat::Text),
         Some("json_object") => Ok(OutputFormat::Json),
         Some("json_schema") => {
-            let Some(schema) = value.at(&["json_schema", "schema"]).filter(|schema| !schema.is_null()) else {
-                return Err(invalid("/response_format/json_schema/schema", "a JSON schema"));
+            let schema = value.at(&["json_schema", "schema"]).filter(|schema| schema.kind() == Kind::Object);
+            let Some(schema) = schema else {
+                return Err(invalid(
+                    "/response_format/json_schema/schema",
+                    "an object that is a JSON schema",
+                ));
             };
             let text = |key| value.at(&["json_schema", key]).and_then(|text| text.as_str());
             Ok(OutputFormat::Schema {

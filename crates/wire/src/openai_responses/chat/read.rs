@@ -157,8 +157,8 @@ fn text<'a>(value: &Value<'a>, chat: &mut Chat<'a>) -> Result<(), Failure> {
         Some("text") => OutputFormat::Text,
         Some("json_object") => OutputFormat::Json,
         Some("json_schema") => {
-            let Some(schema) = format.get("schema").filter(|schema| !schema.is_null()) else {
-                return Err(invalid("/text/format/schema", "a JSON schema"));
+            let Some(schema) = format.get("schema").filter(|schema| schema.kind() == Kind::Object) else {
+                return Err(invalid("/text/format/schema", "an object that is a JSON schema"));
             };
             OutputFormat::Schema {
                 name: text("name"),
