@@ -101,12 +101,14 @@ async fn gateway_of_the_suites(provider: &SimulatedProvider) -> Gateway {
 }
 
 /// Each provider protocol: its name in the suites, its adapter, where the simulated provider speaks it, and settings.
-const PROVIDERS: [(&str, &str, &str, Option<&str>); 5] = [
+const PROVIDERS: [(&str, &str, &str, Option<&str>); 7] = [
     ("openai", "openai", "/v1", Some(r#"{"chats": "completions"}"#)),
     ("responses", "openai", "/v1", Some(r#"{"chats": "responses_only"}"#)),
     ("anthropic", "anthropic", "", None),
     ("gemini", "gemini", "/v1beta", None),
     ("bedrock", "bedrock", "", Some(r#"{"region": "eu-central-1"}"#)),
+    ("cohere", "cohere", "", None),
+    ("ollama", "ollama-native", "", None),
 ];
 
 /// Runs a suite and checks what only the other ends of its requests can know.

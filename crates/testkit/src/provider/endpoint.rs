@@ -9,7 +9,7 @@ use super::chat::{self, Envelope};
 use super::refusal::Refused;
 use super::reply::Reply;
 use super::script::Script;
-use super::{completion, converse, embedding, google, judgement, messages, plan, responses};
+use super::{cohere, completion, converse, embedding, google, judgement, messages, ollama, plan, responses};
 
 /// An endpoint that takes a body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -24,6 +24,8 @@ pub(super) enum Endpoint {
     Image,
     Rerank,
     Speech,
+    Cohere,
+    Ollama,
 }
 
 impl Endpoint {
@@ -38,6 +40,7 @@ impl Endpoint {
             Self::Image => "img",
             Self::Rerank => "rerank",
             Self::Speech => "speech",
+            Self::Cohere | Self::Ollama => "sim",
         }
     }
 }
@@ -91,6 +94,8 @@ pub(super) fn route<'a>(method: &Method, path: &'a str) -> Result<Route<'a>, Ref
         "/v1/images/generations" => (Route::Post(Endpoint::Image), Method::POST),
         "/v1/rerank" | "/v2/rerank" => (Route::Post(Endpoint::Rerank), Method::POST),
         "/v1/audio/speech" => (Route::Post(Endpoint::Speech), Method::POST),
+        cohere::PATH => (Route::Post(Endpoint::Cohere), Method::POST),
+        ollama::PATH => (Route::Post(Endpoint::Ollama), Method::POST),
         "/v1/models" => (Route::Models, Method::GET),
         _ => match path.strip_prefix("/v1/models/") {
             Some(id) => (Route::Model(id), Method::GET),
@@ -133,6 +138,8 @@ pub(super) fn answer(
         Endpoint::Messages => return messages::answer(request, behaviour, facts),
         Endpoint::CountTokens => return messages::count(request),
         Endpoint::Speech => return judgement::speak(request),
+        Endpoint::Cohere => return cohere::answer(request, behaviour, facts),
+        Endpoint::Ollama => return ollama::answer(request, behaviour, facts),
         Endpoint::Embedding | Endpoint::Moderation | Endpoint::Image | Endpoint::Rerank => {
             let (object, prompt_tokens) = match endpoint {
                 Endpoint::Moderation => (judgement::moderate(request, facts)?, 0),

@@ -141,7 +141,7 @@ impl Progress {
         if let Some((lane, text)) = said.text() {
             frame.text_bytes = u32::try_from(text.escaped().len()).unwrap_or(u32::MAX);
             // The beginning of a block or a call says more than its text.
-            let only = plain(&text).filter(|_| matches!(said, Said::Text { block: None, .. }));
+            let only = plain(&text).filter(|_| matches!(said, Said::Text { .. }));
             frame.sole_text = only.map(|place| (lane, place));
         }
         match said {
