@@ -596,8 +596,10 @@ fn text() -> impl Strategy<Value = String> {
 }
 
 fn turns() -> impl Strategy<Value = Vec<Turn<'static>>> {
-    let asked = vec(text(), 1..4)
-        .prop_map(|texts| vec![said(Speaker::User, texts.into_iter().map(Part::text).collect())]);
+    let asked = || {
+        vec(text(), 1..4)
+            .prop_map(|texts| vec![said(Speaker::User, texts.into_iter().map(Part::text).collect())])
+    };
     let answered = (option::of(text()), text(), text()).prop_map(|(thought, answer, next)| {
         let thought =
             thought.map(|text| Part::new(PartKind::Reasoning { text: text.into(), signature: None }));
@@ -625,7 +627,7 @@ fn turns() -> impl Strategy<Value = Vec<Turn<'static>>> {
         turns.push(said(Speaker::User, vec![Part::text("go on")]));
         turns
     });
-    (asked.clone(), vec(prop_oneof![asked, answered, called], 0..4))
+    (asked(), vec(prop_oneof![asked(), answered, called], 0..4))
         .prop_map(|(first, rest)| first.into_iter().chain(rest.into_iter().flatten()).collect())
 }
 

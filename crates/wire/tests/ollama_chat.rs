@@ -471,18 +471,22 @@ fn text() -> impl Strategy<Value = String> {
 }
 
 fn turns() -> impl Strategy<Value = Vec<Turn<'static>>> {
-    let asked = (text(), any::<bool>()).prop_map(|(text, has_image)| {
-        let image = has_image.then(|| image(MediaSource::Base64("QUJD".into())));
-        said(Speaker::User, std::iter::once(Part::text(text)).chain(image).collect())
-    });
-    let thought = option::of(text()).prop_map(|text| {
-        text.map(|text| Part::new(PartKind::Reasoning { text: text.into(), signature: None }))
-    });
-    let answered = (thought.clone(), text()).prop_map(|(thought, answer)| {
+    let asked = || {
+        (text(), any::<bool>()).prop_map(|(text, has_image)| {
+            let image = has_image.then(|| image(MediaSource::Base64("QUJD".into())));
+            said(Speaker::User, std::iter::once(Part::text(text)).chain(image).collect())
+        })
+    };
+    let thought = || {
+        option::of(text()).prop_map(|text| {
+            text.map(|text| Part::new(PartKind::Reasoning { text: text.into(), signature: None }))
+        })
+    };
+    let answered = (thought(), text()).prop_map(|(thought, answer)| {
         vec![said(Speaker::Assistant, thought.into_iter().chain([Part::text(answer)]).collect())]
     });
     let called =
-        (thought, option::of(text()), vec((0_u8..9, text()), 1..4)).prop_map(|(thought, plan, results)| {
+        (thought(), option::of(text()), vec((0_u8..9, text()), 1..4)).prop_map(|(thought, plan, results)| {
             let mut parts: Vec<_> = thought.into_iter().chain(plan.map(Part::text)).collect();
             let mut turns = Vec::new();
             for (number, text) in results {
@@ -505,7 +509,7 @@ fn turns() -> impl Strategy<Value = Vec<Turn<'static>>> {
             turns.insert(0, said(Speaker::Assistant, parts));
             turns
         });
-    (asked.clone(), vec((prop_oneof![answered, called], asked), 0..4)).prop_map(|(first, rounds)| {
+    (asked(), vec((prop_oneof![answered, called], asked()), 0..4)).prop_map(|(first, rounds)| {
         let rest = rounds.into_iter().flat_map(|(turns, asked)| turns.into_iter().chain([asked]));
         std::iter::once(first).chain(rest).collect()
     })

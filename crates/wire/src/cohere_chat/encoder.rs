@@ -63,8 +63,8 @@ impl Encoder {
                 return;
             }
             Said::CallEnd { lane } if self.dropped.contains(&lane) => return,
-            Said::Text { lane, .. } if self.dropped.contains(&lane) || kept.is_empty() => return,
-            Said::Start | Said::End { .. } | Said::Error { .. } | Said::Other if kept.is_empty() => return,
+            Said::Text { lane, .. } if self.dropped.contains(&lane) => return,
+            _ if kept.is_empty() && is_dropped_with_its_events(&said) => return,
             _ => {}
         }
         let mut patches = Patches::new();
@@ -97,7 +97,8 @@ impl Encoder {
 
 impl StreamEncoder for Encoder {
     fn observe(&mut self, frame: &Frame) {
-        if frame.kind == FrameKind::Data
+        if self.writer.is_none()
+            && frame.kind == FrameKind::Data
             && let Ok(said) = event::read(&frame.data)
         {
             self.insertion.learn(&said);
@@ -161,6 +162,18 @@ impl StreamEncoder for Encoder {
     fn write_keep_alive(&mut self, out: &mut Vec<u8>) {
         if !self.is_closed {
             out.extend_from_slice(b": keep-alive\n\n");
+        }
+    }
+}
+
+/// Whether an event of the wire goes when its own events do. What only frames others stays, and so does what had none.
+fn is_dropped_with_its_events(said: &Said<'_>) -> bool {
+    match said {
+        Said::Start | Said::Error { .. } | Said::Other => true,
+        Said::Text { .. } => said.text().is_some(),
+        Said::End { reason, usage } => reason.is_some() || usage.is_some(),
+        Said::BlockStart { .. } | Said::BlockEnd { .. } | Said::CallStart { .. } | Said::CallEnd { .. } => {
+            false
         }
     }
 }

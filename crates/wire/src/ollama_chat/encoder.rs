@@ -18,8 +18,6 @@ const EMPTY_MESSAGE: &str = r#"{"role":"assistant","content":""}"#;
 /// Writes one stream.
 #[derive(Debug)]
 pub(super) struct Encoder {
-    /// The name under which lines say the model, if that is another one.
-    model: Option<String>,
     teller: Teller,
     /// The whole stream is written here, from the events of another dialect.
     is_author: bool,
@@ -28,13 +26,9 @@ pub(super) struct Encoder {
 
 impl Encoder {
     pub(super) fn new(settings: StreamSettings) -> Self {
-        let head = settings.envelope.as_ref().map(Head::of);
-        Self {
-            model: settings.model,
-            is_author: head.is_some(),
-            teller: Teller::new(head.unwrap_or_default()),
-            is_closed: false,
-        }
+        let is_author = settings.envelope.is_some();
+        let head = settings.envelope.as_ref().map_or_else(|| Head::named(settings.model), Head::of);
+        Self { teller: Teller::new(head), is_author, is_closed: false }
     }
 
     fn write_event(&mut self, event: &EventKind, out: &mut Vec<u8>) {
@@ -53,7 +47,7 @@ impl Encoder {
         let has_another_name = |model: &&String| {
             root.get("model").and_then(|name| name.json_str()).is_some_and(|name| !name.is(model))
         };
-        let edit = match self.model.as_ref().filter(has_another_name) {
+        let edit = match self.teller.head.model.as_ref().filter(has_another_name) {
             Some(model) => edit.set("model", quote(model)),
             None => edit,
         };
@@ -80,11 +74,8 @@ impl Encoder {
 
 impl StreamEncoder for Encoder {
     fn observe(&mut self, frame: &Frame) {
-        if frame.kind == FrameKind::Data {
+        if !self.is_author && frame.kind == FrameKind::Data {
             self.teller.head.learn(&frame.data);
-            if let Some(model) = &self.model {
-                self.teller.head.rename(model);
-            }
         }
     }
 

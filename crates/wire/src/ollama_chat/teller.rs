@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use bytes::Bytes;
 use gatewright::chat::{AnswerChoice, PartKind};
 use gatewright::dialect::Envelope;
 use gatewright::text::{Lane, LaneKind};
@@ -18,8 +19,11 @@ use crate::pen::arguments;
 /// What all lines of a stream say alike.
 #[derive(Debug, Default)]
 pub(super) struct Head {
-    model: String,
+    /// The name under which lines say the model, where it is not the provider's.
+    pub(super) model: Option<String>,
     created_at: String,
+    /// The last line of the provider. Only where a line is written is it looked at.
+    told: Option<Bytes>,
 }
 
 /// A call that is not complete.
@@ -42,28 +46,27 @@ pub(super) struct Teller {
 impl Head {
     /// What a stream says that has no lines to learn from.
     pub(super) fn of(envelope: &Envelope) -> Self {
-        Self { model: envelope.model.clone(), created_at: time(envelope.created) }
+        let (model, created_at) = (Some(envelope.model.clone()), time(envelope.created));
+        Self { model, created_at, told: None }
+    }
+
+    /// Of a stream whose lines are the provider's, under another name of the model if there is one.
+    pub(super) fn named(model: Option<String>) -> Self {
+        Self { model, ..Self::default() }
     }
 
     /// Learns from a line of the stream.
-    pub(super) fn learn(&mut self, data: &[u8]) {
-        let [model, created_at] = Value::of_checked(data).pick(["model", "created_at"]);
-        for (value, known) in [(model, &mut self.model), (created_at, &mut self.created_at)] {
-            if let Some(text) = value.and_then(|value| value.as_str()) {
-                *known = text.into_owned();
-            }
-        }
-    }
-
-    /// Takes another name for the model.
-    pub(super) fn rename(&mut self, model: &str) {
-        model.clone_into(&mut self.model);
+    pub(super) fn learn(&mut self, data: &Bytes) {
+        self.told = Some(data.clone());
     }
 
     fn open<'o>(&self, out: &'o mut Vec<u8>) -> ObjectWriter<'o> {
+        let told = self.told.as_ref().map(|line| Value::of_checked(line).pick(["model", "created_at"]));
+        let [model, created_at] =
+            told.unwrap_or_default().map(|value| value.and_then(|value| value.as_str()));
         let mut object = ObjectWriter::open(out);
-        object.str("model", &self.model);
-        object.str("created_at", &self.created_at);
+        object.str("model", self.model.as_deref().or(model.as_deref()).unwrap_or_default());
+        object.str("created_at", created_at.as_deref().unwrap_or(&self.created_at));
         object
     }
 
