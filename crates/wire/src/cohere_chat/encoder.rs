@@ -64,7 +64,7 @@ impl Encoder {
             }
             Said::CallEnd { lane } if self.dropped.contains(&lane) => return,
             Said::Text { lane, .. } if self.dropped.contains(&lane) => return,
-            _ if kept.is_empty() && is_dropped_with_its_events(&said) => return,
+            _ if kept.is_empty() && is_dropped_with_its_events(frame, &said) => return,
             _ => {}
         }
         let mut patches = Patches::new();
@@ -82,9 +82,10 @@ impl Encoder {
             if let Some(reason) = reason.filter(|_| !keeps(|kind| matches!(kind, EventKind::Finish { .. }))) {
                 patches.replace(reason.span(), "null");
             }
-            if let Some(usage) = usage.filter(|_| !keeps(|kind| matches!(kind, EventKind::Usage(_)))) {
-                patches.replace(usage.span(), "null");
-            }
+            // Figures that nobody believes are no event, and so are not dropped.
+            let is_told = frame.usage.is_some();
+            let is_dropped = is_told && !keeps(|kind| matches!(kind, EventKind::Usage(_)));
+            usage.filter(|_| is_dropped).into_iter().for_each(|usage| patches.replace(usage.span(), "null"));
         }
         // The probabilities spell out the old text.
         if !patches.is_empty() {
@@ -167,11 +168,11 @@ impl StreamEncoder for Encoder {
 }
 
 /// Whether an event of the wire goes when its own events do. What only frames others stays, and so does what had none.
-fn is_dropped_with_its_events(said: &Said<'_>) -> bool {
+fn is_dropped_with_its_events(frame: &Frame, said: &Said<'_>) -> bool {
     match said {
         Said::Start | Said::Error { .. } | Said::Other => true,
         Said::Text { .. } => said.text().is_some(),
-        Said::End { reason, usage } => reason.is_some() || usage.is_some(),
+        Said::End { reason, .. } => reason.is_some() || frame.usage.is_some(),
         Said::BlockStart { .. } | Said::BlockEnd { .. } | Said::CallStart { .. } | Said::CallEnd { .. } => {
             false
         }
