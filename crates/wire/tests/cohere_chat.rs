@@ -583,7 +583,7 @@ fn a_dropped_call_goes_as_a_whole() {
     assert_eq!(edited(&stream, |_, _| {}), stream);
     assert_eq!(
         edited(&stream, |place, events| if place == 0 {
-            events.clear()
+            events.clear();
         }),
         ""
     );

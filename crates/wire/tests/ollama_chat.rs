@@ -441,7 +441,7 @@ fn a_call_whose_arguments_are_held_waits_until_they_are_released() {
     assert_eq!(untouched.iter().map(Value::to_string).count(), 2);
     let dropped = edited(|place, events| {
         if place == 0 {
-            events.truncate(1)
+            events.truncate(1);
         }
     });
     assert_eq!((dropped.len(), dropped[0]["message"].get("tool_calls")), (2, None));
@@ -451,13 +451,13 @@ fn a_call_whose_arguments_are_held_waits_until_they_are_released() {
 fn a_dropped_end_is_not_told_and_dropped_figures_neither() {
     let without_end = edited(|place, events| {
         if place == 1 {
-            events.clear()
+            events.clear();
         }
     });
     assert_eq!(without_end.len(), 1);
     let without_usage = edited(|place, events| {
         if place == 1 {
-            drop(events.pop())
+            drop(events.pop());
         }
     });
     let last = without_usage.last().unwrap();
