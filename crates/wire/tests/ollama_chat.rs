@@ -437,8 +437,7 @@ fn a_call_whose_arguments_are_held_waits_until_they_are_released() {
         assert_eq!((out.len(), call(&out[1])), (3, json!({"x": "[out]"})));
         assert_eq!((&out[2]["done"], &out[2]["total_duration"]), (&json!(true), &json!(5)));
     }
-    let untouched = edited(|_, _| {});
-    assert_eq!(untouched.iter().map(Value::to_string).count(), 2);
+    assert_eq!(edited(|_, _| {}).len(), 2);
     let dropped = edited(|place, events| {
         if place == 0 {
             events.truncate(1);
