@@ -24,8 +24,10 @@ use gatewright_provider_anthropic as _;
 use gatewright_provider_azure as _;
 use gatewright_provider_azure_credentials as _;
 use gatewright_provider_bedrock as _;
+use gatewright_provider_cohere as _;
 use gatewright_provider_compatible as _;
 use gatewright_provider_gemini as _;
+use gatewright_provider_ollama_native as _;
 use gatewright_provider_openai as _;
 use gatewright_provider_vertex as _;
 use gatewright_provider_vertex_credentials as _;
@@ -34,62 +36,62 @@ use gatewright_provider_vertex_credentials as _;
 const EXPECTED: &[Expected] = &[
     Expected {
         package: "gatewright-ext-content-policy",
-        listed_in: "gatewright.toml:19, extensions.content-policy",
+        listed_in: "gatewright.toml:20, extensions.content-policy",
         points: None,
     },
     Expected {
         package: "gatewright-ext-enrich",
-        listed_in: "gatewright.toml:20, extensions.enrich",
+        listed_in: "gatewright.toml:21, extensions.enrich",
         points: None,
     },
     Expected {
         package: "gatewright-ext-json-schema",
-        listed_in: "gatewright.toml:22, extensions.json-schema",
+        listed_in: "gatewright.toml:23, extensions.json-schema",
         points: None,
     },
     Expected {
         package: "gatewright-ext-mask",
-        listed_in: "gatewright.toml:23, extensions.mask",
+        listed_in: "gatewright.toml:24, extensions.mask",
         points: None,
     },
     Expected {
         package: "gatewright-ext-prompt-templates",
-        listed_in: "gatewright.toml:25, extensions.prompt-templates",
+        listed_in: "gatewright.toml:27, extensions.prompt-templates",
         points: None,
     },
     Expected {
         package: "gatewright-ext-request-caps",
-        listed_in: "gatewright.toml:26, extensions.request-caps",
+        listed_in: "gatewright.toml:28, extensions.request-caps",
         points: None,
     },
     Expected {
         package: "gatewright-ext-request-limits",
-        listed_in: "gatewright.toml:27, extensions.request-limits",
+        listed_in: "gatewright.toml:29, extensions.request-limits",
         points: None,
     },
     Expected {
         package: "gatewright-ext-response-tag",
-        listed_in: "gatewright.toml:28, extensions.response-tag",
+        listed_in: "gatewright.toml:30, extensions.response-tag",
         points: None,
     },
     Expected {
         package: "gatewright-ext-static-keys",
-        listed_in: "gatewright.toml:29, extensions.static-keys",
+        listed_in: "gatewright.toml:31, extensions.static-keys",
         points: None,
     },
     Expected {
         package: "gatewright-ext-token-limits",
-        listed_in: "gatewright.toml:30, extensions.token-limits",
+        listed_in: "gatewright.toml:32, extensions.token-limits",
         points: None,
     },
     Expected {
         package: "gatewright-ext-usage-export",
-        listed_in: "gatewright.toml:31, extensions.usage-export",
+        listed_in: "gatewright.toml:33, extensions.usage-export",
         points: None,
     },
     Expected {
         package: "gatewright-ext-webhook-guard",
-        listed_in: "gatewright.toml:34, extensions.webhook-guard",
+        listed_in: "gatewright.toml:36, extensions.webhook-guard",
         points: None,
     },
     Expected {
@@ -113,28 +115,38 @@ const EXPECTED: &[Expected] = &[
         points: None,
     },
     Expected {
+        package: "gatewright-provider-cohere",
+        listed_in: "gatewright.toml:18, extensions.cohere",
+        points: None,
+    },
+    Expected {
         package: "gatewright-provider-compatible",
-        listed_in: "gatewright.toml:18, extensions.compatible",
+        listed_in: "gatewright.toml:19, extensions.compatible",
         points: None,
     },
     Expected {
         package: "gatewright-provider-gemini",
-        listed_in: "gatewright.toml:21, extensions.gemini",
+        listed_in: "gatewright.toml:22, extensions.gemini",
+        points: None,
+    },
+    Expected {
+        package: "gatewright-provider-ollama-native",
+        listed_in: "gatewright.toml:25, extensions.ollama-native",
         points: None,
     },
     Expected {
         package: "gatewright-provider-openai",
-        listed_in: "gatewright.toml:24, extensions.openai",
+        listed_in: "gatewright.toml:26, extensions.openai",
         points: None,
     },
     Expected {
         package: "gatewright-provider-vertex",
-        listed_in: "gatewright.toml:32, extensions.vertex",
+        listed_in: "gatewright.toml:34, extensions.vertex",
         points: None,
     },
     Expected {
         package: "gatewright-provider-vertex-credentials",
-        listed_in: "gatewright.toml:33, extensions.vertex-credentials",
+        listed_in: "gatewright.toml:35, extensions.vertex-credentials",
         points: None,
     },
 ];

@@ -102,12 +102,14 @@ async fn gateway_of_the_suites(provider: &SimulatedProvider) -> Gateway {
 pub(crate) type Protocol = (&'static str, &'static str, &'static str, Option<&'static str>);
 
 /// Each provider protocol.
-pub(crate) const PROVIDERS: [Protocol; 5] = [
+pub(crate) const PROVIDERS: [Protocol; 7] = [
     ("openai", "openai", "/v1", Some(r#"{"chats": "completions"}"#)),
     ("responses", "openai", "/v1", Some(r#"{"chats": "responses_only"}"#)),
     ("anthropic", "anthropic", "", None),
     ("gemini", "gemini", "/v1beta", None),
     ("bedrock", "bedrock", "", Some(r#"{"region": "eu-central-1"}"#)),
+    ("cohere", "cohere", "", None),
+    ("ollama", "ollama-native", "", None),
 ];
 
 /// The configuration of a provider that is the simulated one at its place for a protocol.

@@ -43,6 +43,10 @@ pub enum Dialect {
     GoogleGenerate,
     /// Amazon Bedrock's Converse.
     BedrockConverse,
+    /// Cohere's chat, version 2.
+    CohereChat,
+    /// Ollama's own chat.
+    OllamaChat,
     /// OpenAI legacy text completions.
     OpenAiCompletions,
     /// OpenAI embeddings.
@@ -81,12 +85,14 @@ impl Dialect {
     }
 
     /// All of them.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 17] = [
         Self::OpenAiChat,
         Self::OpenAiResponses,
         Self::AnthropicMessages,
         Self::GoogleGenerate,
         Self::BedrockConverse,
+        Self::CohereChat,
+        Self::OllamaChat,
         Self::OpenAiCompletions,
         Self::OpenAiEmbeddings,
         Self::OpenAiModerations,
@@ -114,6 +120,8 @@ impl Dialect {
             Self::AnthropicMessages => "anthropic_messages",
             Self::GoogleGenerate => "google_generate",
             Self::BedrockConverse => "bedrock_converse",
+            Self::CohereChat => "cohere_chat",
+            Self::OllamaChat => "ollama_chat",
             Self::OpenAiCompletions => "openai_completions",
             Self::OpenAiEmbeddings => "openai_embeddings",
             Self::OpenAiModerations => "openai_moderations",

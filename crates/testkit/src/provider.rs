@@ -12,6 +12,7 @@
 mod behaviour;
 mod body;
 mod chat;
+mod cohere;
 mod completion;
 mod connection;
 mod converse;
@@ -23,6 +24,7 @@ mod google;
 mod judgement;
 mod messages;
 mod model;
+mod ollama;
 mod plan;
 mod prerender;
 mod process;

@@ -9,6 +9,9 @@ use std::collections::{HashMap, VecDeque};
 use gatewright::Failure;
 use gatewright::chat::{Chat, Losses, Origin, Part, PartKind, Place, Speaker};
 
+/// What stands before the words of a tool that failed, in dialects without another place for that.
+pub(crate) const FAILED: &str = "Error: ";
+
 /// What a dialect with ids, names or both needs of a call, and of the result that belongs to it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Call<'c> {

@@ -5,6 +5,7 @@ mod answer;
 mod draft;
 mod edits;
 mod head;
+pub(crate) mod messages;
 mod part;
 pub(crate) mod plain;
 mod pointer;

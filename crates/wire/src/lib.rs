@@ -11,14 +11,17 @@ mod alias;
 pub mod anthropic_messages;
 pub mod bedrock_converse;
 mod call;
+pub mod cohere_chat;
 mod document;
 pub mod event_stream;
 mod form;
 pub mod google_generate;
 pub mod json;
 pub mod keepsake;
+pub mod lines;
 pub mod models;
 pub mod multipart;
+pub mod ollama_chat;
 pub mod openai_chat;
 pub mod openai_completions;
 pub mod openai_embeddings;
@@ -28,11 +31,13 @@ pub mod openai_moderations;
 pub mod openai_responses;
 pub mod openai_speech;
 pub mod path;
+mod pen;
 mod refusal;
 pub mod rerank;
 
 pub mod sse;
 mod stream;
+mod turns;
 
 use gatewright::dialect::{Codec, Dialect, Operation};
 
@@ -59,7 +64,9 @@ pub fn codec(dialect: Dialect) -> &'static dyn Codec {
     match dialect {
         Dialect::AnthropicMessages => anthropic_messages::codec(),
         Dialect::BedrockConverse => bedrock_converse::codec(),
+        Dialect::CohereChat => cohere_chat::codec(),
         Dialect::GoogleGenerate => google_generate::codec(),
+        Dialect::OllamaChat => ollama_chat::codec(),
         Dialect::OpenAiCompletions => openai_completions::codec(),
         Dialect::OpenAiEmbeddings => openai_embeddings::codec(),
         Dialect::OpenAiImages => openai_images::codec(),

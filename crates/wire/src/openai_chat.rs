@@ -27,7 +27,7 @@ use gatewright::dialect::{
 };
 use http::{HeaderMap, StatusCode};
 
-use crate::document::{Answer, AnswerShape, Request, Shape, Streaming, Walk};
+use crate::document::{Answer, AnswerShape, Request, Shape, Streaming, Walk, messages};
 use crate::json::Kind;
 use crate::refusal;
 
@@ -50,7 +50,7 @@ static SHAPE: Shape = Shape {
     has_stream_options: true,
     streaming: Streaming::Asked,
     texts: message::texts,
-    insert: message::insert,
+    insert: messages::insert,
     counts: count::chat,
 };
 

@@ -10,13 +10,52 @@ use gatewright::{EventKind, EventText, Failure, FailureKind, Side, StreamEvent};
 use http::StatusCode;
 
 use crate::json::{JsonError, JsonStr};
+use crate::lines::LineDecoder;
 use crate::refusal;
 use crate::sse::{SseDecoder, SseError, SseFrame};
 
-/// The frames of a provider's server-sent events, each with a dialect's glance at it.
+/// How a stream is cut into the units that a dialect reads.
+pub(crate) trait Framing {
+    /// Takes the next chunk.
+    fn take_chunk(&mut self, chunk: Bytes);
+    /// The next unit that is complete.
+    fn next_unit(&mut self) -> Result<Option<SseFrame>, SseError>;
+    /// What is left when no chunk follows.
+    fn last_unit(&mut self) -> Result<Option<SseFrame>, SseError>;
+}
+
+impl Framing for SseDecoder {
+    fn take_chunk(&mut self, chunk: Bytes) {
+        self.push(chunk);
+    }
+
+    fn next_unit(&mut self) -> Result<Option<SseFrame>, SseError> {
+        self.next_frame()
+    }
+
+    fn last_unit(&mut self) -> Result<Option<SseFrame>, SseError> {
+        self.finish()
+    }
+}
+
+impl Framing for LineDecoder {
+    fn take_chunk(&mut self, chunk: Bytes) {
+        self.push(chunk);
+    }
+
+    fn next_unit(&mut self) -> Result<Option<SseFrame>, SseError> {
+        self.next_frame()
+    }
+
+    fn last_unit(&mut self) -> Result<Option<SseFrame>, SseError> {
+        self.finish()
+    }
+}
+
+/// The frames of a provider's stream, server-sent events mostly, each with a dialect's glance at it.
 #[derive(Debug, Default)]
-pub(crate) struct Frames {
-    sse: SseDecoder,
+pub(crate) struct Frames<F = SseDecoder> {
+    framing: F,
     /// The stream cannot be read on.
     is_dead: bool,
 }
@@ -24,11 +63,13 @@ pub(crate) struct Frames {
 impl Frames {
     /// Frames that may be as large as that.
     pub(crate) fn up_to(event_bytes_max: usize) -> Self {
-        Self { sse: SseDecoder::new(event_bytes_max), is_dead: false }
+        Self { framing: SseDecoder::new(event_bytes_max), is_dead: false }
     }
+}
 
+impl<F: Framing> Frames<F> {
     pub(crate) fn push(&mut self, chunk: Bytes) {
-        self.sse.push(chunk);
+        self.framing.take_chunk(chunk);
     }
 
     /// The next complete frame, unless the answer has ended: what some vendors send after it is not part of it.
@@ -37,7 +78,7 @@ impl Frames {
         has_ended: bool,
         glance: impl FnOnce(SseFrame) -> Result<Frame, JsonError>,
     ) -> Result<Option<Frame>, Failure> {
-        let framed = self.sse.next_frame();
+        let framed = self.framing.next_unit();
         self.look_at(framed, has_ended, glance, |data, error| malformed(data, error))
     }
 
@@ -47,7 +88,7 @@ impl Frames {
         has_ended: bool,
         glance: impl FnOnce(SseFrame) -> Result<Frame, JsonError>,
     ) -> Result<Option<Frame>, Failure> {
-        let framed = self.sse.finish();
+        let framed = self.framing.last_unit();
         self.look_at(framed, has_ended, glance, |_, error| broken_off(error))
     }
 

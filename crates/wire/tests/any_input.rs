@@ -4,6 +4,8 @@
 
 #[path = "../../../tests/fuzz/src/answer.rs"]
 mod answer;
+#[path = "../../../tests/fuzz/src/chat_dialect.rs"]
+mod chat_dialect;
 #[path = "../../../tests/fuzz/src/dialect.rs"]
 mod dialect;
 #[path = "../../../tests/fuzz/src/event_stream.rs"]
@@ -23,6 +25,7 @@ mod stream;
 #[path = "../../../tests/fuzz/src/tool_name.rs"]
 mod tool_name;
 
+use gatewright::dialect::Dialect;
 use proptest::collection::vec;
 use proptest::prelude::*;
 
@@ -95,6 +98,44 @@ const STREAM_PIECES: &[&str] = &[
     "\0",
     "a text that takes some of the room there is",
 ];
+
+/// Pieces from which requests, answers and streams of chats grow.
+const CHAT_PIECES: &[&str] = &[
+    r#"{"model":"m","messages":[{"role":"user","content":"hi"}]}"#,
+    r#"{"model":"m","stream":true,"messages":["#,
+    r#"{"role":"assistant","content":[{"type":"thinking","thinking":"t"}],"tool_calls":[{"id":"a","function":{"name":"f","arguments":"{}"}}]}"#,
+    r#"{"role":"assistant","thinking":"t","tool_calls":[{"function":{"name":"f","arguments":{"a":1}}}]}"#,
+    r#"{"role":"tool","tool_call_id":"a","tool_name":"f","content":"r"}"#,
+    r#"{"role":"system","content":""}"#,
+    r#"{"role":"user","content":[{"type":"image_url","image_url":{"url":"data:,x"}}],"images":["QQ==",7]}"#,
+    r#"]}"#,
+    r#"],"options":{"num_predict":-1,"stop":"x"},"think":true,"documents":["d"],"p":2}"#,
+    ",",
+    r#"data: {"type":"content-start","index":0,"delta":{"message":{"content":{"type":"thinking","thinking":"a"}}}}"#,
+    r#"data: {"type":"content-delta","index":0,"delta":{"message":{"content":{"text":"\u00e9"}}}}"#,
+    r#"data: {"type":"content-end","index":0}"#,
+    r#"data: {"type":"tool-call-start","index":0,"delta":{"message":{"tool_calls":{"id":"a","function":{"name":"f","arguments":"{"}}}}}"#,
+    r#"data: {"type":"tool-call-delta","index":4294967299,"delta":{"message":{"tool_calls":{"function":{"arguments":"}"}}}}}"#,
+    r#"data: {"type":"message-end","delta":{"finish_reason":"COMPLETE","usage":{"tokens":{"input_tokens":1e3}}}}"#,
+    r#"data: {"type":"message-end","delta":{"finish_reason":"ERROR"}}"#,
+    "data: [DONE]",
+    r#"{"message":{"role":"assistant","content":"a","thinking":"b"},"done":false}"#,
+    r#"{"message":{"tool_calls":[{"function":{"name":"f","arguments":{"a":"\n"}}},{}]},"done":false}"#,
+    r#"{"message":{"content":""},"done":true,"done_reason":"stop","eval_count":3}"#,
+    r#"{"message":{"content":[{"type":"text","text":"a"}]},"finish_reason":"COMPLETE"}"#,
+    r#"{"error":"no"}"#,
+    "\n",
+    "\n\n",
+    "{",
+];
+
+fn nearly_a_chat() -> impl Strategy<Value = String> {
+    vec(proptest::sample::select(CHAT_PIECES), 0..10).prop_map(|pieces| pieces.concat())
+}
+
+fn dialect() -> impl Strategy<Value = Dialect> {
+    proptest::sample::select(vec![Dialect::CohereChat, Dialect::OllamaChat])
+}
 
 fn nearly_a_stream() -> impl Strategy<Value = String> {
     vec(proptest::sample::select(STREAM_PIECES), 0..24).prop_map(|pieces| pieces.concat())
@@ -404,5 +445,15 @@ proptest! {
     #[test]
     fn names_of_tools_hold(name in "[a-zA-Z0-9_. :/é-]{1,80}") {
         tool_name::check(name.as_bytes());
+    }
+
+    #[test]
+    fn chats_of_new_dialects_hold_on_nearly_chats(dialect in dialect(), text in nearly_a_chat()) {
+        chat_dialect::check(dialect, text.as_bytes());
+    }
+
+    #[test]
+    fn chats_of_new_dialects_hold_on_any_bytes(dialect in dialect(), bytes in vec(any::<u8>(), 0..300)) {
+        chat_dialect::check(dialect, &bytes);
     }
 }

@@ -1,4 +1,4 @@
-//! Streamed answers of the dialects. Each `golden/<dialect>.<case>.sse` is what a provider sends, and the
+//! Streamed answers of the dialects. Each `golden/<dialect>.<case>.sse` or `.ndjson` is what a provider sends, and the
 //! `.txt` beside it is what the gateway makes of it: the glance at each frame, its events, and what goes to a
 //! client when nobody edits and when a filter does. Set `REFRESH_GOLDEN=1` to write the `.txt` files anew.
 
@@ -136,13 +136,16 @@ fn event_text(event: &EventKind) -> String {
 fn corpus() -> Vec<(PathBuf, &'static dyn Codec, Vec<u8>)> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
     let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
-    let streams = files.filter(|path| path.extension().is_some_and(|extension| extension == "sse"));
+    let streams = files
+        .filter(|path| path.extension().is_some_and(|extension| extension == "sse" || extension == "ndjson"));
     let read = |path: PathBuf| {
         let name = path.file_name().unwrap().to_str().unwrap();
         let dialects = [
             ("chat.", Dialect::OpenAiChat),
             ("completions.", Dialect::OpenAiCompletions),
             ("google.", Dialect::GoogleGenerate),
+            ("cohere.", Dialect::CohereChat),
+            ("ollama.", Dialect::OllamaChat),
         ];
         let dialect =
             dialects.into_iter().find(|(prefix, _)| name.starts_with(prefix)).map(|(_, dialect)| dialect);

@@ -8,7 +8,7 @@ import pytest
 
 from speakers import SPEAKERS, Refused
 
-PROVIDERS = ["openai", "responses", "anthropic", "gemini", "bedrock"]
+PROVIDERS = ["openai", "responses", "anthropic", "gemini", "bedrock", "cohere", "ollama"]
 
 STOP = {
     "openai_chat": "stop",

@@ -4,6 +4,7 @@
 //! they include these files by path.
 
 pub mod answer;
+pub mod chat_dialect;
 pub mod dialect;
 pub mod event_stream;
 pub mod json_scan;

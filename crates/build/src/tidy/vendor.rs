@@ -52,6 +52,8 @@ const DIALECTS: &[&str] = &[
     "anthropicmessages",
     "geminigenerate",
     "bedrockconverse",
+    "coherechat",
+    "ollamachat",
 ];
 
 /// Where vendor names belong, and why.

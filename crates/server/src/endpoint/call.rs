@@ -28,7 +28,7 @@ pub struct CallPath {
 const MODEL: &str = "{model}";
 
 /// All of them.
-pub static CALLS: [CallPath; 27] = [
+pub static CALLS: [CallPath; 29] = [
     plain("/v1/chat/completions", Dialect::OpenAiChat, Operation::Chat),
     plain("/v1/completions", Dialect::OpenAiCompletions, Operation::Completion),
     plain("/v1/embeddings", Dialect::OpenAiEmbeddings, Operation::Embedding),
@@ -42,6 +42,8 @@ pub static CALLS: [CallPath; 27] = [
     plain("/v1/audio/translations", Dialect::OpenAiTranslations, Operation::Translation),
     plain("/v1/rerank", Dialect::Rerank, Operation::Rerank),
     plain("/v2/rerank", Dialect::Rerank, Operation::Rerank),
+    plain("/v2/chat", Dialect::CohereChat, Operation::Chat),
+    plain("/api/chat", Dialect::OllamaChat, Operation::Chat),
     plain("/v1/messages", Dialect::AnthropicMessages, Operation::Chat),
     plain("/v1/messages/count_tokens", Dialect::AnthropicMessages, Operation::CountTokens),
     method("/v1beta/models/{model}:generateContent", "/v1beta/models/{*model}", Operation::Chat),

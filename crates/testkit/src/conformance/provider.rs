@@ -9,12 +9,14 @@ use super::body::samples;
 use super::suite::{Suite, run, trying};
 
 /// Each operation as the callers of one dialect ask for it.
-const TARGETS: [ProviderTarget<'static>; 18] = [
+const TARGETS: [ProviderTarget<'static>; 20] = [
     target(Operation::Chat, Dialect::OpenAiChat),
     target(Operation::Chat, Dialect::OpenAiResponses),
     target(Operation::Chat, Dialect::AnthropicMessages),
     target(Operation::Chat, Dialect::GoogleGenerate),
     target(Operation::Chat, Dialect::BedrockConverse),
+    target(Operation::Chat, Dialect::CohereChat),
+    target(Operation::Chat, Dialect::OllamaChat),
     target(Operation::Completion, Dialect::OpenAiCompletions),
     target(Operation::Embedding, Dialect::OpenAiEmbeddings),
     target(Operation::Embedding, Dialect::GoogleGenerate),

@@ -9,7 +9,9 @@ use super::chat::{self, Envelope};
 use super::refusal::Refused;
 use super::reply::Reply;
 use super::script::Script;
-use super::{completion, converse, embedding, form, google, judgement, messages, plan, responses};
+use super::{
+    cohere, completion, converse, embedding, form, google, judgement, messages, ollama, plan, responses,
+};
 
 /// An endpoint that takes a body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -28,6 +30,8 @@ pub(super) enum Endpoint {
     ImageVariation,
     Transcription,
     Translation,
+    Cohere,
+    Ollama,
 }
 
 impl Endpoint {
@@ -48,6 +52,7 @@ impl Endpoint {
             Self::Rerank => "rerank",
             Self::Speech => "speech",
             Self::Transcription | Self::Translation => "transcript",
+            Self::Cohere | Self::Ollama => "sim",
         }
     }
 }
@@ -105,6 +110,8 @@ pub(super) fn route<'a>(method: &Method, path: &'a str) -> Result<Route<'a>, Ref
         "/v1/images/variations" => (Route::Post(Endpoint::ImageVariation), Method::POST),
         "/v1/audio/transcriptions" => (Route::Post(Endpoint::Transcription), Method::POST),
         "/v1/audio/translations" => (Route::Post(Endpoint::Translation), Method::POST),
+        cohere::PATH => (Route::Post(Endpoint::Cohere), Method::POST),
+        ollama::PATH => (Route::Post(Endpoint::Ollama), Method::POST),
         "/v1/models" => (Route::Models, Method::GET),
         _ => match path.strip_prefix("/v1/models/") {
             Some(id) => (Route::Model(id), Method::GET),
@@ -154,6 +161,8 @@ pub(super) fn answer(
         Endpoint::ImageEdit | Endpoint::ImageVariation | Endpoint::Transcription | Endpoint::Translation => {
             return form::answer(endpoint, request, behaviour, facts);
         }
+        Endpoint::Cohere => return cohere::answer(request, behaviour, facts),
+        Endpoint::Ollama => return ollama::answer(request, behaviour, facts),
         Endpoint::Embedding | Endpoint::Moderation | Endpoint::Image | Endpoint::Rerank => {
             let (object, prompt_tokens) = match endpoint {
                 Endpoint::Moderation => (judgement::moderate(request, facts)?, 0),

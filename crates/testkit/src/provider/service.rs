@@ -16,12 +16,12 @@ use super::ProviderSettings;
 use super::behaviour::Behaviour;
 use super::body::ScriptBody;
 use super::connection::Control;
-use super::endpoint::{self, Facts, Route};
+use super::endpoint::{self, Endpoint, Facts, Route};
 use super::prerender::Prerendered;
 use super::record::{Exchange, Outcome, RecordedRequest};
 use super::refusal::{self, Refused};
 use super::script::{Answer, Script};
-use super::{converse, google, messages, model, plan, wire};
+use super::{cohere, converse, google, messages, model, ollama, plan, wire};
 
 /// The longest request body.
 pub const REQUEST_BYTES_MAX: usize = 64 * 1024 * 1024;
@@ -139,6 +139,8 @@ impl Provider {
             path if google::is_path(path) => google::refused(&refused),
             path if messages::is_path(path) => messages::refused(&refused),
             path if converse::is_path(path) => converse::refused(&refused),
+            cohere::PATH => cohere::refused(&refused),
+            ollama::PATH => ollama::refused(&refused),
             _ => refused.script(),
         })
     }
@@ -176,6 +178,8 @@ impl Provider {
         if let Some(script) = self.refuse(model, &behaviour) {
             return Ok(match &behaviour.refusal {
                 Some(refusal) if is_messages => messages::asked_for(refusal, script),
+                Some(refusal) if endpoint == Endpoint::Cohere => cohere::asked_for(refusal, script),
+                Some(refusal) if endpoint == Endpoint::Ollama => ollama::asked_for(refusal, script),
                 _ => script,
             });
         }

@@ -67,6 +67,8 @@ pub(crate) enum Streaming {
     Refused,
     /// Those that are asked for so.
     Asked,
+    /// All but those that are asked to come in one piece.
+    Usual,
     /// All of them.
     Always,
 }
@@ -80,7 +82,7 @@ impl Streaming {
                 Err(Failure::invalid("stream", message).with_code("unsupported_parameter"))
             }
             Self::Never | Self::Refused => Ok(false),
-            Self::Asked => Ok(asked),
+            Self::Asked | Self::Usual => Ok(asked),
             Self::Always => Ok(true),
         }
     }
@@ -166,7 +168,10 @@ pub(crate) fn read(text: &[u8], shape: &'static Shape, address: &Address) -> Res
     let (model, streams) = match (shape.is_addressed, &address.model) {
         (true, Some(model)) => (checked_model(model)?, address.streams.unwrap_or(false)),
         (true, None) => return Err(missing("model", "the name of a model in the path")),
-        (false, _) => (model(found.model.as_ref())?, boolean("stream", found.stream.as_ref())?),
+        (false, _) => {
+            let is_usual = matches!(shape.streaming, Streaming::Usual);
+            (model(found.model.as_ref())?, boolean("stream", found.stream.as_ref(), is_usual)?)
+        }
     };
     subject(&found, shape)?;
     Ok(RequestHead {
@@ -289,8 +294,8 @@ fn checked_model(name: &str) -> Result<Box<str>, Failure> {
     Ok(name.into())
 }
 
-fn boolean(param: &'static str, value: Option<&Value<'_>>) -> Result<bool, Failure> {
-    let Some(value) = value.filter(|value| !value.is_null()) else { return Ok(false) };
+fn boolean(param: &'static str, value: Option<&Value<'_>>, otherwise: bool) -> Result<bool, Failure> {
+    let Some(value) = value.filter(|value| !value.is_null()) else { return Ok(otherwise) };
     value.as_bool().ok_or_else(|| wrong_type(param, "`true` or `false`", value.kind()))
 }
 
@@ -312,7 +317,7 @@ fn wants_usage(options: Option<&Value<'_>>) -> Result<bool, Failure> {
     if options.kind() != Kind::Object {
         return Err(wrong_type("stream_options", "an object", options.kind()));
     }
-    boolean("stream_options.include_usage", options.get("include_usage").as_ref())
+    boolean("stream_options.include_usage", options.get("include_usage").as_ref(), false)
 }
 
 pub(crate) fn missing(param: &'static str, form: &str) -> Failure {

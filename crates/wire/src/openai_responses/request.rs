@@ -7,9 +7,9 @@
 use bytes::Bytes;
 use gatewright::{EditError, Placement, RequestCounts, Role, TextKind};
 
+use crate::document::messages::{malformed, role_named};
 use crate::document::{Site, descriptions};
 use crate::json::{Kind, Patches, Reader, Value, quote_into};
-use crate::openai_chat::message::{malformed, role_named};
 
 type Result<T = (), E = EditError> = std::result::Result<T, E>;
 type Sink<'s, 'a> = &'s mut dyn FnMut(Site<'a>);

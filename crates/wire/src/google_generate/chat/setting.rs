@@ -10,7 +10,7 @@ use super::part::{member, source, string};
 use super::read::pointer;
 use super::schema;
 use crate::document::typed;
-use crate::json::{JsonStr, Value};
+use crate::json::{JsonStr, Kind, Value};
 
 /// The member that all of these stand in.
 const GENERATION_CONFIG: &str = "generationConfig";

@@ -10,7 +10,7 @@ use gatewright::chat::{Chat, Effort, Json, LossKind, Losses, OutputFormat, Param
 use gatewright::dialect::{Abilities, ReasoningForm};
 
 pub(super) use turn::call;
-pub(crate) use turn::{FAILED, ends_with_calls, said_something, size};
+pub(crate) use turn::{ends_with_calls, said_something, size};
 
 use super::name;
 use crate::call::paired;

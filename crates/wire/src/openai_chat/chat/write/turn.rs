@@ -5,11 +5,8 @@ use gatewright::chat::{Chat, LossKind, Losses, Origin, Part, PartKind, Place, Sp
 
 use super::{Writing, media};
 use crate::alias;
-use crate::call::Call;
+use crate::call::{Call, FAILED};
 use crate::json::{ListWriter, ObjectWriter, quote_into};
-
-/// What stands before the words of a tool that failed: the dialect has no other place for that.
-pub(crate) const FAILED: &str = "Error: ";
 
 /// Bytes around a part in a message, roughly.
 const PART_BYTES: usize = 96;

@@ -8,10 +8,10 @@ use gatewright::dialect::{Abilities, Dialect};
 
 use super::Writing;
 use crate::alias;
-use crate::call::Call;
+use crate::call::{Call, FAILED};
 use crate::json::{ListWriter, ObjectWriter, quote_into};
 use crate::openai_chat::chat::write::media::data_url;
-use crate::openai_chat::chat::write::{FAILED, ends_with_calls, said_something};
+use crate::openai_chat::chat::write::{ends_with_calls, said_something};
 use crate::openai_responses::item;
 
 type Calls<'i, 'c> = std::slice::Iter<'i, Call<'c>>;
