@@ -9,10 +9,14 @@
 
 pub mod anthropic_messages;
 pub mod bedrock_converse;
+pub mod bedrock_invoke;
 mod call;
+pub mod cohere_embed;
 mod document;
+mod embedding;
 pub mod event_stream;
 pub mod google_generate;
+pub mod google_predict;
 pub mod json;
 pub mod keepsake;
 pub mod models;
@@ -29,6 +33,7 @@ pub mod rerank;
 
 pub mod sse;
 mod stream;
+pub mod titan_embed;
 
 use gatewright::dialect::{Codec, Dialect, Operation};
 
@@ -55,7 +60,10 @@ pub fn codec(dialect: Dialect) -> &'static dyn Codec {
     match dialect {
         Dialect::AnthropicMessages => anthropic_messages::codec(),
         Dialect::BedrockConverse => bedrock_converse::codec(),
+        Dialect::BedrockInvoke => bedrock_invoke::codec(),
+        Dialect::CohereEmbed => cohere_embed::codec(),
         Dialect::GoogleGenerate => google_generate::codec(),
+        Dialect::GooglePredict => google_predict::codec(),
         Dialect::OpenAiCompletions => openai_completions::codec(),
         Dialect::OpenAiEmbeddings => openai_embeddings::codec(),
         Dialect::OpenAiImages => openai_images::codec(),
@@ -63,6 +71,7 @@ pub fn codec(dialect: Dialect) -> &'static dyn Codec {
         Dialect::OpenAiResponses => openai_responses::codec(),
         Dialect::OpenAiSpeech => openai_speech::codec(),
         Dialect::Rerank => rerank::codec(),
+        Dialect::TitanEmbed => titan_embed::codec(),
         // The list of dialects is open to others and closed to us: a new one comes with its codec.
         Dialect::OpenAiChat | _ => openai_chat::codec(),
     }

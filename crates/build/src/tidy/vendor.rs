@@ -52,6 +52,8 @@ const DIALECTS: &[&str] = &[
     "anthropicmessages",
     "geminigenerate",
     "bedrockconverse",
+    "bedrockinvoke",
+    "cohereembed",
 ];
 
 /// Where vendor names belong, and why.

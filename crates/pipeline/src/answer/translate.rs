@@ -4,9 +4,9 @@ use std::ops::RangeFrom;
 
 use bytes::Bytes;
 use gatewright::chat::{Answer, PartKind, Signature};
-use gatewright::dialect::{Codec, Envelope, StreamSettings};
+use gatewright::dialect::{Codec, EmbeddingCodec, Envelope, StreamSettings};
 use gatewright::text::Lane;
-use gatewright::{EventKind, Failure, StreamEvent};
+use gatewright::{EventKind, Failure, FailureKind, Side, StreamEvent};
 use gatewright_policy::AnswerModel;
 
 use crate::course::Course;
@@ -30,6 +30,9 @@ pub(crate) fn answer(
     body: &[u8],
     (envelope, load): (Envelope, &Load),
 ) -> Result<(Bytes, &'static str), Failure> {
+    if let (Some(from), Some(to)) = (from.embedding(), course.codec.embedding()) {
+        return Ok((vectors(course, (from, to), body, (&envelope, load))?, "application/json"));
+    }
     let (Some(from), Some(to)) = (from.chat(), course.codec.chat()) else {
         return Err(Failure::internal("an answer came in a dialect that nobody translates"));
     };
@@ -50,6 +53,27 @@ pub(crate) fn answer(
     encoder.write(None, &events_of(answer), &mut out);
     encoder.write_end(&mut out);
     Ok((out.into(), course.codec.stream_content_type()))
+}
+
+/// Vectors of the dialect `from` in the caller's, which decides by the request what they look like.
+fn vectors(
+    course: &Course,
+    (from, to): (&dyn EmbeddingCodec, &dyn EmbeddingCodec),
+    body: &[u8],
+    (envelope, load): (&Envelope, &Load),
+) -> Result<Bytes, Failure> {
+    let request = load.request.to_body();
+    let asked = to.read_request(&request)?;
+    let mut vectors = from.read_answer(body)?;
+    if vectors.vectors.len() != asked.inputs.len() {
+        let (came, asked) = (vectors.vectors.len(), asked.inputs.len());
+        let text = "the provider answered with another number of vectors than it was asked for";
+        return Err(Failure::new(Side::Upstream, FailureKind::Malformed, text)
+            .with_detail(format!("{came} vectors came for {asked} inputs")));
+    }
+    // Where the provider does not count, the gateway has.
+    vectors.usage = Some(course.usage().0);
+    Ok(to.write_answer(&asked, &vectors, envelope))
 }
 
 /// What a stream would have said.

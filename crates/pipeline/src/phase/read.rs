@@ -19,6 +19,9 @@ pub(crate) async fn read<B: ReadBody>(
     if bytes.is_empty() {
         return Err(Failure::invalid("body", "the request has no body; send a JSON object").into());
     }
+    if let Some(codec) = course.codec.codec_of(&bytes, &address)? {
+        course.codec = codec;
+    }
     let request = LlmRequest::new(course.codec.decode_request_at(bytes, &address)?);
     course.facts.streamed = request.streams();
     Ok(Decoded { head, principal, request })

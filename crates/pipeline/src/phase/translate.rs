@@ -1,8 +1,8 @@
 //! A request in the dialect in which its provider is asked.
 
 use bytes::Bytes;
-use gatewright::chat::{Loss, Losses, Place};
-use gatewright::dialect::{Abilities, Codec};
+use gatewright::chat::{Loss, LossKind, Losses, Place};
+use gatewright::dialect::{Abilities, Codec, EmbeddingCodec};
 use gatewright::service::cache::Cache;
 use gatewright::{Failure, FailureKind, LlmRequest, Side, TenantId};
 
@@ -24,6 +24,9 @@ pub(crate) fn request(
         let losses = conform(from, &mut request, abilities, is_strict)?;
         return Ok((request.to_body(), losses));
     }
+    if let (Some(from), Some(to)) = (from.embedding(), to.embedding()) {
+        return embedding((from, to), &request, abilities, is_strict);
+    }
     let to_dialect = to.dialect();
     let (Some(from), Some(to)) = (from.chat(), to.chat()) else {
         return Err(untranslated(request.dialect().as_str()));
@@ -35,7 +38,26 @@ pub(crate) fn request(
     restore(&mut chat, vault, tenant, to_dialect);
     let name = |place: &Place<'_>| from.pointer(place);
     let mut losses = Losses::new(is_strict, &name);
+    if let Some(place) = from.emulated() {
+        losses.report(&place, LossKind::Emulated)?;
+    }
     let written = to.write_request(&chat, abilities, &mut losses)?;
+    Ok((written, losses.into_found()))
+}
+
+/// Writes a request for vectors.
+fn embedding(
+    (from, to): (&dyn EmbeddingCodec, &dyn EmbeddingCodec),
+    request: &LlmRequest,
+    abilities: &Abilities,
+    is_strict: bool,
+) -> Result<(Bytes, Vec<Loss>), Failure> {
+    let body = request.to_body();
+    let mut embed = from.read_request(&body)?;
+    embed.model = request.model().to_owned().into();
+    let name = |place: &Place<'_>| from.pointer(place);
+    let mut losses = Losses::new(is_strict, &name);
+    let written = to.write_request(&embed, abilities, &mut losses)?;
     Ok((written, losses.into_found()))
 }
 
