@@ -70,7 +70,9 @@ impl EmbeddingCodec for Translation {
         let mut out = Vec::with_capacity(256);
         let mut object = ObjectWriter::open(&mut out);
         let inputs = || texts.iter().zip(&embed.inputs);
-        if let (false, Some((text, input))) = (embed.is_list, inputs().next()) {
+        // Where one is taken at once, there is no method for several.
+        let is_single = !embed.is_list || abilities.inputs_max == Some(1);
+        if let (true, Some((text, input))) = (is_single, inputs().next()) {
             write_one(&mut object, embed, text, input);
         } else {
             let mut list = object.list("requests");
