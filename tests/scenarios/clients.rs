@@ -97,6 +97,9 @@ async fn gateway_of_the_suites(provider: &SimulatedProvider) -> Gateway {
             builder = builder.model(&format!("{kind}@{name}"), &json!([{"provider": name, "model": model}]));
         }
     }
+    for (name, provider, model) in VECTORS {
+        builder = builder.model(&format!("vectors@{name}"), &json!([{"provider": provider, "model": model}]));
+    }
     builder.start().await
 }
 
@@ -107,6 +110,14 @@ const PROVIDERS: [(&str, &str, &str, Option<&str>); 5] = [
     ("anthropic", "anthropic", "", None),
     ("gemini", "gemini", "/v1beta", None),
     ("bedrock", "bedrock", "", Some(r#"{"region": "eu-central-1"}"#)),
+];
+
+/// Models that make vectors: their names in the suites, their providers, and what they are called there.
+const VECTORS: [(&str, &str, &str); 4] = [
+    ("openai", "openai", "text-embedding-3-small"),
+    ("gemini", "gemini", "gemini-embedding-001"),
+    ("titan", "bedrock", "amazon.titan-embed-text-v2:0"),
+    ("cohere", "bedrock", "cohere.embed-v4:0"),
 ];
 
 /// Runs a suite and checks what only the other ends of its requests can know.

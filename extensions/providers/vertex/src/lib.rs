@@ -183,6 +183,44 @@ mod tests {
     }
 
     #[test]
+    fn counts_and_vectors_have_methods_of_their_own_by_model() {
+        let vertex = Vertex { models: AbilityTable::parse(MODELS).unwrap() };
+        let (count, embed) = (Operation::CountTokens, Operation::Embedding);
+        let (google, messages) = (Dialect::GoogleGenerate, Dialect::AnthropicMessages);
+        let cases = [
+            (("gemini-2.5-pro", count, google), "/publishers/google/models/gemini-2.5-pro:countTokens"),
+            (("claude-x", count, messages), "/publishers/anthropic/models/count-tokens:rawPredict"),
+            (("text-embedding-005", embed, google), "/publishers/google/models/text-embedding-005:predict"),
+            (
+                ("gemini-embedding-001", embed, Dialect::OpenAiEmbeddings),
+                "/publishers/google/models/gemini-embedding-001:predict",
+            ),
+            (
+                ("gemini-embedding-2-preview", embed, Dialect::OpenAiEmbeddings),
+                "/publishers/google/models/gemini-embedding-2-preview:embedContent",
+            ),
+        ];
+        for ((model, operation, dialect), path) in cases {
+            let codec = vertex.codec(&ProviderTarget { model, operation, dialect }).unwrap();
+            assert_eq!(codec.operation(), operation);
+            let (body, dialect) = (Bytes::from_static(b"{\"model\":\"alias\"}"), codec.dialect());
+            let request = ProviderRequest { model, operation, dialect, streams: false, body: &body };
+            let call = vertex.encode(&request).unwrap();
+            assert_eq!(call.path, path);
+            if dialect == messages {
+                assert_eq!(call.body, r#"{"model":"claude-x"}"#);
+            }
+        }
+        for (model, operation, dialect) in [
+            ("claude-x", embed, messages),
+            ("claude-x", count, google),
+            ("meta/llama", count, Dialect::OpenAiChat),
+        ] {
+            assert!(vertex.codec(&ProviderTarget { model, operation, dialect }).is_none(), "{model}");
+        }
+    }
+
+    #[test]
     fn a_messages_request_has_its_version_in_the_body_and_its_model_in_the_path() {
         let sent = call("claude-x", true, r#"{"model":"claude-x","stream":true,"max_tokens":1}"#).unwrap();
         assert_eq!(sent.body, r#"{"stream":true,"max_tokens":1,"anthropic_version":"vertex-2023-10-16"}"#);
