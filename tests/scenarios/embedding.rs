@@ -53,6 +53,18 @@ async fn vectors_for(gateway: &Gateway, caller: &str, model: &str, texts: &[&str
             let body = json!({"texts": texts, "input_type": "search_query", "output_dimension": 8});
             (format!("/model/{model}/invoke"), body, "/embeddings")
         }
+        "cohere itself" => {
+            let types = ["float"];
+            let body = json!({
+                "model": model, "texts": texts, "input_type": "search_query", "output_dimension": 8,
+                "embedding_types": types,
+            });
+            ("/v2/embed".to_owned(), body, "/embeddings/float")
+        }
+        "ollama" => {
+            let body = json!({"model": model, "input": texts, "dimensions": 8});
+            ("/api/embed".to_owned(), body, "/embeddings")
+        }
         _ => {
             let body = json!({"inputText": texts[0], "dimensions": 8});
             (format!("/model/{model}/invoke"), body, "")
@@ -82,7 +94,7 @@ async fn every_caller_gets_the_same_vectors_from_every_provider() {
     let expected = vectors_for(&gateway, "openai", "openai", &["Grüße", "\"b\"\n"]).await;
     assert_eq!((expected.len(), expected[0].len()), (2, 8));
     for (model, ..) in MODELS {
-        for caller in ["openai", "google", "cohere", "titan"] {
+        for caller in ["openai", "google", "cohere", "cohere itself", "ollama", "titan"] {
             let texts: &[&str] =
                 if caller == "titan" || model == "titan" { &["Grüße"] } else { &["Grüße", "\"b\"\n"] };
             let vectors = vectors_for(&gateway, caller, model, texts).await;

@@ -61,11 +61,13 @@ pub enum Dialect {
     CohereEmbed,
     /// Google's `predict`, for embeddings.
     GooglePredict,
+    /// Ollama's own embed.
+    OllamaEmbed,
 }
 
 impl Dialect {
     /// All of them.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::OpenAiChat,
         Self::OpenAiResponses,
         Self::AnthropicMessages,
@@ -81,6 +83,7 @@ impl Dialect {
         Self::TitanEmbed,
         Self::CohereEmbed,
         Self::GooglePredict,
+        Self::OllamaEmbed,
     ];
 
     /// The dialect of a name.
@@ -108,6 +111,7 @@ impl Dialect {
             Self::TitanEmbed => "titan_embed",
             Self::CohereEmbed => "cohere_embed",
             Self::GooglePredict => "google_predict",
+            Self::OllamaEmbed => "ollama_embed",
         }
     }
 }

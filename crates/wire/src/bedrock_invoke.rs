@@ -59,7 +59,7 @@ static FAMILIES: [Family; 3] = [
         can_stream: false,
     },
     Family {
-        inner: crate::cohere_embed::codec,
+        inner: crate::cohere_embed::invoked,
         has: |body| {
             let is_input = |key| body.get(key).is_some();
             is_input("texts") || (is_input("input_type") && (is_input("images") || is_input("inputs")))

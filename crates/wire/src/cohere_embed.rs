@@ -6,13 +6,14 @@
 
 mod translation;
 
-use gatewright::dialect::{Codec, Dialect, Operation};
+use bytes::Bytes;
+use gatewright::dialect::{Codec, Dialect, ErrorBody, Operation};
 use gatewright::{EditError, RequestCounts, Role, TextKind, Usage};
 
 use crate::bedrock_converse::error;
 use crate::document::{AnswerShape, Outline, Part, Plain, Shape, Site, Streaming, plain};
 use crate::embedding::Embeddings;
-use crate::json::{JsonError, JsonStr, Kind, Reader, Value};
+use crate::json::{JsonError, JsonStr, Kind, ObjectWriter, Reader, Value};
 use crate::openai_chat::input;
 
 static SHAPE: Shape = Shape {
@@ -42,14 +43,33 @@ const PLAIN: Plain = Plain { results: "embeddings", usage };
 static EMBEDDINGS: Embeddings = Embeddings {
     shape: &SHAPE,
     answer: &ANSWER,
-    translation: &translation::Translation,
-    render: error::render,
+    translation: &translation::Translation { names_forms: true },
+    render,
     parse: error::parse,
 };
+
+static INVOKED: Embeddings =
+    Embeddings { translation: &translation::Translation { names_forms: false }, ..EMBEDDINGS };
 
 /// The codec of Cohere's embed.
 pub fn codec() -> &'static dyn Codec {
     &EMBEDDINGS
+}
+
+/// The codec of its bodies in InvokeModel.
+pub(crate) fn invoked() -> &'static dyn Codec {
+    &INVOKED
+}
+
+fn render(error: &ErrorBody<'_>) -> Bytes {
+    let mut out = Vec::new();
+    let mut object = ObjectWriter::open(&mut out);
+    if let Some(id) = &error.request_id {
+        object.str("id", id.as_str());
+    }
+    object.str("message", &error.message);
+    object.close();
+    out.into()
 }
 
 /// Shows the texts, and those among the parts of inputs that have several.

@@ -20,6 +20,7 @@ pub mod google_predict;
 pub mod json;
 pub mod keepsake;
 pub mod models;
+pub mod ollama_embed;
 pub mod openai_chat;
 pub mod openai_completions;
 pub mod openai_embeddings;
@@ -64,6 +65,7 @@ pub fn codec(dialect: Dialect) -> &'static dyn Codec {
         Dialect::CohereEmbed => cohere_embed::codec(),
         Dialect::GoogleGenerate => google_generate::codec(),
         Dialect::GooglePredict => google_predict::codec(),
+        Dialect::OllamaEmbed => ollama_embed::codec(),
         Dialect::OpenAiCompletions => openai_completions::codec(),
         Dialect::OpenAiEmbeddings => openai_embeddings::codec(),
         Dialect::OpenAiImages => openai_images::codec(),

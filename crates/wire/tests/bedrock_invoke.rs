@@ -8,6 +8,7 @@ use bytes::Bytes;
 use gatewright::dialect::{
     Address, Codec, Dialect, Envelope, ErrorBody, ErrorClass, Operation, StreamEncoder, StreamSettings,
 };
+use gatewright::embedding::{Vector, Vectors};
 use gatewright::text::Lane;
 use gatewright::{EventKind, Failure, FinishReason, RequestId, StreamEvent, Usage};
 use gatewright_wire::codec;
@@ -84,6 +85,22 @@ fn vectors_are_not_streamed() {
         let codec = of(body).unwrap();
         assert_eq!(codec.decode_request_at(bytes.clone(), &at(false)).unwrap().model(), "m");
         assert!(codec.decode_request_at(bytes, &at(true)).unwrap_err().message.contains("`invoke`"));
+    }
+}
+
+#[test]
+fn vectors_are_not_named_by_their_form_unless_the_body_names_it() {
+    let envelope = Envelope { id: RequestId::new(1, 2), created: 7, model: "m".to_owned() };
+    let vectors = Vectors { vectors: vec![Vector::Numbers("[1]".into())], ..Vectors::default() };
+    for (body, expected) in [
+        (r#"{"texts":["a"],"input_type":"clustering"}"#, json!([[1]])),
+        (r#"{"texts":["a"],"input_type":"clustering","embedding_types":["float"]}"#, json!({"float": [[1]]})),
+    ] {
+        let translation = of(body).unwrap().embedding().unwrap();
+        let asked = translation.read_request(body.as_bytes()).unwrap();
+        let answer: Value =
+            serde_json::from_slice(&translation.write_answer(&asked, &vectors, &envelope)).unwrap();
+        assert_eq!(answer["embeddings"], expected);
     }
 }
 

@@ -3,5 +3,6 @@
 //! Plain functions, so that the property tests of the crates under test run the same checks without a fuzzer:
 //! they include these files by path.
 
+pub mod embedding;
 pub mod json_scan;
 pub mod sse_decoder;

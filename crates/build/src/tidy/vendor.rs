@@ -54,6 +54,7 @@ const DIALECTS: &[&str] = &[
     "bedrockconverse",
     "bedrockinvoke",
     "cohereembed",
+    "ollamaembed",
 ];
 
 /// Where vendor names belong, and why.

@@ -28,10 +28,12 @@ pub struct CallPath {
 const MODEL: &str = "{model}";
 
 /// All of them.
-pub static CALLS: [CallPath; 25] = [
+pub static CALLS: [CallPath; 27] = [
     plain("/v1/chat/completions", Dialect::OpenAiChat, Operation::Chat),
     plain("/v1/completions", Dialect::OpenAiCompletions, Operation::Completion),
     plain("/v1/embeddings", Dialect::OpenAiEmbeddings, Operation::Embedding),
+    plain("/v2/embed", Dialect::CohereEmbed, Operation::Embedding),
+    plain("/api/embed", Dialect::OllamaEmbed, Operation::Embedding),
     plain("/v1/responses", Dialect::OpenAiResponses, Operation::Chat),
     plain("/v1/moderations", Dialect::OpenAiModerations, Operation::Moderation),
     plain("/v1/images/generations", Dialect::OpenAiImages, Operation::Image),

@@ -36,7 +36,10 @@ const TRUNCATIONS: [(&str, Truncation); 3] =
 
 /// The translation of Cohere's embed.
 #[derive(Debug)]
-pub(super) struct Translation;
+pub(super) struct Translation {
+    /// Whether an answer names the forms of its vectors also to those who did not.
+    pub(super) names_forms: bool,
+}
 
 impl EmbeddingCodec for Translation {
     fn read_request<'a>(&self, body: &'a [u8]) -> Result<Embed<'a>, Failure> {
@@ -102,13 +105,15 @@ impl EmbeddingCodec for Translation {
         let mut out = Vec::with_capacity(4_096);
         let mut object = ObjectWriter::open(&mut out);
         object.str("id", envelope.id.as_str());
-        if asked.encodings.is_empty() {
+        if asked.encodings.is_empty() && !self.names_forms {
             object.str("response_type", "embeddings_floats");
             list(vectors, Encoding::Float, object.key("embeddings"));
         } else {
             object.str("response_type", "embeddings_by_type");
             let mut by_type = object.object("embeddings");
-            for encoding in &asked.encodings {
+            let usual: &[Encoding] = &[Encoding::Float];
+            let forms = if asked.encodings.is_empty() { usual } else { &asked.encodings };
+            for encoding in forms {
                 list(vectors, *encoding, by_type.key(encoding.as_str()));
             }
             by_type.close();

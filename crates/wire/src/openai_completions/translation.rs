@@ -127,8 +127,8 @@ fn read_member<'a>(chat: &mut Chat<'a>, key: &str, value: &Value<'a>) {
         "max_tokens" => chat.output_cap = value.as_u64(),
         "n" => chat.choices = value.as_u64().and_then(|count| u32::try_from(count).ok()).unwrap_or(1),
         "stop" => {
-            chat.stop =
-                value.as_str().into_iter().chain(value.elements().filter_map(|stop| stop.as_str())).collect()
+            let several = value.elements().filter_map(|stop| stop.as_str());
+            chat.stop = value.as_str().into_iter().chain(several).collect();
         }
         "temperature" => sampling.temperature = Some(value.source()),
         "top_p" => sampling.top_p = Some(value.source()),
