@@ -46,7 +46,7 @@ async fn a_prompt_is_said_to_a_model_that_chats_and_the_emulation_is_told() {
         );
         assert_eq!(whole["choices"][0]["finish_reason"], "stop");
         let record = gateway.record(&answer.id()).await;
-        assert_eq!(whole["usage"]["completion_tokens"].as_i64(), Some(record.output_tokens), "{name}");
+        assert_eq!(whole["usage"]["completion_tokens"].as_u64(), Some(record.output_tokens), "{name}");
         assert_eq!(record.operation, "completion");
 
         let more = json!({"stream": true, "stream_options": {"include_usage": true}});

@@ -126,12 +126,7 @@ async fn a_vector_is_packed_for_who_asks_so_and_keeps_its_digits_for_who_does_no
         let body = json!({"model": "gemini", "input": "a", "encoding_format": format});
         let answer = ask(&gateway, "/v1/embeddings", &body).await;
         let text = String::from_utf8(answer.body.to_vec()).unwrap();
-        if format == "base64" {
-            assert!(text.contains(expected), "{text}");
-        } else {
-            // The simulated provider writes its numbers itself; what it wrote is what arrives.
-            assert!(text.contains(r#""embedding":[1.0,-2.0,0.5]"#), "{text}");
-        }
+        assert!(text.contains(expected), "{text}");
         assert_eq!(answer.json()["model"], "gemini-embedding-001");
         assert!(answer.json()["usage"]["prompt_tokens"].as_u64().is_some_and(|tokens| tokens > 0), "{text}");
     }
