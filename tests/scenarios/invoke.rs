@@ -76,8 +76,8 @@ async fn a_body_of_messages_is_answered_by_every_provider_whole_and_streamed() {
         assert_eq!(answer.status.as_u16(), 200, "{name}: {:?}", answer.body);
         let message = answer.json();
         assert_eq!((&message["type"], &message["stop_reason"]), (&json!("message"), &json!("end_turn")));
-        let said = &message["content"][0];
-        assert_eq!((&said["type"], &said["text"]), (&json!("text"), &json!("Grüße\n")), "{name}");
+        let block = &message["content"][0];
+        assert_eq!((&block["type"], &block["text"]), (&json!("text"), &json!("Grüße\n")), "{name}");
         let record = gateway.record(&answer.id()).await;
         let tokens = (record.input_tokens, record.output_tokens);
         assert!(tokens.0 > 0 && tokens.1 > 0, "{record:?}");
