@@ -13,6 +13,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 #[path = "../../../tests/fuzz/src/embedding.rs"]
+#[expect(unreachable_pub, reason = "the fuzz package offers it to its targets")]
 mod embedding;
 
 const DIALECTS: [Dialect; 6] = [

@@ -3,7 +3,7 @@
 
 use bytes::Bytes;
 use gatewright::chat::{Losses, Place};
-use gatewright::dialect::{Abilities, Address, Codec, Dialect, EmbeddingCodec, Envelope, Operation};
+use gatewright::dialect::{Abilities, Address, Dialect, EmbeddingCodec, Envelope, Operation};
 use gatewright::embedding::Embed;
 use gatewright_wire::codec_of;
 
