@@ -23,7 +23,9 @@ def by_openai(model, texts):
 
 def by_google(model, texts):
     config = types.EmbedContentConfig(output_dimensionality=DIMENSIONS, task_type="RETRIEVAL_DOCUMENT")
-    answer = Google().client.models.embed_content(model=model, contents=texts, config=config)
+    # A client that nobody holds is closed.
+    client = Google().client
+    answer = client.models.embed_content(model=model, contents=texts, config=config)
     return [embedding.values for embedding in answer.embeddings]
 
 
