@@ -10,6 +10,7 @@ use std::process::Stdio;
 
 use gatewright_testkit::harness::{CALLER_KEY, Gateway};
 use gatewright_testkit::provider::SimulatedProvider;
+use rcgen::{CertificateParams, KeyPair};
 use serde_json::{Value, json};
 use tokio::process::Command;
 
@@ -95,6 +96,9 @@ async fn gateway_of_the_suites(provider: &SimulatedProvider) -> Gateway {
             builder = builder.model(&format!("{kind}@{name}"), &json!([{"provider": name, "model": model}]));
         }
     }
+    for (name, provider, model) in VECTORS {
+        builder = builder.model(&format!("vectors@{name}"), &json!([{"provider": provider, "model": model}]));
+    }
     builder.start().await
 }
 
@@ -110,6 +114,14 @@ pub(crate) const PROVIDERS: [Protocol; 7] = [
     ("bedrock", "bedrock", "", Some(r#"{"region": "eu-central-1"}"#)),
     ("cohere", "cohere", "", None),
     ("ollama", "ollama-native", "", None),
+];
+
+/// Models that make vectors: their names in the suites, their providers, and what they are called there.
+const VECTORS: [(&str, &str, &str); 4] = [
+    ("openai", "openai", "text-embedding-3-small"),
+    ("gemini", "gemini", "gemini-embedding-001"),
+    ("titan", "bedrock", "amazon.titan-embed-text-v2:0"),
+    ("cohere", "bedrock", "cohere.embed-v4:0"),
 ];
 
 /// The configuration of a provider that is the simulated one at its place for a protocol.
@@ -178,6 +190,40 @@ async fn the_python_client_library_works_with_only_base_url_and_key_changed() {
         .current_dir(suite("python"))
         .env("PYTHONDONTWRITEBYTECODE", "1");
     run_suite(command).await;
+}
+
+#[tokio::test]
+async fn a_library_that_sends_its_key_over_tls_only_does_so() {
+    let Some(python) = told("GATEWRIGHT_PYTHON") else {
+        println!("skipped: GATEWRIGHT_PYTHON does not say where the library is; `cargo xtask test` does");
+        return;
+    };
+    let provider = SimulatedProvider::start().await;
+    let key = KeyPair::generate().unwrap();
+    let certificate =
+        CertificateParams::new(vec!["127.0.0.1".to_owned()]).unwrap().self_signed(&key).unwrap();
+    let gateway = Gateway::in_front_of(&provider)
+        .set("/routes/0/match/path", json!("*"))
+        .model("echo", &json!([{"provider": "simulated", "model": "sim?echo=1"}]))
+        .file("cert.pem", certificate.pem())
+        .file("key.pem", key.serialize_pem())
+        .set("/listeners/0/tls", json!({"certificate": "cert.pem", "key": "key.pem"}))
+        .start()
+        .await;
+    let mut command = Command::new(python);
+    command
+        .args(["-m", "pytest", "-q", "-p", "no:cacheprovider", "test_tls.py"])
+        .current_dir(suite("python"))
+        .env("PYTHONDONTWRITEBYTECODE", "1")
+        .env("GATEWRIGHT_TLS_URL", format!("https://{}", gateway.address()))
+        .env("GATEWRIGHT_TLS_ROOT", gateway.folder().join("cert.pem"))
+        .env("GATEWRIGHT_KEY", CALLER_KEY)
+        .env("NO_PROXY", "127.0.0.1")
+        .stdin(Stdio::null())
+        .kill_on_drop(true);
+    let output = command.output().await.unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && said.contains("1 passed"), "{said}");
 }
 
 #[tokio::test]

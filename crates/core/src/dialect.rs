@@ -5,6 +5,8 @@
 //! back. Nothing here knows a vendor; a dialect bears the name of the protocol that it is.
 
 mod abilities;
+mod embedding;
+mod encoder;
 mod error;
 mod frame;
 mod lead;
@@ -22,6 +24,8 @@ use crate::text::Lane;
 use crate::{EditError, Failure, Placement, RequestCounts, Role, StreamEvent, TextPart, Usage};
 
 pub use abilities::{Abilities, ReasoningForm};
+pub use embedding::EmbeddingCodec;
+pub use encoder::{StreamEncoder, StreamSettings};
 pub use error::{ErrorBody, ErrorClass};
 pub use frame::{Frame, FrameKind, UsageArtefact};
 pub use lead::{LeadReader, Led, TailWatch};
@@ -67,6 +71,16 @@ pub enum Dialect {
     OpenAiTranslations,
     /// Documents by their relevance to a query, in the form that providers share.
     Rerank,
+    /// Amazon Bedrock's InvokeModel, whose bodies are those of other dialects.
+    BedrockInvoke,
+    /// Embeddings of Amazon's Titan models.
+    TitanEmbed,
+    /// Cohere's embed.
+    CohereEmbed,
+    /// Google's `predict`, for embeddings.
+    GooglePredict,
+    /// Ollama's own embed.
+    OllamaEmbed,
 }
 
 impl Dialect {
@@ -85,7 +99,7 @@ impl Dialect {
     }
 
     /// All of them.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 22] = [
         Self::OpenAiChat,
         Self::OpenAiResponses,
         Self::AnthropicMessages,
@@ -103,6 +117,11 @@ impl Dialect {
         Self::OpenAiTranscriptions,
         Self::OpenAiTranslations,
         Self::Rerank,
+        Self::BedrockInvoke,
+        Self::TitanEmbed,
+        Self::CohereEmbed,
+        Self::GooglePredict,
+        Self::OllamaEmbed,
     ];
 
     /// The dialect of a name.
@@ -132,6 +151,11 @@ impl Dialect {
             Self::OpenAiTranscriptions => "openai_transcriptions",
             Self::OpenAiTranslations => "openai_translations",
             Self::Rerank => "rerank",
+            Self::BedrockInvoke => "bedrock_invoke",
+            Self::TitanEmbed => "titan_embed",
+            Self::CohereEmbed => "cohere_embed",
+            Self::GooglePredict => "google_predict",
+            Self::OllamaEmbed => "ollama_embed",
         }
     }
 }
@@ -238,6 +262,21 @@ pub trait Codec: Send + Sync + fmt::Debug {
     fn state(&self) -> Option<&dyn StateCodec> {
         None
     }
+
+    /// The translation between this dialect and the form that all dialects of embeddings share.
+    fn embedding(&self) -> Option<&dyn EmbeddingCodec> {
+        None
+    }
+
+    /// The codec of the protocol in which a body is written, in dialects that carry several. It takes this one's place.
+    ///
+    /// # Errors
+    ///
+    /// A [`Failure`] of the client's side when the body is of none that can be read.
+    fn codec_of(&self, body: &[u8], address: &Address) -> Result<Option<&'static dyn Codec>, Failure> {
+        let _ = (body, address);
+        Ok(None)
+    }
 }
 
 /// What the path of a request says, in dialects that do not put it into the body.
@@ -288,6 +327,12 @@ pub trait ChatCodec: Send + Sync + fmt::Debug {
     fn foreign(&self, request: &dyn RequestDocument) -> Vec<String> {
         let _ = request;
         Vec::new()
+    }
+
+    /// What comes about by other means where a request of this dialect goes to a provider of chats; none in a dialect
+    /// of chats.
+    fn emulated(&self) -> Option<Place<'static>> {
+        None
     }
 
     /// The RFC 6901 pointer of a place in a request of this dialect.
@@ -472,46 +517,4 @@ pub trait StreamDecoder: Send + fmt::Debug {
     /// Whether the provider completed its answer: the terminator came, or every choice finished
     /// in a dialect whose vendors omit it.
     fn is_complete(&self) -> bool;
-}
-
-/// What an encoder changes in every frame of a stream.
-#[derive(Clone, Debug, Default)]
-pub struct StreamSettings {
-    /// Report this model name in place of the provider's.
-    pub model: Option<String>,
-    /// Take out what is there only because the gateway asked for usage figures.
-    pub hide_usage: bool,
-    /// There where the stream is written from the events of another dialect.
-    pub envelope: Option<Envelope>,
-}
-
-/// Frames and events to the bytes of a client's stream.
-pub trait StreamEncoder: Send + fmt::Debug {
-    /// Learns the envelope (id, model, time) of a data frame that passes, so that frames which
-    /// the gateway must invent later look alike. Cheap: it keeps a reference to the frame.
-    fn observe(&mut self, frame: &Frame);
-    /// Whether a frame that no extension edited must be written by [`StreamEncoder::pass`] all the same, because it
-    /// repeats what was edited before. Asked of every such frame, in order, where extensions see the stream; one
-    /// that need not be written goes out as it came.
-    fn alters(&mut self, frame: &Frame) -> bool {
-        let _ = frame;
-        false
-    }
-    /// Writes a frame that no extension edited, with the encoder's settings applied.
-    fn pass(&mut self, frame: &Frame, out: &mut Vec<u8>);
-    /// Writes a frame whose events were edited, dropped or added to, with the encoder's settings
-    /// applied. `events` is what is left, in order; events of the frame that are missing were
-    /// dropped. Without a frame, all events are inserted ones.
-    fn write(&mut self, frame: Option<&Frame>, events: &[StreamEvent], out: &mut Vec<u8>);
-    /// Writes an error into the stream. Nothing but the end of the body follows.
-    fn write_error(&mut self, error: &ErrorBody<'_>, out: &mut Vec<u8>);
-    /// Writes the dialect's terminator.
-    fn write_end(&mut self, out: &mut Vec<u8>);
-    /// The whole answer that the stream has told, once its last event is written; of encoders that were made
-    /// [to keep it](StateCodec::stream_encoder) alone.
-    fn take_whole(&mut self) -> Option<Bytes> {
-        None
-    }
-    /// Writes a comment that keeps the connection alive.
-    fn write_keep_alive(&mut self, out: &mut Vec<u8>);
 }

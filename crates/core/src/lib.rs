@@ -18,6 +18,7 @@ pub mod chat;
 mod context;
 mod decision;
 pub mod dialect;
+pub mod embedding;
 mod extension;
 mod failure;
 mod id;

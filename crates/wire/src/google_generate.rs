@@ -11,9 +11,9 @@
 mod chat;
 mod chunk;
 mod decoder;
-mod embed;
+pub(crate) mod embed;
 mod encoder;
-mod error;
+pub(crate) mod error;
 mod finish;
 pub(crate) mod models;
 mod rewrite;
@@ -24,8 +24,8 @@ mod walk;
 use bytes::Bytes;
 use gatewright::Failure;
 use gatewright::dialect::{
-    Address, AnswerDocument, ChatCodec, Codec, Dialect, ErrorBody, Operation, RequestDocument, StreamDecoder,
-    StreamEncoder, StreamSettings,
+    Address, AnswerDocument, ChatCodec, Codec, Dialect, EmbeddingCodec, ErrorBody, Operation,
+    RequestDocument, StreamDecoder, StreamEncoder, StreamSettings,
 };
 use http::{HeaderMap, StatusCode};
 
@@ -193,5 +193,9 @@ impl Codec for Google {
 
     fn chat(&self) -> Option<&dyn ChatCodec> {
         (self.shape.operation == Operation::Chat).then_some(&chat::Google)
+    }
+
+    fn embedding(&self) -> Option<&dyn EmbeddingCodec> {
+        (self.shape.operation == Operation::Embedding).then_some(&embed::translation::Translation)
     }
 }

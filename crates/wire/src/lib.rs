@@ -10,18 +10,23 @@
 mod alias;
 pub mod anthropic_messages;
 pub mod bedrock_converse;
+pub mod bedrock_invoke;
 mod call;
 pub mod cohere_chat;
+pub mod cohere_embed;
 mod document;
+mod embedding;
 pub mod event_stream;
 mod form;
 pub mod google_generate;
+pub mod google_predict;
 pub mod json;
 pub mod keepsake;
 pub mod lines;
 pub mod models;
 pub mod multipart;
 pub mod ollama_chat;
+pub mod ollama_embed;
 pub mod openai_chat;
 pub mod openai_completions;
 pub mod openai_embeddings;
@@ -37,6 +42,7 @@ pub mod rerank;
 
 pub mod sse;
 mod stream;
+pub mod titan_embed;
 mod turns;
 
 use gatewright::dialect::{Codec, Dialect, Operation};
@@ -64,9 +70,13 @@ pub fn codec(dialect: Dialect) -> &'static dyn Codec {
     match dialect {
         Dialect::AnthropicMessages => anthropic_messages::codec(),
         Dialect::BedrockConverse => bedrock_converse::codec(),
+        Dialect::BedrockInvoke => bedrock_invoke::codec(),
         Dialect::CohereChat => cohere_chat::codec(),
+        Dialect::CohereEmbed => cohere_embed::codec(),
         Dialect::GoogleGenerate => google_generate::codec(),
+        Dialect::GooglePredict => google_predict::codec(),
         Dialect::OllamaChat => ollama_chat::codec(),
+        Dialect::OllamaEmbed => ollama_embed::codec(),
         Dialect::OpenAiCompletions => openai_completions::codec(),
         Dialect::OpenAiEmbeddings => openai_embeddings::codec(),
         Dialect::OpenAiImages => openai_images::codec(),
@@ -78,6 +88,7 @@ pub fn codec(dialect: Dialect) -> &'static dyn Codec {
         Dialect::OpenAiTranscriptions => openai_form::transcriptions(),
         Dialect::OpenAiTranslations => openai_form::translations(),
         Dialect::Rerank => rerank::codec(),
+        Dialect::TitanEmbed => titan_embed::codec(),
         // The list of dialects is open to others and closed to us: a new one comes with its codec.
         Dialect::OpenAiChat | _ => openai_chat::codec(),
     }

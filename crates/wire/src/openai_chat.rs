@@ -16,7 +16,7 @@ pub(crate) mod message;
 pub(crate) mod models;
 mod retelling;
 pub(crate) mod rewrite;
-mod usage;
+pub(crate) mod usage;
 mod walk;
 
 use bytes::Bytes;
@@ -31,6 +31,7 @@ use crate::document::{Answer, AnswerShape, Request, Shape, Streaming, Walk, mess
 use crate::json::Kind;
 use crate::refusal;
 
+pub(crate) use chat::{answer_id, finish_word};
 pub(crate) use envelope::ChunkForm;
 
 /// The walk over answers of the family.

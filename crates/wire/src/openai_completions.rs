@@ -1,5 +1,7 @@
 //! The OpenAI legacy completions dialect: a prompt, and texts that continue it.
 
+mod translation;
+
 use gatewright::dialect::{Codec, Dialect, Operation};
 
 use crate::document::{AnswerShape, Shape, Streaming};
@@ -27,7 +29,8 @@ static SHAPE: Shape = Shape {
 static ANSWER: AnswerShape =
     AnswerShape { dialect: Dialect::OpenAiCompletions, walk: openai_chat::WALK, content: Some("choices") };
 
-static COMPLETIONS: Family = Family { shape: &SHAPE, answer: &ANSWER, form: ChunkForm::Text, chat: None };
+static COMPLETIONS: Family =
+    Family { shape: &SHAPE, answer: &ANSWER, form: ChunkForm::Text, chat: Some(&translation::Translation) };
 
 /// The codec of OpenAI legacy completions.
 pub fn codec() -> &'static dyn Codec {

@@ -1,10 +1,14 @@
 //! The OpenAI embeddings dialect: texts or token lists, and a vector for each.
 
+mod translation;
+
 use gatewright::dialect::{Codec, Dialect, Operation};
 
 use crate::document::{AnswerShape, Shape, Streaming};
+use crate::embedding::Embeddings;
 use crate::json::Kind;
-use crate::openai_chat::{self, ChunkForm, Family, count, input};
+use crate::openai_chat::{self, count, input};
+use crate::refusal;
 
 static SHAPE: Shape = Shape {
     dialect: Dialect::OpenAiEmbeddings,
@@ -29,7 +33,13 @@ static SHAPE: Shape = Shape {
 static ANSWER: AnswerShape =
     AnswerShape { dialect: Dialect::OpenAiEmbeddings, walk: openai_chat::WALK, content: None };
 
-static EMBEDDINGS: Family = Family { shape: &SHAPE, answer: &ANSWER, form: ChunkForm::Text, chat: None };
+static EMBEDDINGS: Embeddings = Embeddings {
+    shape: &SHAPE,
+    answer: &ANSWER,
+    translation: &translation::Translation,
+    render: openai_chat::error::render,
+    parse: refusal::parse,
+};
 
 /// The codec of OpenAI embeddings.
 pub fn codec() -> &'static dyn Codec {

@@ -34,6 +34,10 @@ class Turn:
     # The answer in the library's own form, to go on from.
     raw: object = None
 
+    def _with_raw(self, raw):
+        self.raw = raw
+        return self
+
 
 @dataclass
 class Refused(Exception):
@@ -437,6 +441,75 @@ class Bedrock:
         return cls._whole({"output": {"message": {"content": content}}, "stopReason": finish, "usage": usage})
 
 
-SPEAKERS = [OpenAiChat, OpenAiResponses, Anthropic, Google, Bedrock]
+class BedrockInvoke(Bedrock):
+    """The Messages dialect in the envelope of InvokeModel: the library hands out bytes, which are the callers' to read."""
+
+    name = "bedrock_invoke"
+
+    def ask(self, model, prompt, stream=False, tools=False, system=None):
+        more = {"system": system} if system else {}
+        return self._invoke(model, [{"role": "user", "content": prompt}], stream, tools, **more)
+
+    def answer_calls(self, model, prompt, turn, stream=False):
+        results = [
+            {"type": "tool_result", "tool_use_id": id, "content": "22 degrees"} for id, _, _ in turn.calls
+        ]
+        messages = [
+            {"role": "user", "content": prompt},
+            {"role": "assistant", "content": turn.raw},
+            {"role": "user", "content": [*results, {"type": "text", "text": "thank you"}]},
+        ]
+        return self._invoke(model, messages, stream, True)
+
+    def _invoke(self, model, messages, stream, tools, **more):
+        if tools:
+            more["tools"] = [{"name": name, "input_schema": schema} for name, schema in TOOLS.items()]
+        body = {"anthropic_version": "bedrock-2023-05-31", "max_tokens": 500, "messages": messages, **more}
+        arguments = {"modelId": model, "body": json.dumps(body)}
+        try:
+            if not stream:
+                return self._message(json.load(self.client.invoke_model(**arguments)["body"]))
+            answer = self.client.invoke_model_with_response_stream(**arguments)
+            return self._events(json.loads(event["chunk"]["bytes"]) for event in answer["body"])
+        except self.client.exceptions.ClientError as error:
+            status = error.response["ResponseMetadata"]["HTTPStatusCode"]
+            said = error.response["Error"]
+            raise Refused(said["Code"], status, said["Message"]) from error
+
+    @staticmethod
+    def _message(message):
+        # The types of the dialect's own library check the shape.
+        return Anthropic._whole(anthropic.types.Message.model_validate(message))._with_raw(message["content"])
+
+    @classmethod
+    def _events(cls, events):
+        message, arguments, last = None, {}, None
+        for event in events:
+            last = event
+            if event["type"] == "message_start":
+                message = {**event["message"], "content": []}
+            elif event["type"] == "content_block_start":
+                assert event["index"] == len(message["content"])
+                message["content"].append(event["content_block"])
+            elif event["type"] == "content_block_delta":
+                delta, block = event["delta"], message["content"][event["index"]]
+                for key in ("text", "thinking", "signature"):
+                    if key in delta:
+                        block[key] = block.get(key, "") + delta[key]
+                if "partial_json" in delta:
+                    arguments[event["index"]] = arguments.get(event["index"], "") + delta["partial_json"]
+            elif event["type"] == "message_delta":
+                message.update(event["delta"])
+                message["usage"].update(event["usage"])
+        assert last["type"] == "message_stop", last
+        for index, text in arguments.items():
+            message["content"][index]["input"] = json.loads(text or "{}")
+        turn = cls._message(message)
+        figures = last["amazon-bedrock-invocationMetrics"]
+        assert figures["outputTokenCount"] == turn.output_tokens, (figures, turn)
+        return turn
+
+
+SPEAKERS = [OpenAiChat, OpenAiResponses, Anthropic, Google, Bedrock, BedrockInvoke]
 
 __all__ = ["Refused", "SPEAKERS", "Turn"]

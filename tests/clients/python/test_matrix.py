@@ -16,6 +16,7 @@ STOP = {
     "anthropic_messages": "end_turn",
     "google_generate": "STOP",
     "bedrock_converse": "end_turn",
+    "bedrock_invoke": "end_turn",
 }
 CALLS = {
     "openai_chat": "tool_calls",
@@ -23,6 +24,7 @@ CALLS = {
     "anthropic_messages": "tool_use",
     "google_generate": "STOP",
     "bedrock_converse": "tool_use",
+    "bedrock_invoke": "tool_use",
 }
 WORDS = "Grüße, \"world\"\n\u2603 and {braces}"
 

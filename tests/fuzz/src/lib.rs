@@ -6,6 +6,7 @@
 pub mod answer;
 pub mod chat_dialect;
 pub mod dialect;
+pub mod embedding;
 pub mod event_stream;
 pub mod json_scan;
 pub mod keepsake;

@@ -54,6 +54,9 @@ const DIALECTS: &[&str] = &[
     "bedrockconverse",
     "coherechat",
     "ollamachat",
+    "bedrockinvoke",
+    "cohereembed",
+    "ollamaembed",
 ];
 
 /// Where vendor names belong, and why.

@@ -146,11 +146,19 @@ pub enum Param {
     Truncation,
     /// A search of the web that the provider runs. A [`Setting`].
     WebSearch,
+    /// How many numbers a vector has.
+    Dimensions,
+    /// The form of vectors.
+    Encodings,
+    /// What vectors are for.
+    Task,
+    /// The title of a text that becomes a vector.
+    Title,
 }
 
 impl Param {
     /// All of them.
-    pub const ALL: [Self; 30] = [
+    pub const ALL: [Self; 34] = [
         Self::OutputCap,
         Self::Temperature,
         Self::TopP,
@@ -181,6 +189,10 @@ impl Param {
         Self::Safety,
         Self::Truncation,
         Self::WebSearch,
+        Self::Dimensions,
+        Self::Encodings,
+        Self::Task,
+        Self::Title,
     ];
 
     /// The word for it in data files and settings.
@@ -217,6 +229,10 @@ impl Param {
             Self::Safety => "safety",
             Self::Truncation => "truncation",
             Self::WebSearch => "web_search",
+            Self::Dimensions => "dimensions",
+            Self::Encodings => "encodings",
+            Self::Task => "task",
+            Self::Title => "title",
         }
     }
 

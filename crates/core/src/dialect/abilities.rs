@@ -15,6 +15,8 @@ use crate::chat::{MediaKind, Param};
 pub struct Abilities {
     /// The most output tokens that it makes. A dialect that wants a cap with every request takes it from here.
     pub output_tokens_max: Option<u64>,
+    /// The most inputs of a request for vectors that it takes at once.
+    pub inputs_max: Option<u64>,
     /// How it is told to reason.
     pub reasoning: ReasoningForm,
     /// Parameters that it refuses or ignores, or that make it fail.
@@ -49,6 +51,7 @@ impl Default for Abilities {
     fn default() -> Self {
         Self {
             output_tokens_max: None,
+            inputs_max: None,
             reasoning: ReasoningForm::default(),
             refuses: Vec::new(),
             names: Vec::new(),

@@ -65,6 +65,7 @@ fn row(row: &Map<String, Value>) -> Result<(String, Abilities), BuildError> {
         let known = match key.as_str() {
             "model" => set(&mut model, value.as_str().map(|name| Some(name.to_owned()))),
             "output_tokens_max" => set(&mut abilities.output_tokens_max, value.as_u64().map(Some)),
+            "inputs_max" => set(&mut abilities.inputs_max, value.as_u64().map(Some)),
             "reasoning" => set(&mut abilities.reasoning, value.as_str().and_then(ReasoningForm::of_word)),
             "media" => set(&mut abilities.media, words(value, MediaKind::of_word)),
             "refuses" => set(&mut abilities.refuses, words(value, Param::of_word)),

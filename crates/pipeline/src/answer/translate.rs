@@ -4,9 +4,9 @@ use std::ops::RangeFrom;
 
 use bytes::Bytes;
 use gatewright::chat::{Answer, PartKind, Signature};
-use gatewright::dialect::{Codec, Envelope, StreamSettings};
+use gatewright::dialect::{Codec, EmbeddingCodec, Envelope, StreamSettings};
 use gatewright::text::Lane;
-use gatewright::{EventKind, Failure, StreamEvent};
+use gatewright::{EventKind, Failure, FailureKind, Side, StreamEvent};
 use gatewright_policy::AnswerModel;
 
 use crate::course::Course;
@@ -39,6 +39,10 @@ pub(crate) fn answer(
     body: &[u8],
     (envelope, load): (Envelope, &Load),
 ) -> Result<Retold, Failure> {
+    if let (Some(from), Some(to)) = (from.embedding(), course.codec.embedding()) {
+        let body = vectors(course, (from, to), body, (&envelope, load))?;
+        return Ok(Retold { body, media_type: "application/json", whole: None });
+    }
     let (Some(from), Some(to)) = (from.chat(), course.codec.chat()) else {
         return Err(Failure::internal("an answer came in a dialect that nobody translates"));
     };
@@ -61,6 +65,27 @@ pub(crate) fn answer(
     encoder.write_end(&mut out);
     let whole = encoder.take_whole();
     Ok(Retold { body: out.into(), media_type: course.codec.stream_content_type(), whole })
+}
+
+/// Vectors of the dialect `from` in the caller's, which decides by the request what they look like.
+fn vectors(
+    course: &Course,
+    (from, to): (&dyn EmbeddingCodec, &dyn EmbeddingCodec),
+    body: &[u8],
+    (envelope, load): (&Envelope, &Load),
+) -> Result<Bytes, Failure> {
+    let request = load.request.to_body();
+    let asked = to.read_request(&request)?;
+    let mut vectors = from.read_answer(body)?;
+    if vectors.vectors.len() != asked.inputs.len() {
+        let (came, asked) = (vectors.vectors.len(), asked.inputs.len());
+        let text = "the provider answered with another number of vectors than it was asked for";
+        return Err(Failure::new(Side::Upstream, FailureKind::Malformed, text)
+            .with_detail(format!("{came} vectors came for {asked} inputs")));
+    }
+    // Where the provider does not count, the gateway has.
+    vectors.usage = Some(course.usage().0);
+    Ok(to.write_answer(&asked, &vectors, envelope))
 }
 
 /// What a stream would have said.

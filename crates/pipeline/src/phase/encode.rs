@@ -37,13 +37,18 @@ pub(crate) async fn encode(
     let mut request = reserved.0.request.clone();
     transform::run(course, &reserved.0.chains, TransformPhase::Attempt, &mut request).await?;
 
-    let target = ProviderTarget {
+    let mut target = ProviderTarget {
         model: &picked.target.model,
         operation: request.operation(),
         dialect: request.dialect(),
     };
     let counts = target.operation == Operation::CountTokens;
-    let codec = picked.provider.codec(&target);
+    let mut codec = picked.provider.codec(&target);
+    if codec.is_none() && target.operation == Operation::Completion {
+        // A prompt can be said to a model that chats.
+        target.operation = Operation::Chat;
+        codec = picked.provider.codec(&target);
+    }
     let Some(codec) = codec.filter(|codec| !counts || codec.dialect() == course.codec.dialect()) else {
         let otherwise = counts.then(|| counted(course, &reserved.0)).transpose()?;
         return Err(otherwise.unwrap_or_else(|| not_offered(picked, target.operation.as_str()).into()));
@@ -78,7 +83,7 @@ pub(crate) async fn encode(
 
     let encoded = ProviderRequest {
         model: target.model,
-        operation: target.operation,
+        operation: codec.operation(),
         dialect: codec.dialect(),
         streams,
         body: &body,

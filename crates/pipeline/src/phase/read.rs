@@ -26,6 +26,9 @@ pub(crate) async fn read<B: ReadBody>(
             if bytes.is_empty() {
                 return Err(Failure::invalid("body", "the request has no body; send a JSON object").into());
             }
+            if let Some(codec) = course.codec.codec_of(&bytes, &address)? {
+                course.codec = codec;
+            }
             course.codec.decode_request_at(bytes, &address)?
         }
     };

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use gatewright::chat::{Chat, Loss, LossKind, Losses, Media, MediaSource, Origin, Part, PartKind, Place};
-use gatewright::dialect::{Abilities, Codec};
+use gatewright::dialect::{Abilities, Codec, EmbeddingCodec};
 use gatewright::service::cache::Cache;
 use gatewright::{Failure, FailureKind, LlmRequest, Side, TenantId};
 
@@ -24,6 +24,9 @@ pub(crate) fn request(
         let losses = conform(from, &mut request, abilities, is_strict)?;
         return Ok((request.to_body(), losses));
     }
+    if let (Some(from), Some(to)) = (from.embedding(), to.embedding()) {
+        return embedding((from, to), &request, abilities, is_strict);
+    }
     let to_dialect = to.dialect();
     let shares_files = from.dialect().shares_files_with(to_dialect);
     let (Some(from), Some(to)) = (from.chat(), to.chat()) else {
@@ -42,6 +45,9 @@ pub(crate) fn request(
     let mut losses = Losses::new(is_strict, &name);
     for origin in files {
         losses.report(&Place::Part(origin), LossKind::Dropped)?;
+    }
+    if let Some(place) = from.emulated() {
+        losses.report(&place, LossKind::Emulated)?;
     }
     let written = to.write_request(&chat, abilities, &mut losses)?;
     Ok((written, losses.into_found()))
@@ -67,6 +73,22 @@ fn take_files_of(parts: &mut Vec<Part<'_>>, found: &mut Vec<Origin>) {
         }
         !is_file
     });
+}
+
+/// Writes a request for vectors.
+fn embedding(
+    (from, to): (&dyn EmbeddingCodec, &dyn EmbeddingCodec),
+    request: &LlmRequest,
+    abilities: &Abilities,
+    is_strict: bool,
+) -> Result<(Bytes, Vec<Loss>), Failure> {
+    let body = request.to_body();
+    let mut embed = from.read_request(&body)?;
+    embed.model = request.model().to_owned().into();
+    let name = |place: &Place<'_>| from.pointer(place);
+    let mut losses = Losses::new(is_strict, &name);
+    let written = to.write_request(&embed, abilities, &mut losses)?;
+    Ok((written, losses.into_found()))
 }
 
 /// Takes out what the target refuses, and renames what it calls otherwise.

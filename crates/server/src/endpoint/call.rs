@@ -28,10 +28,12 @@ pub struct CallPath {
 const MODEL: &str = "{model}";
 
 /// All of them.
-pub static CALLS: [CallPath; 29] = [
+pub static CALLS: [CallPath; 33] = [
     plain("/v1/chat/completions", Dialect::OpenAiChat, Operation::Chat),
     plain("/v1/completions", Dialect::OpenAiCompletions, Operation::Completion),
     plain("/v1/embeddings", Dialect::OpenAiEmbeddings, Operation::Embedding),
+    plain("/v2/embed", Dialect::CohereEmbed, Operation::Embedding),
+    plain("/api/embed", Dialect::OllamaEmbed, Operation::Embedding),
     plain("/v1/responses", Dialect::OpenAiResponses, Operation::Chat),
     plain("/v1/moderations", Dialect::OpenAiModerations, Operation::Moderation),
     plain("/v1/images/generations", Dialect::OpenAiImages, Operation::Image),
@@ -56,8 +58,10 @@ pub static CALLS: [CallPath; 29] = [
     method("/v1/models/{model}:countTokens", "/v1/models/{*model}", Operation::CountTokens),
     method("/v1/models/{model}:embedContent", "/v1/models/{*model}", Operation::Embedding),
     method("/v1/models/{model}:batchEmbedContents", "/v1/models/{*model}", Operation::Embedding),
-    converse("/model/{model}/converse"),
-    converse("/model/{model}/converse-stream"),
+    addressed("/model/{model}/converse", Dialect::BedrockConverse),
+    addressed("/model/{model}/converse-stream", Dialect::BedrockConverse),
+    addressed("/model/{model}/invoke", Dialect::BedrockInvoke),
+    addressed("/model/{model}/invoke-with-response-stream", Dialect::BedrockInvoke),
 ];
 
 const fn plain(path: &'static str, dialect: Dialect, operation: Operation) -> CallPath {
@@ -69,8 +73,9 @@ const fn method(path: &'static str, route: &'static str, operation: Operation) -
     CallPath { path, dialect: Dialect::GoogleGenerate, operation, route }
 }
 
-const fn converse(path: &'static str) -> CallPath {
-    CallPath { path, dialect: Dialect::BedrockConverse, operation: Operation::Chat, route: path }
+/// What is asked for may stand in the body.
+const fn addressed(path: &'static str, dialect: Dialect) -> CallPath {
+    CallPath { path, dialect, operation: Operation::Chat, route: path }
 }
 
 impl CallPath {
@@ -137,6 +142,11 @@ mod tests {
             ),
             ("/v1beta/models/:generateContent", None),
             ("/v1beta/models/m:somethingElse", None),
+            (
+                "/model/eu.vendor.model-v1%3A0/invoke-with-response-stream",
+                Some((Dialect::BedrockInvoke, Some("eu.vendor.model-v1:0"), Some(true))),
+            ),
+            ("/model/m/invoke", Some((Dialect::BedrockInvoke, Some("m"), Some(false)))),
             ("/model/m/invent", None),
         ];
         for (path, expected) in table {

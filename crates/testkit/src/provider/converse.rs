@@ -1,5 +1,5 @@
 //! The face of the simulated provider that speaks Amazon Bedrock's Converse: whole answers, and streams of binary
-//! messages.
+//! messages; and its InvokeModel for vectors.
 //!
 //! A request is put into the words of the first face, whose model answers it; the answer is put into this dialect's.
 //! What the public service refuses is refused: roles that do not alternate, calls without results, results without
@@ -19,6 +19,7 @@ use http::{HeaderName, HeaderValue, StatusCode};
 use serde_json::{Value, json};
 
 use super::behaviour::{Behaviour, Refusal};
+use super::embedding;
 use super::endpoint::Facts;
 use super::plan::{self, Forms, Framing};
 use super::refusal::Refused;
@@ -55,6 +56,7 @@ static MESSAGES: Framing = Framing {
 pub(super) enum Call {
     Whole,
     Stream,
+    Invoke,
 }
 
 /// The model, as it stands in the path, and the call; none if the path is not of this face.
@@ -63,6 +65,7 @@ pub(super) fn route(path: &str) -> Option<(&str, Option<Call>)> {
     let call = match operation {
         "converse" => Some(Call::Whole),
         "converse-stream" => Some(Call::Stream),
+        "invoke" => Some(Call::Invoke),
         _ => None,
     };
     Some((model, call))
@@ -81,6 +84,9 @@ pub(super) fn answer(
     facts: &Facts,
 ) -> Result<Script, Refused> {
     let body: Value = serde_json::from_slice(body).map_err(|cause| Refused::malformed_json(&cause))?;
+    if call == Call::Invoke {
+        return embedding::invoked(&body).map(|answer| Script::json(&answer));
+    }
     let reply = Reply::to_chat(&request::read(&body)?, behaviour);
     let rate = behaviour.pace.events_per_second.unwrap_or(facts.rate);
     let mut script = match call {
@@ -89,7 +95,7 @@ pub(super) fn answer(
             let behaviour = Behaviour { done: false, ..behaviour.clone() };
             plan::stream_as(&FORMS, answer::events(&reply, &behaviour), &behaviour, rate)
         }
-        Call::Whole => {
+        Call::Whole | Call::Invoke => {
             let object = answer::whole(&reply, behaviour).to_string();
             plan::whole(&Bytes::from(object), reply.completion_tokens(), behaviour, rate)
         }

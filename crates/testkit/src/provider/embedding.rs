@@ -1,4 +1,5 @@
-//! Embeddings: a unit vector per input that depends on nothing but the input, as numbers or as base64.
+//! Embeddings: a unit vector per input that depends on nothing but the input, as numbers or as base64; the same in the
+//! words of each face.
 
 use serde_json::{Value, json};
 
@@ -13,7 +14,7 @@ const INPUTS_MAX: usize = 2048;
 /// The answer to an embeddings request and the prompt tokens that it costs.
 pub(super) fn answer(request: &Value) -> Result<(Value, u64), Refused> {
     let inputs = inputs(&request["input"])?;
-    let dimensions = dimensions(request)?;
+    let dimensions = dimensions_of(&request["dimensions"])?;
     let base64 = request["encoding_format"] == "base64";
     let data: Vec<Value> = inputs
         .iter()
@@ -27,6 +28,59 @@ pub(super) fn answer(request: &Value) -> Result<(Value, u64), Refused> {
     let tokens = inputs.iter().map(|input| count_tokens(input)).sum();
     let usage = json!({"prompt_tokens": tokens, "total_tokens": tokens});
     Ok((json!({"object": "list", "data": data, "model": request["model"], "usage": usage}), tokens))
+}
+
+/// What a face whose paths name the model answers to a content, or to a batch of them.
+pub(super) fn contents(body: &Value, is_batch: bool) -> Result<Value, Refused> {
+    let values = |request: &Value| {
+        let text = text_of(&request["content"]["parts"][0]["text"], "content")?;
+        let dimensions = dimensions_of(&request["outputDimensionality"])?;
+        Ok::<_, Refused>(json!({"values": vector(text, dimensions)}))
+    };
+    if !is_batch {
+        return Ok(json!({"embedding": values(body)?}));
+    }
+    let requests = body["requests"].as_array().filter(|requests| (1..=100).contains(&requests.len()));
+    let requests = requests.ok_or_else(|| Refused::parameter("requests", "give from 1 to 100 requests."))?;
+    if requests
+        .iter()
+        .any(|request| !request["model"].as_str().is_some_and(|name| name.starts_with("models/")))
+    {
+        return Err(Refused::parameter("requests", "each request must name the model of the path."));
+    }
+    let embeddings = requests.iter().map(values).collect::<Result<Vec<_>, _>>()?;
+    Ok(json!({"embeddings": embeddings}))
+}
+
+/// What the other face whose paths name the model answers to a body of one of two families.
+pub(super) fn invoked(body: &Value) -> Result<Value, Refused> {
+    if body.get("model").is_some() {
+        return Err(Refused::parameter("model", "extraneous key [model] is not permitted."));
+    }
+    if body.get("inputText").is_some() {
+        let text = text_of(&body["inputText"], "inputText")?;
+        let vector = vector(text, dimensions_of(&body["dimensions"])?);
+        return Ok(json!({
+            "embedding": vector, "embeddingsByType": {"float": vector}, "inputTextTokenCount": count_tokens(text),
+        }));
+    }
+    let texts = body["texts"].as_array().filter(|texts| (1..=96).contains(&texts.len()));
+    let texts = texts.ok_or_else(|| Refused::parameter("texts", "give from 1 to 96 texts."))?;
+    if !body["input_type"].is_string() {
+        return Err(Refused::parameter("input_type", "input_type is required."));
+    }
+    let dimensions = dimensions_of(&body["output_dimension"])?;
+    let vectors = texts.iter().map(|text| Ok(vector(text_of(text, "texts")?, dimensions)));
+    let vectors = vectors.collect::<Result<Vec<_>, Refused>>()?;
+    let by_type = body.get("embedding_types").is_some();
+    let embeddings = if by_type { json!({"float": vectors}) } else { json!(vectors) };
+    let kind = if by_type { "embeddings_by_type" } else { "embeddings_floats" };
+    Ok(json!({"id": "emb-1", "response_type": kind, "embeddings": embeddings, "texts": texts}))
+}
+
+fn text_of<'v>(value: &'v Value, name: &'static str) -> Result<&'v str, Refused> {
+    let text = value.as_str().filter(|text| !text.is_empty());
+    text.ok_or_else(|| Refused::parameter(name, "give a text that is not empty."))
 }
 
 /// One text, several texts, the token ids of one, or the token ids of several.
@@ -50,8 +104,8 @@ fn inputs(input: &Value) -> Result<Vec<String>, Refused> {
     Ok(inputs)
 }
 
-fn dimensions(request: &Value) -> Result<usize, Refused> {
-    let asked = match &request["dimensions"] {
+fn dimensions_of(asked: &Value) -> Result<usize, Refused> {
+    let asked = match asked {
         Value::Null => Some(DIMENSIONS),
         given => given.as_u64().filter(|asked| (1..=DIMENSIONS_MAX).contains(asked)),
     };

@@ -15,6 +15,7 @@ use http::header::RETRY_AFTER;
 use serde_json::{Value, json};
 
 use super::behaviour::{Behaviour, Refusal};
+use super::embedding;
 use super::endpoint::Facts;
 use super::plan::{self, Forms};
 use super::refusal::Refused;
@@ -49,6 +50,8 @@ pub(super) enum Call {
     Generate,
     Stream,
     CountTokens,
+    Embed,
+    EmbedBatch,
 }
 
 /// The model, as it stands in the path, and the call; none if the path is not of this face.
@@ -59,6 +62,8 @@ pub(super) fn route(path: &str) -> Option<(&str, Option<Call>)> {
         "generateContent" => Some(Call::Generate),
         "streamGenerateContent" => Some(Call::Stream),
         "countTokens" => Some(Call::CountTokens),
+        "embedContent" => Some(Call::Embed),
+        "batchEmbedContents" => Some(Call::EmbedBatch),
         _ => None,
     };
     (own.is_some() || call.is_some()).then_some((model, call))
@@ -84,6 +89,9 @@ pub(super) fn answer(
     facts: &Facts,
 ) -> Result<Script, Refused> {
     let body: Value = serde_json::from_slice(body).map_err(|cause| Refused::malformed_json(&cause))?;
+    if matches!(call, Call::Embed | Call::EmbedBatch) {
+        return embedding::contents(&body, call == Call::EmbedBatch).map(|answer| Script::json(&answer));
+    }
     let request = request::read(body.get("generateContentRequest").unwrap_or(&body))?;
     if call == Call::CountTokens {
         let tokens = count_chat_prompt(&request);
@@ -104,7 +112,7 @@ pub(super) fn answer(
             let array = json!(answer::elements(&reply, &envelope, behaviour)).to_string();
             plan::whole(&Bytes::from(array), reply.completion_tokens(), behaviour, rate)
         }
-        Call::Generate | Call::CountTokens => {
+        Call::Generate | Call::CountTokens | Call::Embed | Call::EmbedBatch => {
             let object = answer::whole(&reply, &envelope, behaviour).to_string();
             plan::whole(&Bytes::from(object), reply.completion_tokens(), behaviour, rate)
         }

@@ -22,6 +22,9 @@ const OF_CALL: &str = "call.";
 const DIALECTS: [Dialect; 4] =
     [Dialect::OpenAiChat, Dialect::OpenAiResponses, Dialect::GoogleGenerate, Dialect::BedrockConverse];
 
+/// The member of a body that names what is tried out.
+const BETA: &str = "anthropic_beta";
+
 /// A seal as it stands in a block.
 pub(super) fn write<'s>(signature: &'s Signature<'_>, of_call: bool) -> Cow<'s, str> {
     if signature.from == Dialect::AnthropicMessages && !of_call {
@@ -44,9 +47,19 @@ pub(super) fn read(text: Cow<'_, str>) -> (Signature<'_>, bool) {
     foreign.unwrap_or((Signature { data: text, from: Dialect::AnthropicMessages }, false))
 }
 
-/// The reasoning in a conversation that no provider of this dialect takes for its own, as pointers, the last first; a
+/// What a request has that no provider of the dialect's own service takes, as pointers, the last first: the reasoning in its
+/// conversation that no provider of this dialect takes for its own, as pointers, the last first; a
 /// message of which nothing else would be left goes as a whole.
 pub(super) fn foreign(body: &[u8]) -> Vec<String> {
+    let mut foreign = reasoning(body);
+    // Callers who reach the dialect through another service's envelope have in the body what is a header elsewhere.
+    if memmem::find(body, BETA.as_bytes()).is_some() && Value::of_checked(body).get(BETA).is_some() {
+        foreign.push(format!("/{BETA}"));
+    }
+    foreign
+}
+
+fn reasoning(body: &[u8]) -> Vec<String> {
     // A look at the types of all blocks is not for free, and most conversations have no reasoning.
     if memmem::find(body, b"thinking\"").is_none() {
         return Vec::new();

@@ -13,7 +13,7 @@ use crate::refusal;
 const ERROR_TYPE: &str = "x-amzn-errortype";
 
 /// An error body. The class stands in it too, for clients that look nowhere else.
-pub(super) fn render(error: &ErrorBody<'_>) -> Bytes {
+pub(crate) fn render(error: &ErrorBody<'_>) -> Bytes {
     let name = name(error.class);
     Bytes::from(out::made(|object| {
         object.text("__type", &capitalised(name));
@@ -23,13 +23,13 @@ pub(super) fn render(error: &ErrorBody<'_>) -> Bytes {
 }
 
 /// The header in which clients look for the class.
-pub(super) fn header(error: &ErrorBody<'_>) -> Option<(HeaderName, HeaderValue)> {
+pub(crate) fn header(error: &ErrorBody<'_>) -> Option<(HeaderName, HeaderValue)> {
     let class = HeaderValue::try_from(capitalised(name(error.class))).ok()?;
     Some((HeaderName::from_static(ERROR_TYPE), class))
 }
 
 /// The payload of an exception inside a stream, and its name.
-pub(super) fn exception(error: &ErrorBody<'_>) -> (&'static str, Vec<u8>) {
+pub(crate) fn exception(error: &ErrorBody<'_>) -> (&'static str, Vec<u8>) {
     let name = match error.class {
         ErrorClass::InvalidRequest | ErrorClass::NotFound | ErrorClass::TooLarge => "validationException",
         ErrorClass::RateLimit | ErrorClass::Quota => "throttlingException",
@@ -74,7 +74,7 @@ fn capitalised(name: &str) -> String {
 }
 
 /// Reads a provider's error answer. Its class stands in a header, in front of a colon and an address.
-pub(super) fn parse(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Failure {
+pub(crate) fn parse(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Failure {
     let class = headers.get(ERROR_TYPE).and_then(|value| value.to_str().ok());
     let class = class.and_then(|class| class.split([':', '#']).next());
     refusal::parse_classed(status, headers, body, class)

@@ -145,12 +145,12 @@ impl<'a> Said<'a> {
 }
 
 /// Appends an event.
-pub(super) fn write(out: &mut Vec<u8>, name: &str, payload: &[u8]) {
+pub(crate) fn write(out: &mut Vec<u8>, name: &str, payload: &[u8]) {
     write_headed(out, "event", (EVENT_TYPE, name), payload);
 }
 
 /// Appends a failure.
-pub(super) fn write_exception(out: &mut Vec<u8>, name: &str, payload: &[u8]) {
+pub(crate) fn write_exception(out: &mut Vec<u8>, name: &str, payload: &[u8]) {
     write_headed(out, "exception", (EXCEPTION_TYPE, name), payload);
 }
 

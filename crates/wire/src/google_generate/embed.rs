@@ -1,5 +1,7 @@
 //! Requests for vectors: one content, or several under `requests`.
 
+pub(crate) mod translation;
+
 use bytes::Bytes;
 use gatewright::{EditError, Placement, RequestCounts, Role, TextKind};
 

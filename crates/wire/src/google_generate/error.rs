@@ -9,7 +9,7 @@ use crate::json::{ListWriter, ObjectWriter};
 const TYPE: &str = "type.googleapis.com/google.rpc.";
 
 /// The error object in its envelope.
-pub(super) fn render(error: &ErrorBody<'_>) -> Bytes {
+pub(crate) fn render(error: &ErrorBody<'_>) -> Bytes {
     let mut out = Vec::with_capacity(256 + error.message.len());
     let mut envelope = ObjectWriter::open(&mut out);
     let mut object = envelope.object("error");

@@ -14,8 +14,10 @@ use gatewright::Failure;
 use gatewright::chat::{Answer, Chat, Losses, Place};
 use gatewright::dialect::{Abilities, ChatCodec, Envelope, RequestDocument};
 
-pub(super) use answer::{finish_reason, finish_word, with_calls};
-pub(super) use name::{answer_id, call_id};
+pub(crate) use answer::finish_word;
+pub(super) use answer::{finish_reason, with_calls};
+pub(crate) use name::answer_id;
+pub(super) use name::call_id;
 
 /// The translation of OpenAI chat completions.
 #[derive(Debug)]

@@ -38,7 +38,12 @@ impl Envelope {
 
     /// What a stream says that has no frames to learn from.
     pub(crate) fn wanted(form: ChunkForm, wanted: &Wanted) -> Self {
-        let id = quote(&answer_id(&wanted.id)).as_ref().into();
+        let id = answer_id(&wanted.id);
+        let id = match form {
+            ChunkForm::Delta => id.as_str(),
+            ChunkForm::Text => id.trim_start_matches("chat"),
+        };
+        let id = quote(id).as_ref().into();
         let model = wanted.model.as_str().into();
         Self { form, id, created: wanted.created, model, is_known: true, carrier: Carrier::Other }
     }

@@ -103,7 +103,7 @@ impl Figures {
 }
 
 /// Appends a usage object.
-pub(super) fn write(usage: &Usage, out: &mut Vec<u8>) {
+pub(crate) fn write(usage: &Usage, out: &mut Vec<u8>) {
     let text = format!(
         concat!(
             r#"{{"prompt_tokens":{},"completion_tokens":{},"total_tokens":{},"#,

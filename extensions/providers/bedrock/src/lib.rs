@@ -1,4 +1,4 @@
-//! Amazon Bedrock as a provider, by its Converse operations.
+//! Amazon Bedrock as a provider, by its Converse operations, and for vectors by InvokeModel.
 //!
 //! Endpoints, signatures and what is known of its models stand here; the dialect itself is in `gatewright-wire`.
 
@@ -6,12 +6,14 @@ mod credentials;
 mod model;
 mod sigv4;
 
+use gatewright::bytes::Bytes;
 use gatewright::dialect::{Abilities, Codec, Dialect};
 use gatewright::http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
 use gatewright::http::{HeaderMap, HeaderName, HeaderValue, Method};
 use gatewright::prelude::*;
 use gatewright::{ProviderRequest, ProviderTarget, UnsignedCall, UpstreamCall};
 use gatewright_wire::bedrock_converse::STREAM_TYPE;
+use gatewright_wire::json::{ObjectEdit, Value};
 use gatewright_wire::path;
 
 pub use crate::credentials::{
@@ -54,7 +56,12 @@ impl Extension for Bedrock {
 
 impl ProviderAdapter for Bedrock {
     fn codec(&self, target: &ProviderTarget<'_>) -> Option<&'static dyn Codec> {
-        (target.operation == Operation::Chat).then(|| gatewright_wire::codec(Dialect::BedrockConverse))
+        let dialect = match target.operation {
+            Operation::Chat => Some(Dialect::BedrockConverse),
+            Operation::Embedding => model::vectors(target.model),
+            _ => None,
+        };
+        dialect.map(gatewright_wire::codec)
     }
 
     fn abilities(&self, target: &ProviderTarget<'_>) -> Abilities {
@@ -62,11 +69,15 @@ impl ProviderAdapter for Bedrock {
     }
 
     fn encode(&self, request: &ProviderRequest<'_>) -> Result<UpstreamCall, Failure> {
-        if request.operation != Operation::Chat {
-            return Err(Failure::internal("an operation without an endpoint was routed to this provider"));
-        }
-        let (operation, accept) =
-            if request.streams { ("converse-stream", STREAM_TYPE) } else { ("converse", "application/json") };
+        let (operation, accept) = match (request.operation, request.streams) {
+            (Operation::Chat, false) => ("converse", "application/json"),
+            (Operation::Chat, true) => ("converse-stream", STREAM_TYPE),
+            (Operation::Embedding, _) => ("invoke", "application/json"),
+            _ => {
+                let text = "an operation without an endpoint was routed to this provider";
+                return Err(Failure::internal(text));
+            }
+        };
         let mut headers = HeaderMap::with_capacity(8);
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         headers.insert(ACCEPT, HeaderValue::from_static(accept));
@@ -75,7 +86,7 @@ impl ProviderAdapter for Bedrock {
             // An id may be an ARN, with slashes and colons: it is one segment all the same.
             path: format!("/model/{}/{operation}", path::segment(request.model)).into(),
             headers,
-            body: request.body.clone(),
+            body: addressed(request)?,
         })
     }
 
@@ -101,6 +112,17 @@ impl ProviderAdapter for Bedrock {
         sigv4::sign(&keys, &Scope { region, service: SERVICE }, call)
             .ok_or_else(|| BuildError::new("the key has characters that no header can carry"))
     }
+}
+
+/// The body as the service takes it, which reads the model in the path.
+fn addressed(request: &ProviderRequest<'_>) -> Result<Bytes, Failure> {
+    if request.operation != Operation::Embedding {
+        return Ok(request.body.clone());
+    }
+    let edit = ObjectEdit::new().remove("model");
+    let edited = Value::parse(request.body).ok().and_then(|body| edit.patches(&body).ok());
+    let edited = edited.and_then(|patches| patches.apply(request.body).ok());
+    edited.ok_or_else(|| Failure::internal("a request that is no object was routed to this provider"))
 }
 
 /// The region in a host of the service.

@@ -1,7 +1,7 @@
 //! What is known of the models: how much they write, how they are told to reason, what they read beside text.
 
 use gatewright::BuildError;
-use gatewright::dialect::{Abilities, AbilityTable};
+use gatewright::dialect::{Abilities, AbilityTable, Dialect};
 
 /// The facts, by the model's id without a region in front of it.
 const FACTS: &str = include_str!("../data/models.json");
@@ -22,18 +22,29 @@ impl Models {
     /// What a model can take. Of one that is not known, as behind the ARN of a profile of your own, everything is
     /// taken to be possible.
     pub(crate) fn abilities(&self, id: &str) -> Abilities {
-        // The id stands at the end of the ARN of a model or of a profile that the service made.
-        let id = id.rsplit('/').next().unwrap_or(id);
-        self.0.of(REGIONS.iter().find_map(|region| id.strip_prefix(region)).unwrap_or(id))
+        self.0.of(name(id))
     }
+}
+
+/// The dialect in which a model is asked for vectors; none if it is known to make none that anybody can ask for.
+pub(crate) fn vectors(id: &str) -> Option<Dialect> {
+    let families = [("amazon.titan-embed-text", Dialect::TitanEmbed), ("cohere.embed", Dialect::CohereEmbed)];
+    families.into_iter().find(|(family, _)| name(id).starts_with(family)).map(|(_, dialect)| dialect)
+}
+
+/// An id without what says where it is served.
+fn name(id: &str) -> &str {
+    // It stands at the end of the ARN of a model or of a profile that the service made.
+    let id = id.rsplit('/').next().unwrap_or(id);
+    REGIONS.iter().find_map(|region| id.strip_prefix(region)).unwrap_or(id)
 }
 
 #[cfg(test)]
 mod tests {
     use gatewright::chat::{MediaKind, Param};
-    use gatewright::dialect::{Abilities, ReasoningForm};
+    use gatewright::dialect::{Abilities, Dialect, ReasoningForm};
 
-    use super::Models;
+    use super::{Models, vectors};
 
     fn abilities(id: &str) -> Abilities {
         Models::bundled().expect("the facts are a table").abilities(id)
@@ -54,6 +65,22 @@ mod tests {
                 (ReasoningForm::Budget, Some(64_000)),
                 "{id}"
             );
+        }
+    }
+
+    #[test]
+    fn models_that_make_vectors_are_asked_in_the_dialect_of_their_family() {
+        for (id, expected) in [
+            ("amazon.titan-embed-text-v2:0", Some(Dialect::TitanEmbed)),
+            ("eu.cohere.embed-v4:0", Some(Dialect::CohereEmbed)),
+            (
+                "arn:aws:bedrock:us-east-1::foundation-model/cohere.embed-english-v3",
+                Some(Dialect::CohereEmbed),
+            ),
+            ("amazon.titan-embed-image-v1", None),
+            ("anthropic.claude-opus-4-5", None),
+        ] {
+            assert_eq!(vectors(id), expected, "{id}");
         }
     }
 

@@ -46,9 +46,9 @@ impl ProviderAdapter for Gemini {
         let is_native = target.dialect == Dialect::GoogleGenerate;
         match target.operation {
             Operation::Chat => Some(gatewright_wire::codec(Dialect::GoogleGenerate)),
-            // Nobody translates these: only those who speak the dialect can ask.
+            // Nobody translates this: only those who speak the dialect can ask.
             Operation::CountTokens if is_native => Some(google_generate::counting()),
-            Operation::Embedding if is_native => Some(google_generate::embedding()),
+            Operation::Embedding => Some(google_generate::embedding()),
             _ => None,
         }
     }
@@ -173,7 +173,8 @@ mod tests {
         }
         let codec = |operation, dialect| gemini().codec(&ProviderTarget { model: "m", operation, dialect });
         assert!(codec(Operation::CountTokens, Dialect::GoogleGenerate).is_some());
-        assert!(codec(Operation::Embedding, Dialect::OpenAiEmbeddings).is_none());
+        assert!(codec(Operation::CountTokens, Dialect::AnthropicMessages).is_none());
+        assert!(codec(Operation::Embedding, Dialect::OpenAiEmbeddings).is_some());
     }
 
     #[test]

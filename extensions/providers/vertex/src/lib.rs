@@ -66,13 +66,44 @@ impl<'m> Place<'m> {
         Self { collection, name, dialect }
     }
 
-    fn path(&self, streams: bool) -> String {
-        let method = match (self.dialect, streams) {
-            (Dialect::OpenAiChat, _) => return "/endpoints/openapi/chat/completions".to_owned(),
-            (Dialect::AnthropicMessages, false) => "rawPredict",
-            (Dialect::AnthropicMessages, true) => "streamRawPredict",
-            (_, false) => "generateContent",
-            (_, true) => "streamGenerateContent?alt=sse",
+    /// The codec of an operation, as the caller of a dialect can have it.
+    fn codec(&self, operation: Operation, caller: Dialect) -> Option<&'static dyn Codec> {
+        match operation {
+            Operation::Chat => Some(gatewright_wire::codec(self.dialect)),
+            // Nobody translates this: only those who speak the dialect can ask.
+            Operation::CountTokens if caller == self.dialect && caller != Dialect::OpenAiChat => {
+                Some(gatewright_wire::codec_of(self.dialect, operation))
+            }
+            Operation::Embedding if self.dialect == Dialect::GoogleGenerate => {
+                Some(if self.embeds_contents() {
+                    gatewright_wire::codec_of(self.dialect, operation)
+                } else {
+                    gatewright_wire::codec(Dialect::GooglePredict)
+                })
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether vectors are asked for in the dialect of chats, as of the models that read more than text.
+    fn embeds_contents(&self) -> bool {
+        self.name.starts_with("gemini-embedding-") && !self.name.starts_with("gemini-embedding-001")
+    }
+
+    fn path(&self, request: &ProviderRequest<'_>) -> String {
+        let method = match (self.dialect, request.operation, request.streams) {
+            (Dialect::OpenAiChat, ..) => return "/endpoints/openapi/chat/completions".to_owned(),
+            // It is a model of its own there, and the body names the one whose tokens are counted.
+            (Dialect::AnthropicMessages, Operation::CountTokens, _) => {
+                return format!("/{}/count-tokens:rawPredict", self.collection);
+            }
+            (_, Operation::CountTokens, _) => "countTokens",
+            (_, Operation::Embedding, _) if request.dialect == Dialect::GooglePredict => "predict",
+            (_, Operation::Embedding, _) => "embedContent",
+            (Dialect::AnthropicMessages, _, false) => "rawPredict",
+            (Dialect::AnthropicMessages, _, true) => "streamRawPredict",
+            (_, _, false) => "generateContent",
+            (_, _, true) => "streamGenerateContent?alt=sse",
         };
         format!("/{}/{}:{method}", self.collection, path::segment(self.name))
     }
@@ -80,8 +111,7 @@ impl<'m> Place<'m> {
 
 impl ProviderAdapter for Vertex {
     fn codec(&self, target: &ProviderTarget<'_>) -> Option<&'static dyn Codec> {
-        let is_chat = target.operation == Operation::Chat;
-        is_chat.then(|| gatewright_wire::codec(Place::of(target.model).dialect))
+        Place::of(target.model).codec(target.operation, target.dialect)
     }
 
     fn abilities(&self, target: &ProviderTarget<'_>) -> Abilities {
@@ -89,27 +119,33 @@ impl ProviderAdapter for Vertex {
     }
 
     fn encode(&self, request: &ProviderRequest<'_>) -> Result<UpstreamCall, Failure> {
-        if request.operation != Operation::Chat {
+        let place = Place::of(request.model);
+        if place.codec(request.operation, place.dialect).is_none() {
             let text = "an operation without an endpoint was routed to this provider";
             return Err(Failure::internal(text));
         }
-        let place = Place::of(request.model);
-        let body = match place.dialect {
-            Dialect::AnthropicMessages => addressed(request.body)?,
+        let body = match (place.dialect, request.operation) {
+            (Dialect::AnthropicMessages, Operation::CountTokens) => {
+                edited(request.body, &ObjectEdit::new().set_str("model", place.name))?
+            }
+            (Dialect::AnthropicMessages, _) => addressed(request.body)?,
             _ => request.body.clone(),
         };
         let accept = if request.streams { "text/event-stream" } else { "application/json" };
         let mut headers = HeaderMap::with_capacity(6);
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         headers.insert(ACCEPT, HeaderValue::from_static(accept));
-        let path = place.path(request.streams).into();
+        let path = place.path(request).into();
         Ok(UpstreamCall { method: Method::POST, path, headers, body })
     }
 }
 
 /// A request of the Messages dialect whose model stands in the path, and whose version in the body.
 fn addressed(body: &Bytes) -> Result<Bytes, Failure> {
-    let edit = ObjectEdit::new().set_str("anthropic_version", MESSAGES_VERSION).remove("model");
+    edited(body, &ObjectEdit::new().set_str("anthropic_version", MESSAGES_VERSION).remove("model"))
+}
+
+fn edited(body: &Bytes, edit: &ObjectEdit) -> Result<Bytes, Failure> {
     let edited = Value::parse(body).ok().and_then(|body| edit.patches(&body).ok());
     let edited = edited.and_then(|patches| patches.apply(body).ok());
     edited.ok_or_else(|| Failure::internal("a request that is no object was routed to this provider"))
@@ -143,6 +179,44 @@ mod tests {
         ];
         for (model, streams, expected) in cases {
             assert_eq!(call(model, streams, "{}").unwrap().path, expected);
+        }
+    }
+
+    #[test]
+    fn counts_and_vectors_have_methods_of_their_own_by_model() {
+        let vertex = Vertex { models: AbilityTable::parse(MODELS).unwrap() };
+        let (count, embed) = (Operation::CountTokens, Operation::Embedding);
+        let (google, messages) = (Dialect::GoogleGenerate, Dialect::AnthropicMessages);
+        let cases = [
+            (("gemini-2.5-pro", count, google), "/publishers/google/models/gemini-2.5-pro:countTokens"),
+            (("claude-x", count, messages), "/publishers/anthropic/models/count-tokens:rawPredict"),
+            (("text-embedding-005", embed, google), "/publishers/google/models/text-embedding-005:predict"),
+            (
+                ("gemini-embedding-001", embed, Dialect::OpenAiEmbeddings),
+                "/publishers/google/models/gemini-embedding-001:predict",
+            ),
+            (
+                ("gemini-embedding-2-preview", embed, Dialect::OpenAiEmbeddings),
+                "/publishers/google/models/gemini-embedding-2-preview:embedContent",
+            ),
+        ];
+        for ((model, operation, dialect), path) in cases {
+            let codec = vertex.codec(&ProviderTarget { model, operation, dialect }).unwrap();
+            assert_eq!(codec.operation(), operation);
+            let (body, dialect) = (Bytes::from_static(b"{\"model\":\"alias\"}"), codec.dialect());
+            let request = ProviderRequest { model, operation, dialect, streams: false, body: &body };
+            let call = vertex.encode(&request).unwrap();
+            assert_eq!(call.path, path);
+            if dialect == messages {
+                assert_eq!(call.body, r#"{"model":"claude-x"}"#);
+            }
+        }
+        for (model, operation, dialect) in [
+            ("claude-x", embed, messages),
+            ("claude-x", count, google),
+            ("meta/llama", count, Dialect::OpenAiChat),
+        ] {
+            assert!(vertex.codec(&ProviderTarget { model, operation, dialect }).is_none(), "{model}");
         }
     }
 

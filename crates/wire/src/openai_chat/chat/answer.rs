@@ -81,7 +81,7 @@ pub(in crate::openai_chat) fn with_calls(finish: FinishReason, calls: bool) -> F
 }
 
 /// The dialect's word for why an answer ended that another dialect has told.
-pub(in crate::openai_chat) const fn finish_word(finish: &FinishReason) -> &'static str {
+pub(crate) const fn finish_word(finish: &FinishReason) -> &'static str {
     match finish {
         FinishReason::Length | FinishReason::ContextFull => "length",
         FinishReason::ToolCalls => "tool_calls",

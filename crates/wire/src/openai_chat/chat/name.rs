@@ -74,7 +74,7 @@ pub(super) fn top(key: &str) -> String {
 }
 
 /// The id of an answer.
-pub(in crate::openai_chat) fn answer_id(id: &RequestId) -> String {
+pub(crate) fn answer_id(id: &RequestId) -> String {
     format!("chatcmpl-{}", digits(id))
 }
 
