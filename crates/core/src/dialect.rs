@@ -7,6 +7,7 @@
 mod abilities;
 mod error;
 mod frame;
+mod session;
 mod table;
 
 use std::fmt;
@@ -21,6 +22,7 @@ use crate::{EditError, Failure, Placement, RequestCounts, Role, StreamEvent, Tex
 pub use abilities::{Abilities, ReasoningForm};
 pub use error::{ErrorBody, ErrorClass};
 pub use frame::{Frame, FrameKind, UsageArtefact};
+pub use session::{SessionCodec, SessionEvent, SessionNames};
 pub use table::AbilityTable;
 
 /// A public wire protocol.
@@ -49,11 +51,13 @@ pub enum Dialect {
     OpenAiSpeech,
     /// Documents by their relevance to a query, in the form that providers share.
     Rerank,
+    /// OpenAI realtime: a session in which events flow both ways.
+    OpenAiRealtime,
 }
 
 impl Dialect {
     /// All of them.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::OpenAiChat,
         Self::OpenAiResponses,
         Self::AnthropicMessages,
@@ -65,6 +69,7 @@ impl Dialect {
         Self::OpenAiImages,
         Self::OpenAiSpeech,
         Self::Rerank,
+        Self::OpenAiRealtime,
     ];
 
     /// The dialect of a name.
@@ -88,6 +93,7 @@ impl Dialect {
             Self::OpenAiImages => "openai_images",
             Self::OpenAiSpeech => "openai_speech",
             Self::Rerank => "rerank",
+            Self::OpenAiRealtime => "openai_realtime",
         }
     }
 }
@@ -112,6 +118,8 @@ pub enum Operation {
     Rerank,
     /// A text, spoken.
     Speech,
+    /// A conversation that is held live, in texts and sound both ways.
+    Realtime,
 }
 
 impl Operation {
@@ -127,6 +135,7 @@ impl Operation {
             Self::Image => "image",
             Self::Rerank => "rerank",
             Self::Speech => "speech",
+            Self::Realtime => "realtime",
         }
     }
 }
@@ -208,6 +217,11 @@ pub trait Codec: Send + Sync + fmt::Debug {
     /// The translation between this dialect and the form that all dialects of chats share; `None` where it is none
     /// of them.
     fn chat(&self) -> Option<&dyn ChatCodec> {
+        None
+    }
+
+    /// The events of a session, in dialects whose exchanges are sessions.
+    fn session(&self) -> Option<&dyn SessionCodec> {
         None
     }
 }

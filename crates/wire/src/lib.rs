@@ -1,6 +1,6 @@
 //! Bytes on the wire to core's types and back, one module per public dialect.
 //!
-//! Owns JSON text (lazy scanning and patching), server-sent events, binary event streams, and what a dialect calls things.
+//! Owns JSON text (lazy scanning and patching), server-sent events, binary event streams, messages of WebSocket, and what a dialect calls things.
 //! Everything here is sans-IO: bytes in, bytes out, any chunking, no clock, no task.
 //! Text from outside never panics and never costs more than a small multiple of its own length.
 //! Choosing a target, sending, waiting and counting money belong to other crates.
@@ -21,6 +21,7 @@ pub mod openai_completions;
 pub mod openai_embeddings;
 pub mod openai_images;
 pub mod openai_moderations;
+pub mod openai_realtime;
 pub mod openai_responses;
 pub mod openai_speech;
 pub mod path;
@@ -29,6 +30,7 @@ pub mod rerank;
 
 pub mod sse;
 mod stream;
+pub mod web_socket;
 
 use gatewright::dialect::{Codec, Dialect, Operation};
 
@@ -60,6 +62,7 @@ pub fn codec(dialect: Dialect) -> &'static dyn Codec {
         Dialect::OpenAiEmbeddings => openai_embeddings::codec(),
         Dialect::OpenAiImages => openai_images::codec(),
         Dialect::OpenAiModerations => openai_moderations::codec(),
+        Dialect::OpenAiRealtime => openai_realtime::codec(),
         Dialect::OpenAiResponses => openai_responses::codec(),
         Dialect::OpenAiSpeech => openai_speech::codec(),
         Dialect::Rerank => rerank::codec(),
