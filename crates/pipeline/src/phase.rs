@@ -11,5 +11,6 @@ pub(crate) mod read;
 pub(crate) mod record;
 pub(crate) mod send;
 pub(crate) mod settle;
+pub(crate) mod switch;
 pub(crate) mod transform;
 pub(crate) mod translate;
