@@ -172,7 +172,7 @@ async fn the_node_client_library_works_with_only_base_url_and_key_changed() {
     };
     let mut command = Command::new("node");
     command
-        .args(["--test", "chat.test.mjs", "others.test.mjs", "errors.test.mjs"])
+        .args(["--test", "chat.test.mjs", "others.test.mjs", "errors.test.mjs", "realtime.test.mjs"])
         .current_dir(suite("node"))
         .env("GATEWRIGHT_NODE_MODULES", modules);
     run_suite(command).await;

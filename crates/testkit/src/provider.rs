@@ -26,6 +26,7 @@ mod plan;
 mod prerender;
 mod process;
 mod query;
+mod realtime;
 mod record;
 mod refusal;
 mod reply;

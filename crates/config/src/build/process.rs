@@ -5,8 +5,8 @@ use std::net::SocketAddr;
 use super::Builder;
 use crate::position::KeyPath;
 use crate::settings::{
-    AdminSettings, DrainSettings, Durability, ListenerLimits, ListenerSettings, LogFormat, Settings,
-    StoreSettings, TelemetrySettings, TlsSettings,
+    AdminSettings, DrainSettings, Durability, ListenerLimits, ListenerSettings, LogFormat, RealtimeSettings,
+    Settings, StoreSettings, TelemetrySettings, TlsSettings,
 };
 use crate::shape::listener::{Limits, Listener};
 use crate::shape::{Shape, process};
@@ -30,6 +30,12 @@ impl Builder<'_> {
             },
             workers: shape.workers.map_or_else(cores, usize::from).max(WORKERS_MIN),
             drain: DrainSettings { min: shape.drain.min.0, deadline: shape.drain.deadline.0 },
+            realtime: RealtimeSettings {
+                origins: shape.realtime.origins.clone(),
+                message_bytes_max: usize::try_from(shape.realtime.message_bytes_max.0).unwrap_or(usize::MAX),
+                idle_timeout: shape.realtime.idle_timeout.0,
+                duration_max: shape.realtime.duration_max.0,
+            },
             store: StoreSettings {
                 path: self.beside(&store, &shape.store.path),
                 durability: match shape.store.durability {

@@ -53,6 +53,12 @@ pub fn request_of(query: Option<&str>) -> Result<Bytes, Failure> {
     Ok(Bytes::from([br#"{"model":"#, &*quote(&model), b"}"].concat()))
 }
 
+/// The query that opens a session with a model: `NAME=MODEL`.
+#[must_use]
+pub fn query_of(name: &str, model: &str) -> String {
+    form_urlencoded::Serializer::new(String::new()).append_pair(name, model).finish()
+}
+
 /// A name that a caller invented, up to a bound.
 fn shown(name: &str) -> &str {
     const NAME_BYTES_MAX: usize = 64;

@@ -33,6 +33,7 @@ impl Face {
                 Offer::Responses => ("responses", &paths.responses, "/responses"),
                 Offer::Completion => ("completion", &paths.completion, "/completions"),
                 Offer::Embedding => ("embedding", &paths.embedding, "/embeddings"),
+                Offer::Realtime => ("realtime", &paths.realtime, "/realtime"),
             };
             let path = own.clone().map_or(Cow::Borrowed(usual), Cow::Owned);
             if !path.starts_with('/') {
@@ -68,6 +69,7 @@ impl Face {
             (Operation::Chat, _) => &[Dialect::OpenAiChat, Dialect::OpenAiResponses],
             (Operation::Completion, _) => &[Dialect::OpenAiCompletions],
             (Operation::Embedding, _) => &[Dialect::OpenAiEmbeddings],
+            (Operation::Realtime, _) => &[Dialect::OpenAiRealtime],
             _ => &[],
         };
         choices.iter().copied().find(|dialect| self.path(*dialect).is_some())
@@ -80,6 +82,7 @@ impl Face {
             Dialect::OpenAiResponses => Offer::Responses,
             Dialect::OpenAiCompletions => Offer::Completion,
             Dialect::OpenAiEmbeddings => Offer::Embedding,
+            Dialect::OpenAiRealtime => Offer::Realtime,
             _ => return None,
         };
         self.offers.iter().find(|(offer, _)| *offer == wanted).map(|(_, path)| path)

@@ -42,6 +42,8 @@ pub enum Offer {
     Completion,
     /// Embeddings.
     Embedding,
+    /// Realtime sessions, over WebSocket.
+    Realtime,
 }
 
 /// Paths behind the base URL, each beginning with a slash.
@@ -57,6 +59,8 @@ pub struct Paths {
     pub completion: Option<String>,
     /// Of embeddings; `/embeddings` by default.
     pub embedding: Option<String>,
+    /// Of realtime sessions; `/realtime` by default.
+    pub realtime: Option<String>,
 }
 
 /// What models can take. What is not said is taken to be possible: the provider then says so itself.
@@ -119,6 +123,7 @@ impl Quirks {
                 responses: better.paths.responses.or(self.paths.responses),
                 completion: better.paths.completion.or(self.paths.completion),
                 embedding: better.paths.embedding.or(self.paths.embedding),
+                realtime: better.paths.realtime.or(self.paths.realtime),
             },
             key_header: better.key_header.or(self.key_header),
             key_scheme: better.key_scheme.or(self.key_scheme),
