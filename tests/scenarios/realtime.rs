@@ -276,10 +276,7 @@ async fn a_limit_ends_the_session_in_which_it_is_reached() {
     let close = session.closed().await;
     assert_eq!(close.code, Close::POLICY);
     let record = gateway.record(&session.id()).await;
-    assert_eq!(
-        (record.outcome.as_str(), record.code.as_deref()),
-        ("cut", Some("token_limit_exceeded"))
-    );
+    assert_eq!((record.outcome.as_str(), record.code.as_deref()), ("cut", Some("token_limit_exceeded")));
     assert!(record.output_tokens >= 1_500, "{record:?}");
     provider.next_request().await.wait_for_end().await;
     let next = try_open(&gateway, VOICE, &[]).await;
@@ -367,7 +364,8 @@ async fn a_provider_that_breaks_off_is_an_error_event_and_a_close() {
         assert_eq!(session.closed().await.code, close, "{model}");
         let record = gateway.record(&session.id()).await;
         assert_eq!((record.outcome.as_str(), record.code.as_deref()), ("failed", Some(code)), "{model}");
-        let text = if model.contains("huge") { 0 } else { 3 };
+        // A reset takes along what was not read yet.
+        let text = if model.contains("huge") || model.contains("reset") { 0 } else { 3 };
         assert!(record.output_tokens >= text, "what came is estimated: {record:?}");
     }
 }

@@ -18,6 +18,7 @@ use crate::document::{Request, Shape, Streaming};
 use crate::openai_chat::{error, input};
 use crate::{openai_speech, refusal};
 
+pub use gatewright::dialect::SessionNames;
 pub use query::{KEY_PROTOCOL, PROTOCOL, key_in, query_of, request_of};
 
 static SHAPE: Shape = Shape {

@@ -6,6 +6,9 @@ mod json_scan;
 #[path = "../../../tests/fuzz/src/sse_decoder.rs"]
 #[expect(unreachable_pub, reason = "the fuzz package offers it to its targets")]
 mod sse_decoder;
+#[path = "../../../tests/fuzz/src/web_socket.rs"]
+#[expect(unreachable_pub, reason = "the fuzz package offers it to its targets")]
+mod web_socket;
 
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -117,6 +120,54 @@ fn damage() -> impl Strategy<Value = Vec<(u16, u8)>> {
     vec((any::<u16>(), any::<u8>()), 1..4)
 }
 
+/// Frames of either side, some of them wrong: heads that mean something, and short payloads.
+fn nearly_frames() -> impl Strategy<Value = Vec<u8>> {
+    let first = prop_oneof![
+        Just(0x01_u8),
+        Just(0x81),
+        Just(0x80),
+        Just(0x00),
+        Just(0x82),
+        Just(0x88),
+        Just(0x89),
+        Just(0x8a),
+        any::<u8>()
+    ];
+    let frame = (first, any::<bool>(), vec(prop_oneof![Just(b'a'), Just(0x03_u8), any::<u8>()], 0..9))
+        .prop_map(|(first, is_masked, payload)| {
+            let length = u8::try_from(payload.len()).unwrap();
+            let head = if is_masked { vec![first, 0x80 | length, 0, 0, 0, 0] } else { vec![first, length] };
+            [head, payload].concat()
+        });
+    vec(frame, 0..12).prop_map(|frames| frames.concat())
+}
+
+/// Events that name models in places that count and in others.
+fn events() -> impl Strategy<Value = String> {
+    let key = prop_oneof![
+        Just("type"),
+        Just("session"),
+        Just("response"),
+        Just("model"),
+        Just("m\\u006fdel"),
+        Just("usage")
+    ];
+    let leaf = prop_oneof![
+        Just("\"a\"".to_owned()),
+        Just("\"b\"".to_owned()),
+        Just("\"c\"".to_owned()),
+        Just("7".to_owned()),
+        Just("null".to_owned()),
+        Just("\"response.done\"".to_owned())
+    ];
+    leaf.prop_recursive(4, 32, 4, move |inner| {
+        vec((key.clone(), inner), 0..4).prop_map(|members| {
+            let members: Vec<_> = members.iter().map(|(key, value)| format!("\"{key}\":{value}")).collect();
+            format!("{{{}}}", members.join(","))
+        })
+    })
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 1_000, ..ProptestConfig::default() })]
 
@@ -153,5 +204,20 @@ proptest! {
     #[test]
     fn sse_decoder_holds_on_any_bytes(bytes in vec(any::<u8>(), 0..300)) {
         sse_decoder::check(&bytes);
+    }
+
+    #[test]
+    fn web_socket_holds_on_nearly_frames(seed: u8, stream in nearly_frames()) {
+        web_socket::check(&[&[seed], &*stream].concat());
+    }
+
+    #[test]
+    fn web_socket_holds_on_any_bytes(bytes in vec(any::<u8>(), 0..300)) {
+        web_socket::check(&bytes);
+    }
+
+    #[test]
+    fn events_of_sessions_name_no_other_model(event in events()) {
+        web_socket::check(&[&[0], event.as_bytes()].concat());
     }
 }

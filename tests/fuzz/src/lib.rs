@@ -5,3 +5,4 @@
 
 pub mod json_scan;
 pub mod sse_decoder;
+pub mod web_socket;

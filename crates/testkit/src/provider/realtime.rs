@@ -185,7 +185,7 @@ impl Session {
         let id = format!("resp_{}", self.responses);
         let speaks = event["response"]["output_modalities"][0] == "audio";
         let words = match &self.behaviour.words {
-            Words::Filler(tokens) => "word ".repeat(usize::try_from(*tokens).unwrap_or(0)),
+            Words::Filler(tokens) => " word".repeat(usize::try_from(*tokens).unwrap_or(0)),
             Words::Text(text) => text.clone(),
             Words::Echo => self.last_said.clone(),
         };
