@@ -89,7 +89,8 @@ fn read(event: &Bytes, names: &SessionNames<'_>) -> Result<SessionEvent, JsonErr
     reader.object(|reader, key| {
         match key.bytes().as_ref() {
             b"type" => glance.kind = reader.string()?,
-            b"delta" => glance.delta_bytes = reader.value()?.span().len() as u64,
+            // Without the quotes.
+            b"delta" => glance.delta_bytes = (reader.value()?.span().len() as u64).saturating_sub(2),
             b"usage" => glance.usage = Some(reader.value()?),
             b"response" => glance.response = Some(reader.value()?),
             b"session" => has_session = true,
@@ -113,7 +114,7 @@ fn read(event: &Bytes, names: &SessionNames<'_>) -> Result<SessionEvent, JsonErr
             seen.tokens = glance.delta_bytes.div_ceil(AUDIO_BYTES_PER_TOKEN);
         }
         kind if kind.starts_with(b"response.") && kind.ends_with(b".delta") => {
-            seen.tokens = glance.delta_bytes.div_ceil(TEXT_BYTES_PER_TOKEN);
+            seen.tokens = text_tokens(glance.delta_bytes);
         }
         _ => {}
     }
@@ -121,6 +122,12 @@ fn read(event: &Bytes, names: &SessionNames<'_>) -> Result<SessionEvent, JsonErr
         seen.rewritten = renamed(event, names.asked)?;
     }
     Ok(seen)
+}
+
+/// The tokens of a piece of text: providers send one piece for each, so there is one at least, and longer pieces are
+/// measured without rounding up each time.
+fn text_tokens(bytes: u64) -> u64 {
+    (bytes.saturating_add(TEXT_BYTES_PER_TOKEN / 2) / TEXT_BYTES_PER_TOKEN).max(1)
 }
 
 /// The event under the caller's name of the model.
@@ -263,9 +270,10 @@ mod tests {
         let delta = |kind: &str, length: usize| {
             of_provider(&format!(r#"{{"type":"{kind}","delta":"{}"}}"#, "a".repeat(length))).tokens
         };
-        assert_eq!(delta("response.output_text.delta", 6), 2);
-        assert_eq!(delta("response.function_call_arguments.delta", 2), 1);
-        assert_eq!(delta("response.output_audio.delta", 6_398), 2);
+        assert_eq!(delta("response.output_text.delta", 5), 1);
+        assert_eq!(delta("response.output_text.delta", 40), 10);
+        assert_eq!(delta("response.function_call_arguments.delta", 1), 1);
+        assert_eq!(delta("response.output_audio.delta", 6_400), 2);
         assert_eq!(delta("conversation.item.input_audio_transcription.delta", 100), 0);
         assert!(of_provider(r#"{"type":"response.created","response":{}}"#).begins_turn);
     }
