@@ -277,7 +277,7 @@ async fn a_limit_ends_the_session_in_which_it_is_reached() {
     assert_eq!(close.code, Close::POLICY);
     let record = gateway.record(&session.id()).await;
     assert_eq!((record.outcome.as_str(), record.code.as_deref()), ("cut", Some("token_limit_exceeded")));
-    assert!(record.output_tokens >= 1_500, "{record:?}");
+    assert!((1_200..=1_500).contains(&record.output_tokens), "{record:?}");
     provider.next_request().await.wait_for_end().await;
     let next = try_open(&gateway, VOICE, &[]).await;
     assert_eq!(refused(next, 429)["code"], "token_limit_exceeded");

@@ -2,6 +2,7 @@
 
 import { once } from 'node:events';
 import { createRequire } from 'node:module';
+import { connect } from 'node:net';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import assert from 'node:assert/strict';
@@ -10,17 +11,20 @@ import { client, seen } from './support.mjs';
 const require = createRequire(join(process.env.GATEWRIGHT_NODE_MODULES, 'nothing.js'));
 const { OpenAIRealtimeWS } = require('openai/realtime/ws');
 
+// The library always asks for TLS; under it the socket is in clear here.
+const { hostname, port } = new URL(process.env.GATEWRIGHT_BASE_URL);
+const options = { createConnection: () => connect(Number(port), hostname) };
+
 /** The next event of this type. */
 const next = (session, type) => new Promise((resolve) => session.once(type, resolve));
 
 test('a conversation is held in texts', async () => {
-  const session = new OpenAIRealtimeWS({ model: 'echo' }, client);
+  const session = new OpenAIRealtimeWS({ model: 'echo', options }, client);
   const [answer] = await once(session.socket, 'upgrade');
   seen(answer.headers['x-request-id']);
   const pieces = [];
   session.on('response.output_text.delta', (event) => pieces.push(event.delta));
   const content = [{ type: 'input_text', text: 'hello there, grüße' }];
-  await once(session.socket, 'open');
   session.send({ type: 'conversation.item.create', item: { type: 'message', role: 'user', content } });
   session.send({ type: 'response.create', response: { output_modalities: ['text'] } });
   const done = await next(session, 'response.done');
@@ -32,11 +36,12 @@ test('a conversation is held in texts', async () => {
 });
 
 test('a refusal is an answer over HTTP', async () => {
-  const session = new OpenAIRealtimeWS({ model: 'nobody' }, client);
+  const session = new OpenAIRealtimeWS({ model: 'nobody', options }, client);
   session.on('error', () => {});
-  const [, answer] = await once(session.socket, 'unexpected-response');
+  const [request, answer] = await once(session.socket, 'unexpected-response');
   assert.equal(answer.statusCode, 404);
   assert.match(answer.headers['x-request-id'], /^req_/);
+  request.destroy();
 });
 
 test('a browser offers its key as a subprotocol', async () => {
