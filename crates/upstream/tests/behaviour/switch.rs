@@ -77,9 +77,10 @@ async fn a_session_counts_against_the_cap_as_long_as_it_lives() {
         ..provider.settings()
     };
     let destination = std::sync::Arc::new(gatewright_upstream::Destination::new(settings).unwrap());
+    let (one, two) = (ok("one"), ok("two"));
     let plain = || call(&destination);
     // An idle connection gives way.
-    let (answer, (mut idle, _)) = tokio::join!(upstream.send(plain()), provider.serve(&ok("one")));
+    let (answer, (mut idle, _)) = tokio::join!(upstream.send(plain()), provider.serve(&one));
     assert_eq!(text(answer.unwrap()).await.unwrap(), "one");
     let asked = Call { method: Method::GET, body: bytes::Bytes::new().into(), ..plain() };
     let (switch, (_peer, _)) = tokio::join!(upstream.switch(asked, talk()), provider.serve(SWITCHES));
@@ -88,7 +89,7 @@ async fn a_session_counts_against_the_cap_as_long_as_it_lives() {
     let error = upstream.send(plain()).await.unwrap_err();
     assert!(matches!(error, SendError::PoolExhausted { .. }), "{error:?}");
     drop(tunnel);
-    let (answer, _) = tokio::join!(upstream.send(plain()), provider.serve(&ok("two")));
+    let (answer, _) = tokio::join!(upstream.send(plain()), provider.serve(&two));
     assert_eq!(text(answer.unwrap()).await.unwrap(), "two");
 }
 
