@@ -238,7 +238,7 @@ async fn the_node_client_library_works_with_only_base_url_and_key_changed() {
     command
         .args(["--test", "--test-reporter=spec"])
         .args(
-            ["chat", "others", "uploads", "stored", "errors", "matrix", "ai"]
+            ["chat", "others", "uploads", "stored", "realtime", "errors", "matrix", "ai"]
                 .map(|name| format!("{name}.test.mjs")),
         )
         .current_dir(suite("node"))

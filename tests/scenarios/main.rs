@@ -36,6 +36,7 @@ mod pass_through;
 mod point;
 mod prompt_templates;
 mod question;
+mod realtime;
 mod reload;
 mod request_caps;
 mod response_tag;

@@ -37,7 +37,7 @@ pub use problem::{ConfigErrors, Problem, Severity};
 pub use reference::{Environment, ProcessEnvironment};
 pub use schema::schema;
 pub use settings::{
-    AdminSettings, DrainSettings, Durability, ListenerLimits, ListenerSettings, LogFormat, ResponsesSettings,
-    Settings, StoreSettings, TelemetrySettings, TlsSettings,
+    AdminSettings, DrainSettings, Durability, ListenerLimits, ListenerSettings, LogFormat, RealtimeSettings,
+    ResponsesSettings, Settings, StoreSettings, TelemetrySettings, TlsSettings,
 };
 pub use watch::Watch;

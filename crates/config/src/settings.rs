@@ -18,6 +18,8 @@ pub struct Settings {
     pub workers: usize,
     /// How the process ends.
     pub drain: DrainSettings,
+    /// Bounds of realtime sessions.
+    pub realtime: RealtimeSettings,
     /// Where records are kept.
     pub store: StoreSettings,
     /// What the process says about itself.
@@ -89,6 +91,19 @@ pub struct DrainSettings {
     pub min: Duration,
     /// How long open answers may take after that.
     pub deadline: Duration,
+}
+
+/// Bounds of realtime sessions.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RealtimeSettings {
+    /// The web pages from which browsers may open sessions, as origins; `*` stands for all.
+    pub origins: Vec<String>,
+    /// The largest message of either side, in bytes.
+    pub message_bytes_max: usize,
+    /// How long nothing at all may come from either side.
+    pub idle_timeout: Duration,
+    /// How long a session may last.
+    pub duration_max: Duration,
 }
 
 /// Where records are kept.

@@ -16,7 +16,7 @@ use serde::Deserialize;
 use self::extension::Instance;
 use self::listener::{Admin, Listener};
 use self::model::Model;
-use self::process::{Drain, Store, Telemetry};
+use self::process::{Drain, Realtime, Store, Telemetry};
 use self::provider::Provider;
 use self::route::{Route, Tenant};
 
@@ -50,6 +50,10 @@ pub(crate) struct Shape {
     /// How the process ends on SIGTERM.
     #[serde(default)]
     pub(crate) drain: Drain,
+
+    /// Bounds of realtime sessions.
+    #[serde(default)]
+    pub(crate) realtime: Realtime,
 
     /// Where usage records are kept.
     #[serde(default)]

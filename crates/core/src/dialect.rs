@@ -11,6 +11,8 @@ mod error;
 mod frame;
 mod lead;
 mod operation;
+mod protocol;
+mod session;
 mod state;
 mod table;
 
@@ -30,135 +32,10 @@ pub use error::{ErrorBody, ErrorClass};
 pub use frame::{Frame, FrameKind, UsageArtefact};
 pub use lead::{LeadReader, Led, TailWatch};
 pub use operation::Operation;
+pub use protocol::Dialect;
+pub use session::{SessionCodec, SessionEvent, SessionNames};
 pub use state::{AnswerRecord, Identity, Look, Missing, Recalled, StateCodec, Wish};
 pub use table::AbilityTable;
-
-/// A public wire protocol.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-#[non_exhaustive]
-pub enum Dialect {
-    /// OpenAI chat completions.
-    OpenAiChat,
-    /// OpenAI responses.
-    OpenAiResponses,
-    /// Anthropic messages.
-    AnthropicMessages,
-    /// Google's `generateContent`, of the Gemini API and Vertex AI.
-    GoogleGenerate,
-    /// Amazon Bedrock's Converse.
-    BedrockConverse,
-    /// Cohere's chat, version 2.
-    CohereChat,
-    /// Ollama's own chat.
-    OllamaChat,
-    /// OpenAI legacy text completions.
-    OpenAiCompletions,
-    /// OpenAI embeddings.
-    OpenAiEmbeddings,
-    /// OpenAI moderations.
-    OpenAiModerations,
-    /// OpenAI images, made from a text.
-    OpenAiImages,
-    /// OpenAI images, made from images and a text. Requests are forms.
-    OpenAiImageEdits,
-    /// OpenAI images, made from an image alone. Requests are forms.
-    OpenAiImageVariations,
-    /// OpenAI speech, made from a text.
-    OpenAiSpeech,
-    /// OpenAI transcriptions: what a recording says, in its own language. Requests are forms.
-    OpenAiTranscriptions,
-    /// OpenAI translations: what a recording says, in English. Requests are forms.
-    OpenAiTranslations,
-    /// Documents by their relevance to a query, in the form that providers share.
-    Rerank,
-    /// Amazon Bedrock's InvokeModel, whose bodies are those of other dialects.
-    BedrockInvoke,
-    /// Embeddings of Amazon's Titan models.
-    TitanEmbed,
-    /// Cohere's embed.
-    CohereEmbed,
-    /// Google's `predict`, for embeddings.
-    GooglePredict,
-    /// Ollama's own embed.
-    OllamaEmbed,
-}
-
-impl Dialect {
-    /// Whether a file that was given to the provider of one of them can be meant in the other: ids of files are known
-    /// in one family only.
-    #[must_use]
-    pub const fn shares_files_with(self, other: Self) -> bool {
-        use Dialect::{AnthropicMessages, BedrockConverse, GoogleGenerate, OpenAiChat, OpenAiResponses};
-        matches!(
-            (self, other),
-            (OpenAiChat | OpenAiResponses, OpenAiChat | OpenAiResponses)
-                | (AnthropicMessages, AnthropicMessages)
-                | (GoogleGenerate, GoogleGenerate)
-                | (BedrockConverse, BedrockConverse)
-        )
-    }
-
-    /// All of them.
-    pub const ALL: [Self; 22] = [
-        Self::OpenAiChat,
-        Self::OpenAiResponses,
-        Self::AnthropicMessages,
-        Self::GoogleGenerate,
-        Self::BedrockConverse,
-        Self::CohereChat,
-        Self::OllamaChat,
-        Self::OpenAiCompletions,
-        Self::OpenAiEmbeddings,
-        Self::OpenAiModerations,
-        Self::OpenAiImages,
-        Self::OpenAiImageEdits,
-        Self::OpenAiImageVariations,
-        Self::OpenAiSpeech,
-        Self::OpenAiTranscriptions,
-        Self::OpenAiTranslations,
-        Self::Rerank,
-        Self::BedrockInvoke,
-        Self::TitanEmbed,
-        Self::CohereEmbed,
-        Self::GooglePredict,
-        Self::OllamaEmbed,
-    ];
-
-    /// The dialect of a name.
-    #[must_use]
-    pub fn of_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|dialect| dialect.as_str() == name)
-    }
-
-    /// The dialect's name in configuration, logs and metrics.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::OpenAiChat => "openai_chat",
-            Self::OpenAiResponses => "openai_responses",
-            Self::AnthropicMessages => "anthropic_messages",
-            Self::GoogleGenerate => "google_generate",
-            Self::BedrockConverse => "bedrock_converse",
-            Self::CohereChat => "cohere_chat",
-            Self::OllamaChat => "ollama_chat",
-            Self::OpenAiCompletions => "openai_completions",
-            Self::OpenAiEmbeddings => "openai_embeddings",
-            Self::OpenAiModerations => "openai_moderations",
-            Self::OpenAiImages => "openai_images",
-            Self::OpenAiImageEdits => "openai_image_edits",
-            Self::OpenAiImageVariations => "openai_image_variations",
-            Self::OpenAiSpeech => "openai_speech",
-            Self::OpenAiTranscriptions => "openai_transcriptions",
-            Self::OpenAiTranslations => "openai_translations",
-            Self::Rerank => "rerank",
-            Self::BedrockInvoke => "bedrock_invoke",
-            Self::TitanEmbed => "titan_embed",
-            Self::CohereEmbed => "cohere_embed",
-            Self::GooglePredict => "google_predict",
-            Self::OllamaEmbed => "ollama_embed",
-        }
-    }
-}
 
 /// Everything that the gateway asks of a dialect. One static value per dialect.
 pub trait Codec: Send + Sync + fmt::Debug {
@@ -276,6 +153,11 @@ pub trait Codec: Send + Sync + fmt::Debug {
     fn codec_of(&self, body: &[u8], address: &Address) -> Result<Option<&'static dyn Codec>, Failure> {
         let _ = (body, address);
         Ok(None)
+    }
+
+    /// The events of a session, in dialects whose exchanges are sessions.
+    fn session(&self) -> Option<&dyn SessionCodec> {
+        None
     }
 }
 

@@ -12,7 +12,7 @@ use gatewright::service::keep::Keep;
 use gatewright::service::{Clock, Random};
 use gatewright::{AuditAction, AuditRecord};
 use gatewright_config::{Loaded, Settings, Source};
-use gatewright_pipeline::{CutSwitch, Observer, PathSettings, Snapshot, Watchdog, Worker};
+use gatewright_pipeline::{CutSwitch, Observer, PathSettings, SessionSettings, Snapshot, Watchdog, Worker};
 use gatewright_store::{FileKeep, Ledger, MemoryCache, StatePlace};
 use gatewright_upstream::Upstream;
 
@@ -283,9 +283,17 @@ pub(crate) fn path_settings(settings: &Settings) -> PathSettings {
     let body_bytes_max = settings.listeners.iter().map(|listener| listener.limits.body_bytes_max).max();
     let lead_bytes_max =
         settings.listeners.iter().map(|listener| listener.limits.upload_lead_bytes_max).max();
+    let stalls = settings.listeners.iter().map(|listener| listener.limits.write_stall_timeout).max();
     let defaults = PathSettings::default();
     PathSettings {
         upload_lead_bytes_max: lead_bytes_max.unwrap_or(defaults.upload_lead_bytes_max),
+        session: SessionSettings {
+            message_bytes_max: settings.realtime.message_bytes_max,
+            idle_timeout: settings.realtime.idle_timeout,
+            duration_max: settings.realtime.duration_max,
+            stall_timeout: stalls.unwrap_or(defaults.session.stall_timeout),
+            origins: settings.realtime.origins.clone().into(),
+        },
         body_bytes_max: body_bytes_max.unwrap_or(defaults.body_bytes_max),
         access_log: settings.telemetry.access_log,
         trace_header: settings.telemetry.trace_header,

@@ -7,7 +7,7 @@ use gatewright::{Failure, FailureKind, Retry, TryResult};
 use gatewright_policy::cost;
 use gatewright_upstream::Credential;
 
-use crate::answer::opening;
+use crate::answer::opening::{self, Opened};
 use crate::course::Course;
 use crate::failure::{Refusal, code_of};
 use crate::phase::encode::Encoded;
@@ -16,35 +16,79 @@ use crate::rehearsal::ReadyCall;
 use crate::state::{Answering, Picked, Reserved};
 use crate::upload::Upload;
 
+/// How a try at a target is made.
+pub(crate) trait Way: Send {
+    /// What a try begins.
+    type Begun: Send;
+
+    /// Makes one try.
+    ///
+    /// # Errors
+    ///
+    /// A [`Failure`] whose `retry` says whether another target may be tried.
+    fn go(
+        &mut self,
+        course: &mut Course,
+        reserved: &Reserved,
+        ready: Ready,
+    ) -> impl Future<Output = Result<Self::Begun, Failure>> + Send;
+}
+
+/// Sends the call, and waits until its answer begins.
+struct Answered;
+
+impl Way for Answered {
+    type Begun = (Opened, Picked);
+
+    async fn go(
+        &mut self,
+        course: &mut Course,
+        reserved: &Reserved,
+        ready: Ready,
+    ) -> Result<Self::Begun, Failure> {
+        let Ready { picked, encoded, credential } = ready;
+        let codec = encoded.codec;
+        let answer = send::send(course, &picked, encoded, credential).await?;
+        Ok((opening::open(course, codec, reserved, answer).await?, picked))
+    }
+}
+
 /// Calls targets until one answers.
 pub(crate) async fn answer(course: &mut Course, reserved: Reserved) -> Result<Answering, Refusal> {
+    let (opened, picked) = first(course, &reserved, &mut Answered).await?;
+    Ok(Answering { opened, load: reserved.0, picked })
+}
+
+/// Tries targets until one of them begins.
+pub(crate) async fn first<W: Way>(
+    course: &mut Course,
+    reserved: &Reserved,
+    way: &mut W,
+) -> Result<W::Begun, Refusal> {
     let mut tried = Vec::new();
     let mut last = None;
     let attempts_max = usize::try_from(course.worker.settings.attempts_max).unwrap_or(usize::MAX);
     while tried.len() < attempts_max {
-        let Some(Ready { picked, encoded, credential }) = ready(course, &reserved, &mut tried).await? else {
+        let Some(ready) = ready(course, reserved, &mut tried).await? else {
             break;
         };
         if let Some(failure) = last.take() {
-            tracing::debug!(id = %course.id, provider = %picked.provider.name, %failure, "Trying another target");
+            tracing::debug!(id = %course.id, provider = %ready.picked.provider.name, %failure, "Trying another target");
         }
-        let codec = encoded.codec;
+        let picked = ready.picked.clone();
         if let Some(attempt) = &mut course.attempt {
-            attempt.shown.clone_from(&credential);
+            attempt.shown.clone_from(&ready.credential);
         }
-        let failure = match send::send(course, &picked, encoded, credential).await {
-            Ok(answer) => match opening::open(course, codec, &reserved, answer).await {
-                Ok(opened) => {
-                    pick::tell(course, &reserved.0.model, &picked, TryResult::Answered);
-                    return Ok(Answering { opened, load: reserved.0, picked });
-                }
-                Err(failure) => failure,
-            },
+        let failure = match way.go(course, reserved, ready).await {
+            Ok(begun) => {
+                pick::tell(course, &reserved.0.model, &picked, TryResult::Answered);
+                return Ok(begun);
+            }
             Err(failure) => failure,
         };
         let mut failure = course.blame(failure);
         course.hide_credential(&mut failure);
-        learn(course, &reserved, &picked, &failure);
+        learn(course, reserved, &picked, &failure);
         let has_more = tried.len() < reserved.0.model.targets.len().min(attempts_max);
         if !(has_more && may_try_elsewhere(&failure)) {
             return Err(failure.into());

@@ -12,6 +12,7 @@ use crate::course::Course;
 use crate::failure::Refusal;
 use crate::phase;
 use crate::rehearsal::{ReadyCall, Recorder, Rehearsal, Script};
+use crate::session::{self, Greeting, Met, Session};
 use crate::state::{Answering, Authenticated, ReadBody, Received, Reserved};
 use crate::worker::Worker;
 
@@ -32,6 +33,30 @@ pub async fn serve<B: ReadBody>(
     match pursue(&mut course, received).await {
         Ok(answering) => respond::answer(course, answering).await,
         Err(refusal) => respond::refuse(course, &refusal).await,
+    }
+}
+
+/// Opens a session for a caller who speaks `codec`'s dialect: the same path, up to a provider that has switched.
+///
+/// Whoever serves the caller tells it that the session is open, and runs it.
+///
+/// # Errors
+///
+/// The answer to a caller who gets no session.
+///
+/// # Cancellation
+///
+/// Dropping the future, or the session, means that the client left.
+pub async fn open<B: ReadBody>(
+    worker: &Arc<Worker>,
+    codec: &'static dyn Codec,
+    received: Received<B>,
+    greeting: Greeting,
+) -> Result<Box<Session>, Response<AnswerBody>> {
+    let mut course = Course::begin(worker, codec);
+    match meet(&mut course, received, greeting).await {
+        Ok(met) => Ok(Session::new(course, met)),
+        Err(refusal) => Err(respond::refuse(course, &refusal).await),
     }
 }
 
@@ -75,6 +100,19 @@ async fn pursue<B: ReadBody>(course: &mut Course, received: Received<B>) -> Resu
     attempt::answer(course, reserved).await
 }
 
+/// The path up to a provider that has switched.
+async fn meet<B: ReadBody>(
+    course: &mut Course,
+    received: Received<B>,
+    greeting: Greeting,
+) -> Result<Met, Refusal> {
+    let authenticated = phase::authenticate::authenticate(course, received).await?;
+    let reserved = admit(course, authenticated).await.map_err(session::without_answer)?;
+    let mut way = session::Switching::new(greeting);
+    let (picked, line) = attempt::first(course, &reserved, &mut way).await?;
+    Ok(Met { picked, line, load: reserved.0 })
+}
+
 /// The path up to the call, and what the filters make ready for its answer.
 async fn prepare<B: ReadBody>(
     course: &mut Course,
@@ -101,6 +139,7 @@ async fn admit<B: ReadBody>(
 ) -> Result<Reserved, Refusal> {
     let decoded = phase::read::read(course, authenticated).await?;
     let routed = phase::identify::identify(course, decoded)?;
+    session::check_chains(course, &routed)?;
     let recalled = phase::recall::recall(course, routed).await?;
     let admitted = phase::limit::arrive(course, recalled).await?;
     let shaped = phase::transform::transform(course, admitted).await?;

@@ -41,6 +41,8 @@ pub struct Hooked {
     pub(crate) transform_phase: Option<TransformPhase>,
     /// When it is asked, as a limiter.
     pub(crate) limit_phase: Option<LimitPhase>,
+    /// Whether sessions may pass that it cannot look into.
+    pub(crate) lets_sessions_pass: bool,
     deadline: Duration,
     in_flight_max: u32,
     is_isolated: bool,
@@ -108,9 +110,14 @@ impl Hooked {
             transform.map(|hook| gate.fixed(Hook::Wants, TransformPhase::Client, || hook.phase()));
         let limiter = instance.limiter.as_ref();
         let limit_phase = limiter.map(|hook| gate.fixed(Hook::Reserve, LimitPhase::Spend, || hook.phase()));
+        let filter = instance.response.as_ref();
+        let lets_sessions_pass = transform
+            .is_none_or(|hook| gate.fixed(Hook::Wants, false, || hook.lets_sessions_pass()))
+            && filter.is_none_or(|hook| gate.fixed(Hook::Open, false, || hook.lets_sessions_pass()));
         Some(Arc::new(Self {
             id: plan.id.clone(),
             index,
+            lets_sessions_pass,
             transform_phase,
             limit_phase,
             instance,

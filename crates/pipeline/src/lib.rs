@@ -1,6 +1,6 @@
 //! The data path: one exchange, from a caller's bytes to a provider's answer and back.
 //!
-//! [`exchange::serve`] reads as the path; each step is a file in [`phase`], each state a type in
+//! [`exchange::serve`] reads as the path, and [`exchange::open`] as that of a session; each step is a file in [`phase`], each state a type in
 //! [`state`]. Every dialect and every endpoint goes this way.
 //! The crate reads the plan, asks extensions inside a fence, and calls providers through
 //! `gatewright-upstream`. It knows no HTTP server, no database, no configuration file.
@@ -9,6 +9,7 @@ mod answer;
 mod aside;
 mod ask;
 mod attempt;
+mod claim;
 mod context;
 mod course;
 mod cut;
@@ -27,6 +28,7 @@ mod models;
 mod observer;
 pub mod phase;
 pub mod rehearsal;
+mod session;
 mod snapshot;
 pub mod state;
 mod subject;
@@ -51,7 +53,8 @@ pub use models::{ModelAnswer, ModelView, models};
 pub use observer::{HookResult, InstanceObserver, Observer, OutOfService, Silent};
 pub use phase::credential::{Credentials, Proof};
 pub use rehearsal::{Decision, Ending, ReadyCall, Rehearsal, Script, Step};
+pub use session::{Greeting, Session};
 pub use snapshot::{Chains, Provider, Snapshot};
 pub use upload::{Flow, at_hand};
 pub use watchdog::Watchdog;
-pub use worker::{PathSettings, Worker};
+pub use worker::{PathSettings, SessionSettings, Worker};

@@ -13,5 +13,6 @@ pub(crate) mod recall;
 pub(crate) mod record;
 pub(crate) mod send;
 pub(crate) mod settle;
+pub(crate) mod switch;
 pub(crate) mod transform;
 pub(crate) mod translate;

@@ -70,6 +70,35 @@ pub struct PathSettings {
     pub access_log: bool,
     /// Whether answers say in a header which hooks ran.
     pub trace_header: bool,
+    /// Bounds of sessions.
+    pub session: SessionSettings,
+}
+
+/// Bounds of sessions, in which events flow both ways.
+#[derive(Clone, Debug)]
+pub struct SessionSettings {
+    /// The largest message of either side, in bytes.
+    pub message_bytes_max: usize,
+    /// How long nothing at all may come from either side.
+    pub idle_timeout: Duration,
+    /// How long a session may last.
+    pub duration_max: Duration,
+    /// How long a side may refuse to read before the session ends.
+    pub stall_timeout: Duration,
+    /// The web pages from which browsers may connect, as origins; `*` stands for all. What is no browser has none.
+    pub origins: Arc<[String]>,
+}
+
+impl Default for SessionSettings {
+    fn default() -> Self {
+        Self {
+            message_bytes_max: 16 * 1024 * 1024,
+            idle_timeout: Duration::from_secs(15 * 60),
+            duration_max: Duration::from_secs(60 * 60),
+            stall_timeout: Duration::from_secs(30),
+            origins: Arc::default(),
+        }
+    }
 }
 
 impl Default for PathSettings {
@@ -85,6 +114,7 @@ impl Default for PathSettings {
             keep_for: Duration::from_secs(30 * 24 * 60 * 60),
             access_log: true,
             trace_header: false,
+            session: SessionSettings::default(),
         }
     }
 }

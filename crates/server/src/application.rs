@@ -29,6 +29,7 @@ impl Application {
         let calls =
             routes.into_iter().fold(Router::new(), |router, route| router.route(route, post(call::serve)));
         let router = calls
+            .route(endpoint::session::PATH, get(endpoint::session::open))
             .route("/v1/models", get(endpoint::models::list))
             .route("/v1/models/{*model}", get(endpoint::models::retrieve))
             .route(

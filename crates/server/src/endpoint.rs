@@ -4,11 +4,12 @@
 pub(crate) mod call;
 pub(crate) mod models;
 pub(crate) mod responses;
+pub(crate) mod session;
 pub(crate) mod unknown;
 
 mod inbound;
 
-pub(crate) use inbound::receive;
+pub(crate) use inbound::{ReadyBody, receive};
 
 use std::sync::Arc;
 

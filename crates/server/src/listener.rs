@@ -42,6 +42,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 pub use self::client_body::{ClientBody, ClientBodyError};
 pub use self::info::ConnectionInfo;
 pub use self::limits::{BodyLimits, Http2Limits, Limits};
+pub(crate) use self::service::Place;
 pub use self::strict::Violation;
 
 use self::cap::Places;

@@ -14,6 +14,7 @@ mod configuration;
 mod gateway;
 mod metrics;
 mod process;
+mod session;
 mod wait;
 
 pub(crate) use self::answer::take_event;
@@ -24,4 +25,5 @@ pub(crate) use self::configuration::{place as place_at, set as set_at};
 pub use self::gateway::Gateway;
 pub use self::metrics::Scrape;
 pub use self::process::{Ran, binary, run};
+pub use self::session::Session;
 pub use self::wait::{DEADLINE, eventually, within};

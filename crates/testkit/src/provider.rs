@@ -29,6 +29,7 @@ mod plan;
 mod prerender;
 mod process;
 mod query;
+mod realtime;
 mod record;
 mod refusal;
 mod reply;

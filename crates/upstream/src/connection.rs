@@ -5,7 +5,7 @@
 
 pub(crate) mod http1;
 pub(crate) mod http2;
-mod meter;
+pub(crate) mod meter;
 mod relay;
 
 use std::sync::Arc;

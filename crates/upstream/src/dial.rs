@@ -64,6 +64,28 @@ impl Dialer {
         destination: &Destination,
         deadlines: &Deadlines,
     ) -> Result<Dialled, DialError> {
+        self.dial_as(destination, deadlines, destination.settings().http2).await
+    }
+
+    /// Connects to a destination for HTTP/1.1, whatever its settings say: an upgrade is possible over nothing else.
+    ///
+    /// # Cancellation
+    ///
+    /// As that of [`Dialer::dial`].
+    pub(crate) async fn dial_http1(
+        &self,
+        destination: &Destination,
+        deadlines: &Deadlines,
+    ) -> Result<Socket, DialError> {
+        Ok(self.dial_as(destination, deadlines, Http2::Never).await?.socket)
+    }
+
+    async fn dial_as(
+        &self,
+        destination: &Destination,
+        deadlines: &Deadlines,
+        http2: Http2,
+    ) -> Result<Dialled, DialError> {
         let tcp =
             timeout(deadlines.connect, self.connect(destination.settings())).await.map_err(|_| {
                 DialError::ConnectTimeout {
@@ -72,19 +94,19 @@ impl Dialer {
                 }
             })??;
         let Some(tls) = destination.tls() else {
-            let protocol = match destination.settings().http2 {
+            let protocol = match http2 {
                 Http2::PriorKnowledge => Protocol::Http2,
                 Http2::Never | Http2::Negotiate => Protocol::Http1,
             };
             return Ok(Dialled { socket: Socket::Plain(tcp), protocol });
         };
         let host = || destination.origin().host().to_string();
-        let handshake = timeout(deadlines.tls, tls.connect(tcp)).await;
+        let handshake = timeout(deadlines.tls, tls.connect(tcp, http2)).await;
         let stream = handshake
             .map_err(|_| DialError::TlsTimeout { host: host(), after: deadlines.tls })?
             .map_err(|source| DialError::Tls { host: host(), source: Arc::new(source) })?;
         let protocol = tls::protocol(&stream);
-        if protocol == Protocol::Http1 && destination.settings().http2 == Http2::PriorKnowledge {
+        if protocol == Protocol::Http1 && http2 == Http2::PriorKnowledge {
             return Err(DialError::Protocol { host: host() });
         }
         Ok(Dialled { socket: Socket::Tls(Box::new(stream)), protocol })

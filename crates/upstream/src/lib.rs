@@ -1,7 +1,8 @@
 //! The only code of the gateway that opens a socket outwards.
 //!
 //! It owns the guarded dialer (which addresses may be reached), TLS, the pools of HTTP/1.1 and
-//! HTTP/2 connections, deadlines and the byte stream of an answer.
+//! HTTP/2 connections, deadlines, the byte stream of an answer, and connections that switch to
+//! another protocol.
 //! It promises that a credential is added last and only for its own origin, that dropping a call
 //! or its answer ends the upstream work at once, and that nothing waits past its deadline.
 //! It leaves retries across targets, decoding and accounting to the pipeline.
@@ -18,6 +19,7 @@ mod error;
 mod origin;
 mod pool;
 mod stats;
+mod switch;
 mod upstream;
 
 pub use answer::{Answer, AnswerBody, Protocol};
@@ -31,4 +33,5 @@ pub use egress::{Egress, EgressError, EgressHttp, EgressSettings};
 pub use error::{DialError, ReadError, SendError};
 pub use origin::{Origin, OriginError, Scheme};
 pub use stats::Stats;
+pub use switch::{Refused, Switch, Tunnel};
 pub use upstream::{Sending, Upstream};

@@ -147,6 +147,14 @@ impl Pool {
         Offer::Wait(grant)
     }
 
+    /// Keeps an idle connection beside the leases, unless that makes too many.
+    fn keep_if_room(&self, idle: Option<Box<Http1>>) {
+        let mut state = self.state.lock();
+        if state.leased + state.idle.len() < self.connections_max {
+            state.idle.extend(idle);
+        }
+    }
+
     fn lease(self: &Arc<Self>) -> Lease {
         Lease { pool: Some(Arc::clone(self)) }
     }

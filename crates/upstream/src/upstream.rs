@@ -6,7 +6,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, OnceLock, Weak};
 
-use http::Request;
+use http::{HeaderValue, Request};
 use parking_lot::Mutex;
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout_at};
@@ -21,6 +21,7 @@ use crate::dial::resolve::{Resolve, SystemResolver};
 use crate::error::SendError;
 use crate::pool::{Dialling, Link, Pool, SWEEP_EVERY};
 use crate::stats::Stats;
+use crate::switch::{self, Switch};
 
 /// A call on its way to the head of its answer.
 ///
@@ -163,6 +164,38 @@ impl Upstream {
             }
             fresh = true;
         }
+    }
+
+    /// Asks a provider to switch to another protocol, on a connection of its own over HTTP/1.1.
+    ///
+    /// The deadlines hold up to the provider's answer. A connection that has switched counts against the destination's
+    /// cap as long as it lives.
+    ///
+    /// # Errors
+    ///
+    /// See [`SendError`]. A provider that answers without switching is no error of this kind.
+    ///
+    /// # Cancellation
+    ///
+    /// Dropping the future closes the connection.
+    pub async fn switch(&self, call: Call, protocol: HeaderValue) -> Result<Switch, SendError> {
+        let timing = Timing::start(call.deadlines);
+        let destination = Arc::clone(&call.destination);
+        let request = switch::request(call, protocol)?;
+        let pool = self.shared.pool(&destination);
+        let deadlines = timing.limits;
+        let dialling = Dialling {
+            dialer: &self.shared.dialer,
+            destination: &destination,
+            deadlines: &deadlines,
+            fresh: true,
+        };
+        let total = |sent| SendError::TotalTimeout { after: timing.limits.total, sent };
+        let connected = timeout_at(timing.total_at, pool.connect_alone(dialling)).await;
+        let (socket, counted, lease) = connected.map_err(|_| total(false))??;
+        let host = destination.origin().host().to_string();
+        let switching = switch::switch((socket, counted, lease), &host, request, timing.limits.first_byte);
+        timeout_at(timing.total_at, Box::pin(switching)).await.map_err(|_| total(true))?
     }
 
     /// What all connections of this worker did and do, those to former destinations included.

@@ -1,6 +1,6 @@
 //! Bytes on the wire to core's types and back, one module per public dialect.
 //!
-//! Owns JSON text (lazy scanning and patching), server-sent events, binary event streams, and what a dialect calls things.
+//! Owns JSON text (lazy scanning and patching), server-sent events, binary event streams, messages of WebSocket, and what a dialect calls things.
 //! Everything here is sans-IO: bytes in, bytes out, any chunking, no clock, no task.
 //! Text from outside never panics and never costs more than a small multiple of its own length.
 //! Choosing a target, sending, waiting and counting money belong to other crates.
@@ -33,6 +33,7 @@ pub mod openai_embeddings;
 pub mod openai_form;
 pub mod openai_images;
 pub mod openai_moderations;
+pub mod openai_realtime;
 pub mod openai_responses;
 pub mod openai_speech;
 pub mod path;
@@ -44,6 +45,7 @@ pub mod sse;
 mod stream;
 pub mod titan_embed;
 mod turns;
+pub mod web_socket;
 
 use gatewright::dialect::{Codec, Dialect, Operation};
 
@@ -83,6 +85,7 @@ pub fn codec(dialect: Dialect) -> &'static dyn Codec {
         Dialect::OpenAiImageEdits => openai_form::image_edits(),
         Dialect::OpenAiImageVariations => openai_form::image_variations(),
         Dialect::OpenAiModerations => openai_moderations::codec(),
+        Dialect::OpenAiRealtime => openai_realtime::codec(),
         Dialect::OpenAiResponses => openai_responses::codec(),
         Dialect::OpenAiSpeech => openai_speech::codec(),
         Dialect::OpenAiTranscriptions => openai_form::transcriptions(),

@@ -24,6 +24,8 @@ mod sse_decoder;
 mod stream;
 #[path = "../../../tests/fuzz/src/tool_name.rs"]
 mod tool_name;
+#[path = "../../../tests/fuzz/src/web_socket.rs"]
+mod web_socket;
 
 use gatewright::dialect::Dialect;
 use proptest::collection::vec;
@@ -362,6 +364,54 @@ fn the_seeds_of_documents_hold() {
     }
 }
 
+/// Frames of either side, some of them wrong: heads that mean something, and short payloads.
+fn nearly_frames() -> impl Strategy<Value = Vec<u8>> {
+    let first = prop_oneof![
+        Just(0x01_u8),
+        Just(0x81),
+        Just(0x80),
+        Just(0x00),
+        Just(0x82),
+        Just(0x88),
+        Just(0x89),
+        Just(0x8a),
+        any::<u8>()
+    ];
+    let frame = (first, any::<bool>(), vec(prop_oneof![Just(b'a'), Just(0x03_u8), any::<u8>()], 0..9))
+        .prop_map(|(first, is_masked, payload)| {
+            let length = u8::try_from(payload.len()).unwrap();
+            let head = if is_masked { vec![first, 0x80 | length, 0, 0, 0, 0] } else { vec![first, length] };
+            [head, payload].concat()
+        });
+    vec(frame, 0..12).prop_map(|frames| frames.concat())
+}
+
+/// Events that name models in places that count and in others.
+fn events() -> impl Strategy<Value = String> {
+    let key = prop_oneof![
+        Just("type"),
+        Just("session"),
+        Just("response"),
+        Just("model"),
+        Just("m\\u006fdel"),
+        Just("usage")
+    ];
+    let leaf = prop_oneof![
+        Just("\"a\"".to_owned()),
+        Just("\"b\"".to_owned()),
+        Just("\"c\"".to_owned()),
+        Just("7".to_owned()),
+        Just("null".to_owned()),
+        Just("\"response.done\"".to_owned())
+    ];
+    leaf.prop_recursive(4, 32, 4, move |inner| {
+        vec((key.clone(), inner), 0..4).prop_map(|members| {
+            let members: Vec<_> = members.iter().map(|(key, value)| format!("\"{key}\":{value}")).collect();
+            format!("{{{}}}", members.join(","))
+        })
+    })
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 1_000, ..ProptestConfig::default() })]
 
@@ -455,5 +505,20 @@ proptest! {
     #[test]
     fn chats_of_new_dialects_hold_on_any_bytes(dialect in dialect(), bytes in vec(any::<u8>(), 0..300)) {
         chat_dialect::check(dialect, &bytes);
+    }
+
+    #[test]
+    fn web_socket_holds_on_nearly_frames(seed: u8, stream in nearly_frames()) {
+        web_socket::check(&[&[seed], &*stream].concat());
+    }
+
+    #[test]
+    fn web_socket_holds_on_any_bytes(bytes in vec(any::<u8>(), 0..300)) {
+        web_socket::check(&bytes);
+    }
+
+    #[test]
+    fn events_of_sessions_name_no_other_model(event in events()) {
+        web_socket::check(&[&[0], event.as_bytes()].concat());
     }
 }

@@ -15,3 +15,4 @@ pub mod request;
 pub mod sse_decoder;
 pub mod stream;
 pub mod tool_name;
+pub mod web_socket;

@@ -62,7 +62,7 @@ const DIALECTS: &[&str] = &[
 /// Where vendor names belong, and why.
 const ALLOWED: &[(&str, &str)] = &[
     ("extensions/providers", "the vendors' own folders"),
-    ("crates/core/src/dialect.rs", "the list of dialects"),
+    ("crates/core/src/dialect/protocol.rs", "the list of dialects"),
     ("crates/testkit/src/provider", "the simulated vendors"),
     ("crates/testkit/src/provider.rs", "the simulated vendors"),
     ("crates/testkit/src/bin/gatewright-simulator.rs", "the simulated vendors, as a process"),

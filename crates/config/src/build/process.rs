@@ -5,8 +5,8 @@ use std::net::SocketAddr;
 use super::Builder;
 use crate::position::KeyPath;
 use crate::settings::{
-    AdminSettings, DrainSettings, Durability, ListenerLimits, ListenerSettings, LogFormat, ResponsesSettings,
-    Settings, StoreSettings, TelemetrySettings, TlsSettings,
+    AdminSettings, DrainSettings, Durability, ListenerLimits, ListenerSettings, LogFormat, RealtimeSettings,
+    ResponsesSettings, Settings, StoreSettings, TelemetrySettings, TlsSettings,
 };
 use crate::shape::listener::{Limits, Listener};
 use crate::shape::{Shape, process};
@@ -30,6 +30,7 @@ impl Builder<'_> {
             },
             workers: shape.workers.map_or_else(cores, usize::from).max(WORKERS_MIN),
             drain: DrainSettings { min: shape.drain.min.0, deadline: shape.drain.deadline.0 },
+            realtime: self.realtime(&shape.realtime),
             store: StoreSettings {
                 path: self.beside(&store, &shape.store.path),
                 durability: match shape.store.durability {
@@ -53,6 +54,23 @@ impl Builder<'_> {
                 access_log: shape.telemetry.access_log,
                 trace_header: shape.telemetry.trace_header,
             },
+        }
+    }
+
+    fn realtime(&mut self, realtime: &process::Realtime) -> RealtimeSettings {
+        let origins = KeyPath::root().key("realtime").key("origins");
+        for (place, origin) in realtime.origins.iter().enumerate() {
+            if !is_origin(origin) {
+                let text = "not an origin as browsers send it; write scheme, host and port alone, for example \
+                            https://app.example.com, or `*` for all";
+                self.error(&origins.item(place), text);
+            }
+        }
+        RealtimeSettings {
+            origins: realtime.origins.clone(),
+            message_bytes_max: usize::try_from(realtime.message_bytes_max.0).unwrap_or(usize::MAX),
+            idle_timeout: realtime.idle_timeout.0,
+            duration_max: realtime.duration_max.0,
         }
     }
 
@@ -97,6 +115,12 @@ impl Builder<'_> {
             SocketAddr::from(([127, 0, 0, 1], 0))
         })
     }
+}
+
+/// Whether a text can be equal to what a browser sends.
+fn is_origin(text: &str) -> bool {
+    let host = text.split_once("://").map(|(_, host)| host);
+    text == "*" || host.is_some_and(|host| !host.is_empty() && !host.contains(['/', '?', '#', '@', ' ', '*']))
 }
 
 fn cores() -> usize {

@@ -1,4 +1,4 @@
-//! The parts `drain`, `store` and `telemetry`.
+//! The parts `drain`, `realtime`, `store` and `telemetry`.
 
 use std::path::PathBuf;
 
@@ -23,6 +23,36 @@ pub(crate) struct Drain {
 impl Default for Drain {
     fn default() -> Self {
         Self { min: Span::secs(0), deadline: Span::secs(30) }
+    }
+}
+
+/// Bounds of realtime sessions, in which texts and sound flow both ways over WebSocket.
+#[derive(Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Realtime {
+    /// The web pages from which browsers may open sessions, as origins like `https://app.example.com`; `*` stands for
+    /// all. Clients that are no browsers send no origin and need no entry.
+    pub(crate) origins: Vec<String>,
+
+    /// The largest message of either side. Sound comes in pieces of a few kilobytes; what a session can make the
+    /// gateway hold is a small multiple of this.
+    pub(crate) message_bytes_max: Size,
+
+    /// How long nothing at all may come from either side before the session ends.
+    pub(crate) idle_timeout: Span,
+
+    /// How long a session may last. Its caller's key is checked when it opens and not again.
+    pub(crate) duration_max: Span,
+}
+
+impl Default for Realtime {
+    fn default() -> Self {
+        Self {
+            origins: Vec::new(),
+            message_bytes_max: Size(16 * 1024 * 1024),
+            idle_timeout: Span::secs(15 * 60),
+            duration_max: Span::secs(60 * 60),
+        }
     }
 }
 

@@ -28,6 +28,8 @@ pub enum Operation {
     Transcription,
     /// What a recording says, in another language.
     Translation,
+    /// A conversation that is held live, in texts and sound both ways.
+    Realtime,
 }
 
 impl Operation {
@@ -47,6 +49,7 @@ impl Operation {
             Self::ImageVariation => "image_variation",
             Self::Transcription => "transcription",
             Self::Translation => "translation",
+            Self::Realtime => "realtime",
         }
     }
 }

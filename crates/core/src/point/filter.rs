@@ -72,6 +72,13 @@ pub trait ResponseFilter: Send + Sync + 'static {
     /// Says how the filter wants to see this answer.
     fn plan(&self, head: &ResponseHead, cx: &RequestCx) -> FilterPlan;
 
+    /// Whether sessions may pass in which texts and sound flow both ways as events, though the host shows none of them
+    /// to the filter. Asked once, when a configuration is put to use. Where nobody says so, a route with an instance that
+    /// enforces refuses sessions, so that nothing passes unseen.
+    fn lets_sessions_pass(&self) -> bool {
+        false
+    }
+
     /// Sees an answer that is not streamed, unless the plan for it is [`FilterPlan::Skip`], and a streamed one under
     /// [`FilterPlan::Whole`]. Filters come in the order of the route, each after the work of the ones before it.
     /// A filter with a text plan has its session run by the host and needs nothing here.

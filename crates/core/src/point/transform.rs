@@ -39,6 +39,13 @@ pub trait RequestTransform: Send + Sync + 'static {
         TransformPhase::Client
     }
 
+    /// Whether sessions may pass in which texts and sound flow both ways as events, though the host shows none of them
+    /// to the transform. Asked once, when a configuration is put to use. Where nobody says so, a route with an instance that
+    /// enforces refuses sessions, so that nothing passes unseen.
+    fn lets_sessions_pass(&self) -> bool {
+        false
+    }
+
     /// Whether this request concerns the transform at all. Called for every request; it must be
     /// cheap.
     fn wants(&self, request: &LlmRequest, cx: &RequestCx) -> bool {

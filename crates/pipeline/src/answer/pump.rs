@@ -6,15 +6,13 @@
 
 use std::collections::VecDeque;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use gatewright::dialect::{Frame, FrameKind, StreamDecoder, StreamEncoder, StreamSettings, UsageArtefact};
 use gatewright::{
-    AuditAction, BoxFuture, CancelledBy, EventKind, Failure, Outcome, Progress, Side, StreamEvent, TopUp,
-    UsageSource,
+    BoxFuture, CancelledBy, EventKind, Failure, Outcome, Side, StreamEvent, TopUp, UsageSource,
 };
 use gatewright_upstream::AnswerBody as UpstreamBody;
 use http_body::Body;
@@ -22,17 +20,16 @@ use tokio::time::Sleep;
 
 use super::body::BrokeOff;
 use super::chain::{Parcel, Passed, Stop, Turn, Wait};
-use super::extent::Told;
+use super::extent;
 use super::opening::{Source, broke_off, failure_in};
+use crate::claim::Told;
 use crate::course::Course;
 use crate::cut::CutSignal;
 use crate::failure::{Refusal, code_of};
-use crate::hook::Hook;
-use crate::hooked::{Fault, Waiting};
+use crate::hooked::Waiting;
 use crate::keeping::{self, Writing};
 use crate::phase::send::{read_failure, shutdown};
 use crate::state::Settled;
-use crate::subject::Subject;
 
 /// How long the rest of a provider's body may take once its answer is complete, so that the
 /// connection can be used again.
@@ -51,7 +48,7 @@ pub(crate) struct Pump {
     is_rewriting: bool,
     /// There where the provider speaks another dialect than the caller: every frame is written anew from its events,
     /// and what the caller cannot carry is collected.
-    translation: Option<Told>,
+    translation: Option<extent::Told>,
     hides_usage: bool,
     /// Room for the events of the next frame.
     spare: Vec<StreamEvent>,
@@ -104,7 +101,7 @@ impl Pump {
             is_upstream_ended: is_ended,
             decoder,
             is_rewriting: settings.model.is_some() || course.codec.reframes() || course.keeping.is_some(),
-            translation: settings.envelope.is_some().then(Told::default),
+            translation: settings.envelope.is_some().then(extent::Told::default),
             hides_usage: settings.hide_usage,
             encoder: keeping::stream_encoder(&course, settings),
             spare: Vec::new(),
@@ -369,7 +366,8 @@ impl Pump {
                 let answer = ready!(waiting.poll(cx));
                 let claim = *claim;
                 self.phase = Phase::Flowing;
-                self.topped_up(claim, answer);
+                let told = self.course.top_up_claim(claim, answer);
+                self.heed(claim, told);
                 return Poll::Ready(());
             }
         };
@@ -387,46 +385,20 @@ impl Pump {
 
     /// Tells the limiters how much has flowed.
     fn progress(&mut self) {
-        let (usage, _) = self.course.usage();
         for claim in 0..self.course.claims.len() {
             if !matches!(self.phase, Phase::Flowing) {
                 return;
             }
-            let Some(held) = self.course.claims.get_mut(claim) else { return };
-            let progress = held.hooked.run(Hook::Progress, || held.reservation.progress(&usage));
-            self.conclude((claim, Hook::Progress), progress);
+            let told = self.course.tell_claim(claim);
+            self.heed(claim, told);
         }
     }
 
-    fn topped_up(&mut self, claim: usize, answer: Result<TopUp, Fault>) {
-        let Some(held) = self.course.claims.get_mut(claim) else { return };
-        let progress =
-            answer.and_then(|answer| held.hooked.run(Hook::TopUp, || held.reservation.topped_up(answer)));
-        self.conclude((claim, Hook::TopUp), progress);
-    }
-
-    fn conclude(&mut self, (claim, hook): (usize, Hook), progress: Result<Progress, Fault>) {
-        let Some(held) = self.course.claims.get_mut(claim) else { return };
-        let hooked = Arc::clone(&held.hooked);
-        match progress {
-            Ok(Progress::Continue) => held.told += u64::from(hook == Hook::Progress),
-            Ok(Progress::Cut(failure)) => {
-                let by = (&*hooked, hook);
-                Subject::of(&self.course).denied(AuditAction::Cut, by, &code_of(&failure));
-                if !hooked.is_shadow {
-                    self.fail(&Refusal::Failed(failure));
-                }
-            }
-            Ok(Progress::TopUp(future)) => {
-                let waiting = Waiting::new(&hooked, Hook::TopUp, Box::pin(async { Ok(future.await) }));
-                self.phase = Phase::Paused(Pause::TopUp { claim, waiting });
-            }
-            Err(fault) => {
-                hooked.gate.observer().called(hook, fault.result(), 1, Duration::ZERO);
-                if let Some(failure) = hooked.judge(hook, &fault, &Subject::of(&self.course)) {
-                    self.fail(&failure.into());
-                }
-            }
+    fn heed(&mut self, claim: usize, told: Told) {
+        match told {
+            Told::On => {}
+            Told::Cut(refusal) => self.fail(&refusal),
+            Told::Waits(waiting) => self.phase = Phase::Paused(Pause::TopUp { claim, waiting }),
         }
     }
 }

@@ -199,13 +199,18 @@ pub fn set_request_id(headers: &mut HeaderMap, id: RequestId, codec: &dyn Codec)
 }
 
 fn set_headers(course: &mut Course, headers: &mut HeaderMap, content_type: HeaderValue) {
+    tell(course, headers);
+    headers.insert(CONTENT_TYPE, content_type);
+}
+
+/// What the head of every answer says of its exchange.
+pub(crate) fn tell(course: &mut Course, headers: &mut HeaderMap) {
     if let Some(cx) = course.cx.as_ref() {
         headers.extend(cx.response_headers.clone());
     }
     if let Some(value) = course.trace.as_ref().and_then(|trace| HeaderValue::from_str(trace.as_str()).ok()) {
         headers.insert(crate::trace::HEADER, value);
     }
-    headers.insert(CONTENT_TYPE, content_type);
     if let Some(value) = lost(&course.facts.losses) {
         headers.insert(LOST.clone(), value);
     }
@@ -233,7 +238,7 @@ fn lost(losses: &[Loss]) -> Option<HeaderValue> {
 }
 
 /// Waits until the record is durable, within the bound of the settings.
-async fn wait_for_record(course: &mut Course, settled: Settled) {
+pub(crate) async fn wait_for_record(course: &mut Course, settled: Settled) {
     let written = tokio::time::timeout(course.worker.settings.record_wait, settled.receipt).await;
     let why = match written {
         Ok(Ok(())) => return,

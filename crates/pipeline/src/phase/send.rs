@@ -39,7 +39,8 @@ pub(crate) async fn send(
     if let Some(attempt) = &mut course.attempt {
         attempt.sent = Some(now);
     }
-    let answer = until_cut(course, picked, call).await;
+    let worker = Arc::clone(&course.worker);
+    let answer = until_cut(course, picked, worker.upstream.send(call)).await;
     let now = course.worker.clock.now();
     if let Some(attempt) = &mut course.attempt {
         attempt.answered = Some(now);
@@ -57,7 +58,8 @@ pub(crate) async fn send(
     Err(class(course, picked, &target, (status, &headers, &body)))
 }
 
-fn to_call(
+/// The call as the upstream client takes it.
+pub(crate) fn to_call(
     course: &Course,
     picked: &Picked,
     encoded: Encoded,
@@ -82,10 +84,14 @@ fn to_call(
     })
 }
 
-/// Sends the call, unless the process ends first.
-async fn until_cut(course: &mut Course, picked: &Picked, call: Call) -> Result<Answer, Failure> {
+/// Waits for a provider, unless the process ends first.
+pub(crate) async fn until_cut<T>(
+    course: &mut Course,
+    picked: &Picked,
+    sending: impl Future<Output = Result<T, SendError>>,
+) -> Result<T, Failure> {
     let mut cut = course.worker.cut.signal();
-    let mut sending = pin!(course.worker.upstream.send(call));
+    let mut sending = pin!(sending);
     poll_fn(|cx| match sending.as_mut().poll(cx) {
         Poll::Ready(result) => Poll::Ready(result.map_err(|error| send_failure(picked, &error))),
         Poll::Pending => cut.poll_cut(cx).map(|()| Err(shutdown())),
@@ -100,7 +106,7 @@ pub(crate) fn shutdown() -> Failure {
 }
 
 /// Has the provider's adapter class an error answer.
-fn class(
+pub(crate) fn class(
     course: &Course,
     picked: &Picked,
     target: &ProviderTarget<'_>,

@@ -33,6 +33,21 @@ pub(crate) fn receive(request: Inbound) -> Received<InboundBody> {
     }
 }
 
+/// A body that is there already.
+#[derive(Debug)]
+pub(crate) struct ReadyBody(pub(crate) Bytes);
+
+impl ReadBody for ReadyBody {
+    async fn read(self, bytes_max: u64) -> Result<Bytes, Failure> {
+        let length = u64::try_from(self.0.len()).unwrap_or(u64::MAX);
+        if length > bytes_max { Err(too_large(bytes_max)) } else { Ok(self.0) }
+    }
+
+    fn flow(self, bytes_max: u64) -> Result<Flow, Failure> {
+        Capped::of(self.0.into(), bytes_max).map(|capped| Box::pin(capped) as Flow)
+    }
+}
+
 /// A request's body, unread.
 #[derive(Debug)]
 pub(crate) struct InboundBody(Body);

@@ -78,6 +78,10 @@ impl<B: Body> AnswerBody<B> {
         AnswerBody { content: Content::Served { body }, in_flight, counts_frames }
     }
 
+    pub(super) fn info(&self) -> &ConnectionInfo {
+        self.in_flight.info()
+    }
+
     pub(super) fn refused(body: Bytes, in_flight: InFlight) -> Self {
         let content = Content::Refused { body: Some(body) };
         AnswerBody { content, in_flight, counts_frames: false }

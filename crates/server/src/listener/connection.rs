@@ -6,6 +6,7 @@
 use std::error::Error;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use http_body::Body;
@@ -32,9 +33,9 @@ pub(super) trait Graceful: Future<Output = hyper::Result<()>> {
     fn graceful_shutdown(self: Pin<&mut Self>);
 }
 
-impl<I, S, B> Graceful for http1::Connection<I, S>
+impl<I, S, B> Graceful for http1::UpgradeableConnection<I, S>
 where
-    I: Read + Write + Unpin,
+    I: Read + Write + Unpin + Send + 'static,
     S: HttpService<Incoming, ResBody = B>,
     S::Error: Into<Box<dyn Error + Send + Sync>>,
     B: Body + 'static,
@@ -43,7 +44,7 @@ where
     const TELLS_CLIENT: bool = false;
 
     fn graceful_shutdown(self: Pin<&mut Self>) {
-        http1::Connection::graceful_shutdown(self);
+        http1::UpgradeableConnection::graceful_shutdown(self);
     }
 }
 
@@ -87,13 +88,14 @@ pin_project! {
         phase: PhaseWatch,
         stage: Stage,
         cancels: CancelBudget,
-        // Declared last, so that they are given back after the socket is closed.
-        held: Held,
+        // Declared last, so that they are given back after the socket is closed, unless that goes on under another
+        // protocol.
+        held: Arc<Held>,
     }
 }
 
 impl<C: Graceful> Connection<C> {
-    pub(super) fn new(http: C, info: ConnectionInfo, limits: &Limits, held: Held) -> Self {
+    pub(super) fn new(http: C, info: ConnectionInfo, limits: &Limits, held: Arc<Held>) -> Self {
         let drain = info.drain();
         Connection {
             http,

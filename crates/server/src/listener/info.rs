@@ -10,7 +10,7 @@ use std::sync::{Arc, OnceLock};
 
 use super::limits::BodyLimits;
 use super::strict::Violation;
-use crate::drain::{CutSignal, Drain};
+use crate::drain::{CutSignal, Drain, Phase};
 
 /// The connection that a request came by. Every request carries one as an extension; a clone is one count.
 #[derive(Debug, Clone)]
@@ -67,6 +67,18 @@ impl ConnectionInfo {
         self.inner.drain.cut_signal()
     }
 
+    /// Ready when nothing new is accepted any more, and what is open may finish.
+    pub(crate) fn leaving(&self) -> impl Future<Output = ()> + Send + use<> {
+        let drain = self.drain().clone();
+        async move { drain.reached(Phase::Closing).await }
+    }
+
+    /// Ready when connections are dropped.
+    pub(crate) fn aborted(&self) -> impl Future<Output = ()> + Send + use<> {
+        let drain = self.drain().clone();
+        async move { drain.reached(Phase::Aborted).await }
+    }
+
     pub(super) fn drain(&self) -> &Drain {
         &self.inner.drain
     }
@@ -110,6 +122,7 @@ pub(super) struct Activity {
     write_blocked: AtomicBool,
     lingering: AtomicBool,
     head_expired: AtomicBool,
+    switched: AtomicBool,
 }
 
 impl Activity {
@@ -202,6 +215,15 @@ impl Activity {
     /// Tells the socket to refuse the head that did not come in time.
     pub(super) fn expire_head(&self) {
         self.head_expired.store(true, Relaxed);
+    }
+
+    /// What comes from here on is of another protocol.
+    pub(super) fn switch(&self) {
+        self.switched.store(true, Relaxed);
+    }
+
+    pub(super) fn is_switched(&self) -> bool {
+        self.switched.load(Relaxed)
     }
 
     pub(super) fn is_head_expired(&self) -> bool {

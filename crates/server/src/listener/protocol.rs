@@ -1,6 +1,7 @@
 //! hyper's settings for both versions of HTTP, derived from the listener's limits.
 
 use std::future::Future;
+use std::sync::Arc;
 
 use hyper::server::conn::{http1, http2};
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -54,8 +55,9 @@ impl Protocols {
         held: Held,
     ) -> impl Future<Output = ()> + Send + use<A> {
         let socket = TokioIo::new(Socket::strict(stream, info.clone(), &self.limits));
-        let service = ConnectionService::new(application, info.clone());
-        let http = self.http1.serve_connection(socket, service);
+        let held = Arc::new(held);
+        let service = ConnectionService::new(application, info.clone()).with_place(&held);
+        let http = self.http1.serve_connection(socket, service).with_upgrades();
         Connection::new(http, info, &self.limits, held)
     }
 
@@ -70,7 +72,7 @@ impl Protocols {
         let socket = TokioIo::new(Socket::plain(stream, info.clone()));
         let service = ConnectionService::new(application, info.clone());
         let http = self.http2.serve_connection(socket, service);
-        Connection::new(http, info, &self.limits, held)
+        Connection::new(http, info, &self.limits, Arc::new(held))
     }
 }
 

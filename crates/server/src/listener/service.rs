@@ -6,17 +6,20 @@
 use std::convert::Infallible;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use http::header::{CONNECTION, CONTENT_TYPE, HeaderValue};
-use http::{Request, Response, Version};
+use http::{Request, Response, StatusCode, Version};
 use http_body::Body;
 use hyper::body::Incoming;
 use hyper::service::Service;
+use hyper::upgrade::OnUpgrade;
 use pin_project_lite::pin_project;
 
 use super::body::{AnswerBody, InFlight};
+use super::connection::Held;
 use super::info::ConnectionInfo;
 use super::strict::{self, Violation};
 use crate::drain::Phase;
@@ -26,11 +29,25 @@ use crate::drain::Phase;
 pub(super) struct ConnectionService<S> {
     application: S,
     info: ConnectionInfo,
+    /// What the connection holds, where it can switch to another protocol.
+    held: Option<Arc<Held>>,
+}
+
+/// The place of a connection that may switch to another protocol. A request that asks for it carries one; while it
+/// lives, the listener and the drain count the connection, whatever is spoken on it.
+#[derive(Debug, Clone)]
+pub(crate) struct Place {
+    _held: Arc<Held>,
 }
 
 impl<S> ConnectionService<S> {
     pub(super) fn new(application: S, info: ConnectionInfo) -> Self {
-        ConnectionService { application, info }
+        ConnectionService { application, info, held: None }
+    }
+
+    /// The service of a connection that can switch to another protocol.
+    pub(super) fn with_place(self, held: &Arc<Held>) -> Self {
+        ConnectionService { held: Some(Arc::clone(held)), ..self }
     }
 }
 
@@ -49,6 +66,10 @@ where
         let step = match strict::check(&request, self.info.refusal()) {
             Ok(()) => {
                 request.extensions_mut().insert(self.info.clone());
+                let switches = request.extensions().get::<OnUpgrade>().is_some();
+                if let Some(held) = self.held.as_ref().filter(|_| switches) {
+                    request.extensions_mut().insert(Place { _held: Arc::clone(held) });
+                }
                 Step::Serving { future: self.application.call(request) }
             }
             Err(violation) => Step::Refused { violation },
@@ -97,7 +118,9 @@ where
             Ok(response) => response.map(|body| AnswerBody::served(body, in_flight, !*this.over_http1)),
             Err(violation) => refusal(violation, in_flight),
         };
-        if closes {
+        if answer.status() == StatusCode::SWITCHING_PROTOCOLS {
+            answer.body().info().activity().switch();
+        } else if closes {
             answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
         Poll::Ready(Ok(answer))

@@ -1,7 +1,7 @@
 //! What hyper reads and writes: the client's stream, watched.
 //!
 //! Reports every read and write to the connection's activity, lets the strict layer look at the bytes of
-//! HTTP/1 before hyper does, and after an early answer reads the client out before it closes. Bytes that
+//! HTTP/1 before hyper does, until another protocol is spoken, and after an early answer reads the client out before it closes. Bytes that
 //! arrive as whole requests are read straight into hyper's buffer; only a head that comes in pieces is kept
 //! here until it is complete.
 
@@ -164,6 +164,13 @@ impl Strict {
             if self.given < self.released {
                 self.give(buf);
                 return Poll::Ready(Ok(()));
+            }
+            if info.activity().is_switched() {
+                if self.held.is_empty() {
+                    return Pin::new(stream).poll_read(cx, buf);
+                }
+                self.released = self.held.len();
+                continue;
             }
             match self.end {
                 // The answer to the stand-in ends the connection, so nobody needs to be woken for more.

@@ -11,6 +11,7 @@ use parking_lot::Mutex;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
+use super::realtime::Session;
 use super::record::Exchange;
 use super::script::Step;
 
@@ -24,7 +25,14 @@ pub(super) struct Control {
     reset_on_close: AtomicBool,
     flush_wanted: AtomicBool,
     flush_waker: Mutex<Option<Waker>>,
-    take_over: Mutex<Option<TakeOver>>,
+    take_over: Mutex<Option<Successor>>,
+}
+
+/// What follows HTTP on a connection.
+#[derive(Debug)]
+pub(super) enum Successor {
+    Steps(TakeOver),
+    Session(Box<Session>),
 }
 
 /// The steps that replace HTTP on a connection, and the exchange that they answer.
@@ -56,10 +64,15 @@ impl Control {
     }
 
     pub(super) fn take_over(&self, steps: Vec<Step>, exchange: Exchange) {
-        *self.take_over.lock() = Some(TakeOver { steps, exchange });
+        *self.take_over.lock() = Some(Successor::Steps(TakeOver { steps, exchange }));
     }
 
-    pub(super) fn taken_over(&self) -> Option<TakeOver> {
+    /// Speaks WebSocket from here on.
+    pub(super) fn switch(&self, session: Session) {
+        *self.take_over.lock() = Some(Successor::Session(Box::new(session)));
+    }
+
+    pub(super) fn taken_over(&self) -> Option<Successor> {
         self.take_over.lock().take()
     }
 

@@ -54,6 +54,7 @@ pub struct RecordedRequest {
     pub received_at: Instant,
     bill: Mutex<Bill>,
     sent: Mutex<Vec<Bytes>>,
+    received: Mutex<Vec<Bytes>>,
     outcome: watch::Sender<Outcome>,
 }
 
@@ -69,6 +70,7 @@ impl RecordedRequest {
             received_at: Instant::now(),
             bill: Mutex::default(),
             sent: Mutex::default(),
+            received: Mutex::default(),
             outcome: watch::Sender::new(Outcome::Running),
         }
     }
@@ -91,6 +93,11 @@ impl RecordedRequest {
     /// The exact bytes of the answer's body that were handed over so far.
     pub fn sent(&self) -> Bytes {
         Bytes::from(self.sent.lock().concat())
+    }
+
+    /// The messages of a session that arrived so far.
+    pub fn messages(&self) -> Vec<Bytes> {
+        self.received.lock().clone()
     }
 
     /// How the exchange ended, or that it has not.
@@ -148,6 +155,12 @@ impl Exchange {
     pub(super) fn note_sent(&self, bytes: &Bytes) {
         if let Some(request) = &self.0 {
             request.sent.lock().push(bytes.clone());
+        }
+    }
+
+    pub(super) fn note_received(&self, message: &Bytes) {
+        if let Some(request) = &self.0 {
+            request.received.lock().push(message.clone());
         }
     }
 

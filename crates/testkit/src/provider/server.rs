@@ -10,7 +10,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
-use super::connection::{Control, Socket};
+use super::connection::{Control, Socket, Successor};
 use super::service::Provider;
 use super::wire;
 
@@ -57,8 +57,14 @@ async fn serve_http1(socket: Socket, serial: u64, provider: Arc<Provider>, contr
     let mut connection = http1::Builder::new().serve_connection(TokioIo::new(socket), service);
     // Errors are the client's, or were asked for; either way the records tell.
     (&mut connection).await.ok();
-    if let Some(script) = control.taken_over() {
-        wire::play_on_socket(connection.into_parts().io.into_inner(), script).await;
+    match control.taken_over() {
+        Some(Successor::Steps(script)) => {
+            wire::play_on_socket(connection.into_parts().io.into_inner(), script).await;
+        }
+        Some(Successor::Session(session)) => {
+            Box::pin(session.play(connection.into_parts().io.into_inner())).await;
+        }
+        None => {}
     }
 }
 

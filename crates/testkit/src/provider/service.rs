@@ -21,7 +21,7 @@ use super::prerender::Prerendered;
 use super::record::{Exchange, Outcome, RecordedRequest};
 use super::refusal::{self, Refused};
 use super::script::{Answer, Script};
-use super::{cohere, converse, google, messages, model, ollama, plan, wire};
+use super::{cohere, converse, google, messages, model, ollama, plan, realtime, wire};
 
 /// The longest request body.
 pub const REQUEST_BYTES_MAX: usize = 64 * 1024 * 1024;
@@ -95,6 +95,14 @@ impl Provider {
                 control.take_over(steps, exchange);
                 return Err(NoAnswer);
             }
+            None if head.uri.path() == realtime::PATH => match self.session(&head, &body, &exchange) {
+                Ok(Ok(session)) => {
+                    control.switch(session.recorded_in(exchange));
+                    return Err(NoAnswer);
+                }
+                Ok(Err(script)) => script,
+                Err(refused) => refused.script(),
+            },
             None => self.script(&head, &body, None, &exchange),
         };
         self.play(script, exchange, control).await
@@ -185,6 +193,24 @@ impl Provider {
         }
         let facts = self.facts(endpoint.id_prefix());
         endpoint::answer(endpoint, &request, &behaviour, &facts)
+    }
+
+    /// Opens a session, unless the model name asks for a refusal.
+    fn session(
+        &self,
+        head: &request::Parts,
+        body: &Upload,
+        exchange: &Exchange,
+    ) -> Result<Result<realtime::Session, Script>, Refused> {
+        self.check_key(head, body)?;
+        let (offer, model) = realtime::offer(head)?;
+        exchange.name_model(&model);
+        let behaviour = Behaviour::from_model(&model)?;
+        if let Some(script) = self.refuse(&model, &behaviour) {
+            return Ok(Err(script));
+        }
+        let Facts { id, rate, .. } = self.facts("sess");
+        Ok(Ok(realtime::Session::new(offer, model, id, behaviour, rate)))
     }
 
     /// Answers a call of the face whose paths name the model.

@@ -26,7 +26,7 @@ use crate::dial::socket::Socket;
 use crate::error::{DialError, ReadError, SendError, cause};
 
 /// The longest response head, and the most bytes that are read or written ahead, in bytes.
-const BUFFER_BYTES_MAX: usize = 64 * 1024;
+pub(crate) const BUFFER_BYTES_MAX: usize = 64 * 1024;
 
 /// Up to this size a copy is cheaper than a new read buffer, in bytes.
 const COPIED_BYTES_MAX: usize = 1024;

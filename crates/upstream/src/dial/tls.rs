@@ -21,6 +21,8 @@ const ALPN_HTTP1: &[u8] = b"http/1.1";
 /// The TLS setup of one destination, shared by all workers and with one session cache.
 pub(crate) struct Tls {
     config: Arc<ClientConfig>,
+    /// The same, but for what is spoken.
+    http1: Arc<ClientConfig>,
     name: ServerName<'static>,
 }
 
@@ -49,12 +51,18 @@ impl Tls {
             Host::Name(name) => ServerName::try_from(name.to_string())
                 .map_err(|_| DestinationError::ServerName { host: name.to_string() })?,
         };
-        Ok(Self { config: Arc::new(config), name })
+        let mut http1 = config.clone();
+        http1.alpn_protocols = vec![ALPN_HTTP1.to_vec()];
+        Ok(Self { config: Arc::new(config), http1: Arc::new(http1), name })
     }
 
     /// Shakes hands over a connected socket.
-    pub(super) async fn connect(&self, tcp: TcpStream) -> io::Result<TlsStream<TcpStream>> {
-        TlsConnector::from(Arc::clone(&self.config)).connect(self.name.clone(), tcp).await
+    pub(super) async fn connect(&self, tcp: TcpStream, http2: Http2) -> io::Result<TlsStream<TcpStream>> {
+        let config = match http2 {
+            Http2::Never => &self.http1,
+            Http2::Negotiate | Http2::PriorKnowledge => &self.config,
+        };
+        TlsConnector::from(Arc::clone(config)).connect(self.name.clone(), tcp).await
     }
 }
 

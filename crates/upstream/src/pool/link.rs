@@ -13,6 +13,7 @@ use crate::connection::http2::{Http2, Stream};
 use crate::deadline::Deadlines;
 use crate::destination::Destination;
 use crate::dial::Dialer;
+use crate::dial::socket::Socket;
 use crate::error::{DialError, SendError};
 
 /// A connection for one exchange.
@@ -91,6 +92,31 @@ impl Pool {
             }
             None => Ok(self.dial(dialling, lease).await?),
         }
+    }
+
+    /// A connection of the caller's own that speaks HTTP/1.1 and will not be used again.
+    ///
+    /// # Cancellation
+    ///
+    /// As that of [`Pool::connect`].
+    pub(crate) async fn connect_alone(
+        self: &Arc<Self>,
+        dialling: Dialling<'_>,
+    ) -> Result<(Socket, Counted, Lease), SendError> {
+        let started = Instant::now();
+        let lease = match self.offer() {
+            Offer::Lease(lease, idle) => {
+                self.keep_if_room(idle);
+                lease
+            }
+            Offer::Full => return Err(self.exhausted(started)),
+            Offer::Wait(grant) => match timeout(self.wait_max, grant).await {
+                Ok(Ok(lease)) => lease,
+                _ => return Err(self.exhausted(started)),
+            },
+        };
+        let socket = dialling.dialer.dial_http1(dialling.destination, dialling.deadlines).await?;
+        Ok((socket, Counted::new(&self.counters), lease))
     }
 
     /// Where HTTP/2 is possible, one caller dials and the others use what comes of it.

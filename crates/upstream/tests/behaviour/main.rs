@@ -19,4 +19,6 @@ mod pool;
 #[cfg(test)]
 mod support;
 #[cfg(test)]
+mod switch;
+#[cfg(test)]
 mod tls;

@@ -5,12 +5,13 @@
 
 use std::borrow::Cow;
 
+use gatewright::bytes::Bytes;
 use gatewright::dialect::{Codec, Dialect};
 use gatewright::http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
 use gatewright::http::{HeaderMap, HeaderName, HeaderValue, Method};
 use gatewright::prelude::*;
 use gatewright::{ProviderRequest, ProviderTarget, UpstreamCall};
-use gatewright_wire::path;
+use gatewright_wire::{openai_realtime, path};
 
 /// The header of API keys.
 const KEY: HeaderName = HeaderName::from_static("api-key");
@@ -117,6 +118,19 @@ impl Azure {
     }
 }
 
+impl Azure {
+    /// The address of a session, whose query names the deployment.
+    fn session(&self, model: &str) -> UpstreamCall {
+        let (path, name) = match self.api {
+            Api::V1 => ("/openai/v1/realtime", "model"),
+            Api::Deployments => ("/openai/realtime", "deployment"),
+        };
+        let gap = if self.query.is_empty() { '?' } else { '&' };
+        let path = format!("{path}{}{gap}{}", self.query, openai_realtime::query_of(name, model));
+        UpstreamCall { method: Method::GET, path: path.into(), headers: HeaderMap::new(), body: Bytes::new() }
+    }
+}
+
 impl ProviderAdapter for Azure {
     fn codec(&self, target: &ProviderTarget<'_>) -> Option<&'static dyn Codec> {
         let responds = self.api == Api::V1 && self.chats == Chats::Both;
@@ -128,6 +142,7 @@ impl ProviderAdapter for Azure {
             (Operation::Transcription, _) => Dialect::OpenAiTranscriptions,
             (Operation::Translation, _) => Dialect::OpenAiTranslations,
             (Operation::ImageEdit, _) => Dialect::OpenAiImageEdits,
+            (Operation::Realtime, _) => Dialect::OpenAiRealtime,
             _ => return None,
         };
         Some(gatewright_wire::codec(dialect))
@@ -142,6 +157,7 @@ impl ProviderAdapter for Azure {
             Dialect::OpenAiTranscriptions => "audio/transcriptions",
             Dialect::OpenAiTranslations => "audio/translations",
             Dialect::OpenAiImageEdits => "images/edits",
+            Dialect::OpenAiRealtime => return Ok(self.session(request.model)),
             _ => {
                 let text = "a dialect without an endpoint was chosen for this provider";
                 return Err(Failure::internal(text));

@@ -1,6 +1,5 @@
 //! Where calls go, what they are shown, and what the service adds to what it says.
 
-use gatewright::bytes::Bytes;
 use gatewright::dialect::{FrameKind, StreamSettings};
 use gatewright::http::StatusCode;
 use gatewright::{FailureKind, FinishReason};
@@ -51,6 +50,12 @@ fn a_deployment_is_named_in_the_body_or_in_the_path() {
             &classic(),
             Dialect::OpenAiEmbeddings,
             "/openai/deployments/gpt%205%2Feu%3Fx/embeddings?api-version=2024-10-21",
+        ),
+        (&adapter(|_| {}), Dialect::OpenAiRealtime, "/openai/v1/realtime?model=gpt+5%2Feu%3Fx"),
+        (
+            &classic(),
+            Dialect::OpenAiRealtime,
+            "/openai/realtime?api-version=2024-10-21&deployment=gpt+5%2Feu%3Fx",
         ),
     ];
     for (azure, dialect, path) in cases {

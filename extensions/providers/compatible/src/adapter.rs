@@ -2,11 +2,13 @@
 
 use std::marker::PhantomData;
 
-use gatewright::dialect::{Abilities, Codec};
+use gatewright::bytes::Bytes;
+use gatewright::dialect::{Abilities, Codec, Dialect};
 use gatewright::http::header::{ACCEPT, CONTENT_TYPE};
 use gatewright::http::{HeaderMap, HeaderName, HeaderValue, Method};
 use gatewright::prelude::*;
 use gatewright::{ProviderRequest, ProviderTarget, UpstreamCall};
+use gatewright_wire::openai_realtime;
 
 use crate::face::Face;
 use crate::quirks::Quirks;
@@ -43,6 +45,15 @@ impl<V: Vendor> ProviderAdapter for Adapter<V> {
         let path = self.face.path(request.dialect);
         let path = path
             .ok_or_else(|| Failure::internal("a dialect without an endpoint was chosen for this provider"))?;
+        if request.dialect == Dialect::OpenAiRealtime {
+            let path = format!("{path}?{}", openai_realtime::query_of("model", request.model)).into();
+            return Ok(UpstreamCall {
+                method: Method::GET,
+                path,
+                headers: HeaderMap::new(),
+                body: Bytes::new(),
+            });
+        }
         let accept = match request.operation {
             _ if request.streams => "text/event-stream",
             // The request names the format.

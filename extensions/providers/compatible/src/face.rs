@@ -36,6 +36,7 @@ impl Face {
                 Offer::Transcription => ("transcription", &paths.transcription, "/audio/transcriptions"),
                 Offer::Translation => ("translation", &paths.translation, "/audio/translations"),
                 Offer::ImageEdit => ("image_edit", &paths.image_edit, "/images/edits"),
+                Offer::Realtime => ("realtime", &paths.realtime, "/realtime"),
             };
             let path = own.clone().map_or(Cow::Borrowed(usual), Cow::Owned);
             if !path.starts_with('/') {
@@ -74,6 +75,7 @@ impl Face {
             (Operation::Transcription, _) => &[Dialect::OpenAiTranscriptions],
             (Operation::Translation, _) => &[Dialect::OpenAiTranslations],
             (Operation::ImageEdit, _) => &[Dialect::OpenAiImageEdits],
+            (Operation::Realtime, _) => &[Dialect::OpenAiRealtime],
             _ => &[],
         };
         choices.iter().copied().find(|dialect| self.path(*dialect).is_some())
@@ -89,6 +91,7 @@ impl Face {
             Dialect::OpenAiTranscriptions => Offer::Transcription,
             Dialect::OpenAiTranslations => Offer::Translation,
             Dialect::OpenAiImageEdits => Offer::ImageEdit,
+            Dialect::OpenAiRealtime => Offer::Realtime,
             _ => return None,
         };
         self.offers.iter().find(|(offer, _)| *offer == wanted).map(|(_, path)| path)

@@ -48,6 +48,8 @@ pub enum Offer {
     Translation,
     /// Images that are made from images.
     ImageEdit,
+    /// Realtime sessions, over WebSocket.
+    Realtime,
 }
 
 /// Paths behind the base URL, each beginning with a slash.
@@ -69,6 +71,8 @@ pub struct Paths {
     pub translation: Option<String>,
     /// Of edits of images; `/images/edits` by default.
     pub image_edit: Option<String>,
+    /// Of realtime sessions; `/realtime` by default.
+    pub realtime: Option<String>,
 }
 
 /// What models can take. What is not said is taken to be possible: the provider then says so itself.
@@ -134,6 +138,7 @@ impl Quirks {
                 transcription: better.paths.transcription.or(self.paths.transcription),
                 translation: better.paths.translation.or(self.paths.translation),
                 image_edit: better.paths.image_edit.or(self.paths.image_edit),
+                realtime: better.paths.realtime.or(self.paths.realtime),
             },
             key_header: better.key_header.or(self.key_header),
             key_scheme: better.key_scheme.or(self.key_scheme),

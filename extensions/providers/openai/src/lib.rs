@@ -4,11 +4,16 @@
 
 use std::borrow::Cow;
 
+use gatewright::bytes::Bytes;
 use gatewright::dialect::{Codec, Dialect};
 use gatewright::http::header::{ACCEPT, CONTENT_TYPE};
-use gatewright::http::{HeaderMap, HeaderValue, Method};
+use gatewright::http::{HeaderMap, HeaderName, HeaderValue, Method};
 use gatewright::prelude::*;
 use gatewright::{ProviderRequest, ProviderTarget, UpstreamCall};
+use gatewright_wire::openai_realtime;
+
+/// Names the parts of the API that a caller wants before they are everybody's.
+static PASSED: [HeaderName; 1] = [HeaderName::from_static("openai-beta")];
 
 /// Speaks to providers by the OpenAI API.
 #[gatewright::config]
@@ -54,7 +59,20 @@ impl ProviderAdapter for OpenAi {
         dialect(self.0, target.operation, target.dialect).map(gatewright_wire::codec)
     }
 
+    fn passes(&self) -> &[HeaderName] {
+        &PASSED
+    }
+
     fn encode(&self, request: &ProviderRequest<'_>) -> Result<UpstreamCall, Failure> {
+        if request.dialect == Dialect::OpenAiRealtime {
+            let path = format!("/realtime?{}", openai_realtime::query_of("model", request.model));
+            return Ok(UpstreamCall {
+                method: Method::GET,
+                path: path.into(),
+                headers: HeaderMap::new(),
+                body: Bytes::new(),
+            });
+        }
         let path = path(request.dialect)
             .ok_or_else(|| Failure::internal("a dialect without an endpoint was chosen for this provider"))?;
         let accept = match (request.operation, request.streams) {
@@ -94,6 +112,7 @@ fn dialect(chats: Chats, operation: Operation, caller: Dialect) -> Option<Dialec
         Operation::ImageVariation => Some(Dialect::OpenAiImageVariations),
         Operation::Transcription => Some(Dialect::OpenAiTranscriptions),
         Operation::Translation => Some(Dialect::OpenAiTranslations),
+        Operation::Realtime => Some(Dialect::OpenAiRealtime),
         Operation::Rerank => Some(Dialect::Rerank),
         _ => None,
     }

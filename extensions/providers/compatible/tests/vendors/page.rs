@@ -37,6 +37,7 @@ fn word(offer: Offer) -> &'static str {
         Offer::Transcription => "transcription",
         Offer::Translation => "translation",
         Offer::ImageEdit => "image edit",
+        Offer::Realtime => "realtime",
     }
 }
 
