@@ -38,6 +38,7 @@ mod response_tag;
 mod route;
 mod secret;
 mod shadow;
+mod shared_limit;
 mod socket;
 mod support;
 mod telemetry;

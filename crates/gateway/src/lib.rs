@@ -15,6 +15,7 @@ mod explain;
 mod instances;
 mod inventory;
 mod ledger;
+mod limits;
 mod listeners;
 mod logging;
 mod meters;

@@ -5,8 +5,8 @@ use std::net::SocketAddr;
 use super::Builder;
 use crate::position::KeyPath;
 use crate::settings::{
-    AdminSettings, DrainSettings, Durability, ListenerLimits, ListenerSettings, LogFormat, Settings,
-    StoreSettings, TelemetrySettings, TlsSettings,
+    AdminSettings, DrainSettings, Durability, ListenerLimits, ListenerSettings, LogFormat, OnLimitsLoss,
+    Settings, SharedLimitsSettings, StoreSettings, TelemetrySettings, TlsSettings,
 };
 use crate::shape::listener::{Limits, Listener};
 use crate::shape::{Shape, process};
@@ -38,6 +38,7 @@ impl Builder<'_> {
                     process::Durability::Power => Durability::Power,
                 },
                 records: shape.store.records,
+                shared_limits: shape.store.shared_limits.as_ref().map(shared_limits),
             },
             telemetry: TelemetrySettings {
                 log_format: match shape.telemetry.log.format {
@@ -95,4 +96,17 @@ impl Builder<'_> {
 
 fn cores() -> usize {
     std::thread::available_parallelism().map_or(WORKERS_MIN, usize::from)
+}
+
+fn shared_limits(shape: &process::SharedLimits) -> SharedLimitsSettings {
+    let policy = |policy| match policy {
+        process::LossPolicy::Closed => OnLimitsLoss::Closed,
+        process::LossPolicy::LocalShare => OnLimitsLoss::LocalShare,
+    };
+    SharedLimitsSettings {
+        url: shape.url.clone(),
+        deadline: shape.deadline.0,
+        money: policy(shape.on_loss.money),
+        rates: policy(shape.on_loss.rates),
+    }
 }

@@ -166,6 +166,8 @@ impl Inner {
         scripts: &'static Scripts,
         runtime: &Handle,
     ) -> Result<Arc<Self>, ExtError> {
+        // The driver takes the provider of the process, and where somebody has installed one, it is this one.
+        let _installed = rustls::crypto::aws_lc_rs::default_provider().install_default();
         let client = Client::open(settings.url.as_str())
             .map_err(|error| ExtError::new(format!("not the URL of a store: {}", error.category())))?;
         let inner = Arc::new(Inner {
