@@ -43,6 +43,7 @@ mod response_tag;
 mod route;
 mod secret;
 mod shadow;
+mod shared_limit;
 mod socket;
 mod stored;
 mod support;

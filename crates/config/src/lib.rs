@@ -37,7 +37,8 @@ pub use problem::{ConfigErrors, Problem, Severity};
 pub use reference::{Environment, ProcessEnvironment};
 pub use schema::schema;
 pub use settings::{
-    AdminSettings, DrainSettings, Durability, ListenerLimits, ListenerSettings, LogFormat, RealtimeSettings,
-    ResponsesSettings, Settings, StoreSettings, TelemetrySettings, TlsSettings,
+    AdminSettings, DrainSettings, Durability, ListenerLimits, ListenerSettings, LogFormat, OnLimitsLoss,
+    RealtimeSettings, ResponsesSettings, Settings, SharedLimitsSettings, StoreSettings, TelemetrySettings,
+    TlsSettings,
 };
 pub use watch::Watch;

@@ -7,6 +7,8 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use gatewright::Secret;
+
 /// All process settings.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
@@ -117,6 +119,8 @@ pub struct StoreSettings {
     pub records: bool,
     /// What is kept of conversations; none where nothing is.
     pub responses: Option<ResponsesSettings>,
+    /// Where limits are counted when replicas share them.
+    pub shared_limits: Option<SharedLimitsSettings>,
 }
 
 /// What is kept of conversations.
@@ -128,6 +132,28 @@ pub struct ResponsesSettings {
     pub answer_bytes_max: u64,
     /// How much a tenant may have, in bytes.
     pub tenant_bytes_max: u64,
+}
+
+/// Limits that replicas share.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SharedLimitsSettings {
+    /// The store's URL, which may hold a password.
+    pub url: Secret,
+    /// How long a decision may take before the store counts as lost.
+    pub deadline: Duration,
+    /// What becomes of claims on money while the store is lost.
+    pub money: OnLimitsLoss,
+    /// What becomes of other claims meanwhile.
+    pub rates: OnLimitsLoss,
+}
+
+/// What becomes of a claim that the shared store cannot decide.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnLimitsLoss {
+    /// It fails.
+    Closed,
+    /// The replica's share of the limit holds.
+    LocalShare,
 }
 
 /// What a written record survives.

@@ -12,11 +12,12 @@ use gatewright::registry::Registry;
 use gatewright_pipeline::{Hook, Snapshot, aside};
 use gatewright_server::admin::{AdminState, InstanceReport, LimitsQuestion, LimitsReport, Readiness};
 use gatewright_server::drain::{Drain, Phase};
-use gatewright_store::{Ledger, MemoryLimits};
+use gatewright_store::Ledger;
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::build_info::BuildInfo;
+use crate::limits::LimitStore;
 use crate::metrics::Metrics;
 
 pub(crate) use self::instance::mode;
@@ -27,12 +28,15 @@ pub(crate) type ReloadRequest = Option<oneshot::Sender<Result<String, String>>>;
 /// How long instances may take to say whether they are ready.
 const READY_WITHIN: Duration = Duration::from_secs(1);
 
+/// What a question about buckets is answered where others hold them too.
+const SHARED_ARE_ELSEWHERE: &str = "limits are shared by replicas, and only their store knows all of them";
+
 /// The process, as the admin listener sees it.
 pub(crate) struct Process {
     pub(crate) snapshots: Arc<ArcSwap<Snapshot>>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) store: Arc<Ledger>,
-    pub(crate) limits: Arc<MemoryLimits>,
+    pub(crate) limits: Arc<LimitStore>,
     pub(crate) registry: Registry,
     pub(crate) info: BuildInfo,
     pub(crate) drain: Drain,
@@ -54,18 +58,27 @@ impl AdminState for Process {
             ("extensions", (!unready.is_empty()).then(|| format!("not ready: {}", unready.join(", ")))),
         ];
         let ready = Readiness::default().with("configuration");
-        conditions.into_iter().fold(ready, |ready, (name, failure)| match failure {
+        let ready = conditions.into_iter().fold(ready, |ready, (name, failure)| match failure {
             Some(reason) => ready.without(name, reason),
             None => ready.with(name),
-        })
+        });
+        // All replicas lose it together, so that taking them out of service would help nobody.
+        match self.limits.shared() {
+            None => ready,
+            Some(shared) if shared.is_up => ready.with("shared_limits"),
+            Some(_) => ready.degraded("shared_limits", "the store is lost; the policy for its loss holds"),
+        }
     }
 
     fn metrics(&self) -> String {
-        self.metrics.render(&self.store.stats())
+        self.metrics.render(&self.store.stats(), self.limits.shared().as_ref())
     }
 
     fn limits(&self, question: &LimitsQuestion) -> Result<LimitsReport, String> {
-        bucket::report(&self.limits, question)
+        match &*self.limits {
+            LimitStore::Memory(limits) => bucket::report(limits, question),
+            LimitStore::Shared { .. } => Err(SHARED_ARE_ELSEWHERE.to_owned()),
+        }
     }
 
     async fn extensions(&self) -> Vec<InstanceReport> {

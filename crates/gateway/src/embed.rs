@@ -174,7 +174,7 @@ impl Gateway {
     /// The metrics as Prometheus reads them.
     #[must_use]
     pub fn metrics(&self) -> String {
-        self.engine.metrics.render(&self.engine.store.stats())
+        self.engine.metrics.render(&self.engine.store.stats(), None)
     }
 
     /// Delivers what sinks are owed and stops every instance. Returns whether all of it came to its end in time.

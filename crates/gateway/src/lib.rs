@@ -16,6 +16,7 @@ mod instances;
 mod inventory;
 mod keeping;
 mod ledger;
+mod limits;
 mod listeners;
 mod logging;
 mod meters;

@@ -13,7 +13,7 @@ use gatewright::service::Clock;
 use gatewright::{AuditAction, AuditRecord, InstanceId, TenantId};
 use gatewright_pipeline::{Observer, OutOfService, Snapshot};
 use gatewright_policy::Plan;
-use gatewright_store::LedgerStats;
+use gatewright_store::{LedgerStats, SharedStats};
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -86,6 +86,9 @@ pub(crate) struct Metrics {
     ledger_queued: Gauge,
     ledger_committed: Counter,
     ledger_failed: Counter,
+    shared_up: Gauge,
+    shared_replicas: Gauge,
+    shared_tickets: Gauge,
     reloads: Family<ReloadLabels, Counter>,
     generation: Gauge,
     meters: Arc<Meters>,
@@ -121,6 +124,9 @@ impl Metrics {
             ledger_queued: Gauge::default(),
             ledger_committed: Counter::default(),
             ledger_failed: Counter::default(),
+            shared_up: Gauge::default(),
+            shared_replicas: Gauge::default(),
+            shared_tickets: Gauge::default(),
             reloads: Family::default(),
             generation: Gauge::default(),
             meters: Arc::default(),
@@ -191,6 +197,21 @@ impl Metrics {
             "Groups of usage records that could not be written at once",
             self.ledger_failed.clone(),
         );
+        r.register(
+            "shared_limits_up",
+            "Whether the shared store of limits answers; 0 where there is none",
+            self.shared_up.clone(),
+        );
+        r.register(
+            "shared_limits_replicas",
+            "Replicas that share the limits, when last counted",
+            self.shared_replicas.clone(),
+        );
+        r.register(
+            "shared_limits_tickets",
+            "Claims that the shared store holds for this process",
+            self.shared_tickets.clone(),
+        );
         r.register("reloads", "Reloads of the configuration by result", self.reloads.clone());
         r.register("configuration_generation", "The configuration in use", self.generation.clone());
         let info = Family::<BuildLabels, Gauge>::default();
@@ -204,8 +225,13 @@ impl Metrics {
     }
 
     /// The metrics as Prometheus reads them.
-    pub(crate) fn render(&self, ledger: &LedgerStats) -> String {
+    pub(crate) fn render(&self, ledger: &LedgerStats, shared: Option<&SharedStats>) -> String {
         self.take_over(ledger);
+        if let Some(shared) = shared {
+            self.shared_up.set(i64::from(shared.is_up));
+            self.shared_replicas.set(i64::try_from(shared.replicas).unwrap_or(i64::MAX));
+            self.shared_tickets.set(i64::try_from(shared.tickets).unwrap_or(i64::MAX));
+        }
         let mut text = String::new();
         // Writing to a string cannot fail.
         let _written = encode(&mut text, &self.registry);

@@ -14,7 +14,7 @@ use gatewright_server::admin::{Admin, Pulse};
 use gatewright_server::drain::{Drain, DrainReport, DrainTimes, Phase};
 use gatewright_server::listener::Listener;
 use gatewright_server::tls::Tls;
-use gatewright_store::{Ledger, LedgerPlace, LedgerSettings, MemoryLimits};
+use gatewright_store::{Ledger, LedgerPlace, LedgerSettings};
 use gatewright_upstream::Egress;
 use tokio::sync::mpsc;
 
@@ -26,6 +26,7 @@ use crate::embed::Unwrapped;
 use crate::ending::Endings;
 use crate::engine::{Engine, Foundations};
 use crate::instances::{Instances, Workshop};
+use crate::limits::LimitStore;
 use crate::listeners::{Sockets, open_listeners};
 use crate::meters::Meters;
 use crate::metrics::{InstanceFamilies, Metrics};
@@ -40,6 +41,8 @@ use crate::{Build, Exit, logging, summary};
 const WORKER_SILENCE_MAX: Duration = Duration::from_secs(5);
 /// Wishes to reload that may wait; more come to nothing, because those that wait do the same.
 const RELOADS_MAX: usize = 4;
+/// How long the shared store of limits is told what was spent, at the end.
+const LIMITS_WITHIN: Duration = Duration::from_secs(1);
 
 /// Serves until the process is told to stop, then drains.
 pub(crate) fn serve(build: &Build, registry: Registry, files: Vec<PathBuf>, sockets: Sockets) -> Exit {
@@ -119,7 +122,7 @@ pub(crate) fn rehearse(registry: &Registry, loaded: Loaded) -> Result<String, St
 fn rehearsal(registry: &Registry) -> anyhow::Result<Workshop> {
     Ok(Workshop {
         registry: registry.clone(),
-        services: Services::rehearsal(foundation(limits(), Arc::default())),
+        services: Services::rehearsal(foundation(&LimitStore::memory(), Arc::default())),
         metrics: InstanceFamilies::default(),
         runtime: ExtensionRuntime::start()?,
         endings: Endings::default(),
@@ -128,24 +131,25 @@ fn rehearsal(registry: &Registry) -> anyhow::Result<Workshop> {
     })
 }
 
-fn limits() -> Arc<MemoryLimits> {
-    Arc::new(MemoryLimits::new(Arc::new(SystemClock)))
-}
-
-fn foundation(limits: Arc<MemoryLimits>, meters: Arc<Meters>) -> Foundation {
-    Foundation { limits, clock: Arc::new(SystemClock), random: Arc::new(ThreadRandom), meters }
+fn foundation(limits: &LimitStore, meters: Arc<Meters>) -> Foundation {
+    Foundation {
+        limits: limits.service(),
+        clock: Arc::new(SystemClock),
+        random: Arc::new(ThreadRandom),
+        meters,
+    }
 }
 
 /// What instances are made with in a process that serves; their state is beside the store.
 fn workshop(
     registry: Registry,
     settings: &Settings,
-    (limits, metrics): (&Arc<MemoryLimits>, &Metrics),
+    (limits, metrics): (&LimitStore, &Metrics),
 ) -> anyhow::Result<Workshop> {
     let runtime = ExtensionRuntime::start()?;
     let egress = Egress::new(runtime.handle().clone());
     let data_dir = settings.store.path.parent().unwrap_or(Path::new(".")).join("extensions");
-    let base = foundation(Arc::clone(limits), Arc::clone(metrics.meters()));
+    let base = foundation(limits, Arc::clone(metrics.meters()));
     Ok(Workshop {
         registry,
         services: Services::live(base, egress, &data_dir, durability(settings)),
@@ -165,6 +169,7 @@ struct Running {
     watch: Option<Watch>,
     workers: Vec<std::thread::JoinHandle<anyhow::Result<()>>>,
     certificates: Vec<Tls>,
+    limits: Arc<LimitStore>,
 }
 
 /// What starting a part comes to; why not, with the exit code.
@@ -181,7 +186,8 @@ impl Running {
     ) -> Started<Self> {
         let metrics = Arc::new(Metrics::new(info));
         let store = Arc::new(open_ledger(&loaded.settings)?);
-        let limits = limits();
+        let limits = LimitStore::open(loaded.settings.store.shared_limits.as_ref()).await;
+        let limits = Arc::new(limits.map_err(|error| (Exit::Config, format!("{error:#}")))?);
         let info = BuildInfo::of(info);
         let workshop = workshop(registry, &loaded.settings, (&limits, &metrics))
             .map_err(|error| (Exit::Resource, format!("{error:#}")))?;
@@ -197,7 +203,7 @@ impl Running {
             snapshots: Arc::clone(&engine.snapshots),
             metrics: Arc::clone(&engine.metrics),
             store: Arc::clone(&engine.store),
-            limits,
+            limits: Arc::clone(&limits),
             registry: engine.workshop.registry.clone(),
             info,
             drain: drain.clone(),
@@ -213,7 +219,7 @@ impl Running {
         announce(&shared.listeners, admin, settings);
         let reloader = Reloader { engine, files, last_good };
         reloader.keep();
-        Ok(Self { drain, reloader, reloads, watch, workers, certificates })
+        Ok(Self { drain, reloader, reloads, watch, workers, certificates, limits })
     }
 
     /// Reloads on demand until the process is told to stop, then drains.
@@ -278,6 +284,8 @@ impl Running {
         cutting.abort();
         // What did not come to its end in time is in the log.
         let _in_time = self.reloader.engine.end().await;
+        // What cannot be told is given back when the store misses this process.
+        let _in_time = tokio::time::timeout(LIMITS_WITHIN, self.limits.flush()).await;
         tracing::info!(cut = report.cut, aborted = report.aborted, "Stopped");
         if report.cut == 0 { Exit::Done } else { Exit::Cut }
     }

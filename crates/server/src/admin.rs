@@ -76,37 +76,52 @@ pub struct Readiness {
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Condition {
     name: &'static str,
-    failure: Option<String>,
+    standing: Standing,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Standing {
+    Holds,
+    /// Less is promised than usual, and requests are served.
+    Degraded(String),
+    Fails(String),
 }
 
 impl Readiness {
     /// Adds a condition that holds.
     #[must_use]
     pub fn with(self, name: &'static str) -> Self {
-        self.with_condition(name, None)
+        self.with_condition(name, Standing::Holds)
+    }
+
+    /// Adds a condition that holds in part: requests are served, and operators see why less is promised.
+    #[must_use]
+    pub fn degraded(self, name: &'static str, reason: impl Into<String>) -> Self {
+        self.with_condition(name, Standing::Degraded(reason.into()))
     }
 
     /// Adds a condition that does not hold, and why.
     #[must_use]
     pub fn without(self, name: &'static str, reason: impl Into<String>) -> Self {
-        self.with_condition(name, Some(reason.into()))
+        self.with_condition(name, Standing::Fails(reason.into()))
     }
 
-    /// True when every condition holds.
+    /// True when no condition fails.
     #[must_use]
     pub fn is_ready(&self) -> bool {
-        self.conditions.iter().all(|condition| condition.failure.is_none())
+        !self.conditions.iter().any(|condition| matches!(condition.standing, Standing::Fails(_)))
     }
 
-    fn with_condition(mut self, name: &'static str, failure: Option<String>) -> Self {
-        self.conditions.push(Condition { name, failure });
+    fn with_condition(mut self, name: &'static str, standing: Standing) -> Self {
+        self.conditions.push(Condition { name, standing });
         self
     }
 
     fn to_json(&self) -> serde_json::Value {
-        let conditions = self.conditions.iter().map(|condition| match &condition.failure {
-            None => json!({"name": condition.name, "ready": true}),
-            Some(reason) => json!({"name": condition.name, "ready": false, "reason": reason}),
+        let conditions = self.conditions.iter().map(|Condition { name, standing }| match standing {
+            Standing::Holds => json!({"name": name, "ready": true}),
+            Standing::Degraded(reason) => json!({"name": name, "ready": true, "degraded": reason}),
+            Standing::Fails(reason) => json!({"name": name, "ready": false, "reason": reason}),
         });
         json!({"ready": self.is_ready(), "conditions": conditions.collect::<Vec<_>>()})
     }

@@ -17,5 +17,8 @@ pub use ledger::{
     Courier, Durability, Fault, FlushError, Ledger, LedgerError, LedgerPlace, LedgerSettings, LedgerStats,
     OpenError, ReadError, Receipt, TenantTotal, UsageRow,
 };
-pub use limits::{BucketPage, BucketQuery, BucketView, LimitsFull, LimitsStats, MemoryLimits};
+pub use limits::{
+    BucketPage, BucketQuery, BucketView, LimitsFull, LimitsStats, Lost, MemoryLimits, OnStoreLoss,
+    SharedLimits, SharedSettings, SharedStats,
+};
 pub use state::{FileKeyValue, FileSql, KeyValueError, SqlError, StateError, StatePlace};

@@ -6,6 +6,7 @@
 
 mod held;
 mod list;
+mod shared;
 mod table;
 
 use std::sync::Arc;
@@ -20,6 +21,7 @@ use parking_lot::MutexGuard;
 use smallvec::SmallVec;
 
 pub use self::list::{BucketPage, BucketQuery, BucketView};
+pub use self::shared::{Lost, OnStoreLoss, SharedLimits, SharedSettings, SharedStats};
 use held::{HeldClaims, Part};
 use table::Table;
 
@@ -206,14 +208,14 @@ fn standing(
 fn fresh(key: &BucketKey) -> Bucket {
     use gatewright_policy::{Concurrency, Window};
 
-    /// Parts of a window; one part is the precision of its edge.
-    const SLOTS: u16 = 60;
-    const SLOTS_OF_LONG: u16 = 96;
-    const LONG: Duration = Duration::from_secs(60 * 60);
-
     match key.window {
         None => Bucket::Concurrency(Concurrency::new()),
-        Some(width) if width > LONG => Bucket::Window(Window::new(width, SLOTS_OF_LONG)),
-        Some(width) => Bucket::Window(Window::new(width, SLOTS)),
+        Some(width) => Bucket::Window(Window::new(width, slots_of(width))),
     }
+}
+
+/// Parts of a window; one part is the precision of its edge.
+fn slots_of(width: Duration) -> u16 {
+    const LONG: Duration = Duration::from_secs(60 * 60);
+    if width > LONG { 96 } else { 60 }
 }

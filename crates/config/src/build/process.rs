@@ -5,8 +5,9 @@ use std::net::SocketAddr;
 use super::Builder;
 use crate::position::KeyPath;
 use crate::settings::{
-    AdminSettings, DrainSettings, Durability, ListenerLimits, ListenerSettings, LogFormat, RealtimeSettings,
-    ResponsesSettings, Settings, StoreSettings, TelemetrySettings, TlsSettings,
+    AdminSettings, DrainSettings, Durability, ListenerLimits, ListenerSettings, LogFormat, OnLimitsLoss,
+    RealtimeSettings, ResponsesSettings, Settings, SharedLimitsSettings, StoreSettings, TelemetrySettings,
+    TlsSettings,
 };
 use crate::shape::listener::{Limits, Listener};
 use crate::shape::{Shape, process};
@@ -44,6 +45,7 @@ impl Builder<'_> {
                     answer_bytes_max: shape.store.responses.answer_bytes_max.0,
                     tenant_bytes_max: shape.store.responses.tenant_bytes_max.0,
                 }),
+                shared_limits: shape.store.shared_limits.as_ref().map(shared_limits),
             },
             telemetry: TelemetrySettings {
                 log_format: match shape.telemetry.log.format {
@@ -125,4 +127,17 @@ fn is_origin(text: &str) -> bool {
 
 fn cores() -> usize {
     std::thread::available_parallelism().map_or(WORKERS_MIN, usize::from)
+}
+
+fn shared_limits(shape: &process::SharedLimits) -> SharedLimitsSettings {
+    let policy = |policy| match policy {
+        process::LossPolicy::Closed => OnLimitsLoss::Closed,
+        process::LossPolicy::LocalShare => OnLimitsLoss::LocalShare,
+    };
+    SharedLimitsSettings {
+        url: shape.url.clone(),
+        deadline: shape.deadline.0,
+        money: policy(shape.on_loss.money),
+        rates: policy(shape.on_loss.rates),
+    }
 }

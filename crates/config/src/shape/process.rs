@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use gatewright::Secret;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -75,6 +76,60 @@ pub(crate) struct Store {
     /// Answers that callers go on from by their id. They are kept in a file beside `path`, whose name ends in
     /// `.kept.db`.
     pub(crate) responses: Responses,
+
+    /// Where limits are counted when several replicas share them. Without it each process counts its own.
+    // There is no default to show, and secrets are not written anywhere.
+    #[serde(skip_serializing)]
+    pub(crate) shared_limits: Option<SharedLimits>,
+}
+
+/// Limits that replicas share through Redis or Valkey.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SharedLimits {
+    /// The store: `redis://HOST:PORT`, `rediss://…` for TLS, with user and password where it asks for them. Use a
+    /// reference to the environment or a file, since it is a secret.
+    pub(crate) url: Secret,
+
+    /// How long a decision may take before the store counts as lost. An exchange waits at most this long, once; those
+    /// behind it go on at once.
+    #[serde(default = "deadline")]
+    pub(crate) deadline: Span,
+
+    /// What holds while the store is lost.
+    #[serde(default)]
+    pub(crate) on_loss: OnLoss,
+}
+
+fn deadline() -> Span {
+    Span::millis(50)
+}
+
+/// What holds while the store of limits is lost.
+#[derive(Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct OnLoss {
+    /// Limits on cost.
+    pub(crate) money: LossPolicy,
+
+    /// Limits on requests, tokens and concurrency.
+    pub(crate) rates: LossPolicy,
+}
+
+impl Default for OnLoss {
+    fn default() -> Self {
+        Self { money: LossPolicy::Closed, rates: LossPolicy::LocalShare }
+    }
+}
+
+/// What becomes of a claim on a limit that nobody can decide.
+#[derive(Clone, Copy, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum LossPolicy {
+    /// It fails, and with it the exchange, unless the instance has `on_error: skip`.
+    Closed,
+    /// Each replica holds its share: the limit by the number of replicas that were seen last.
+    LocalShare,
 }
 
 impl Default for Store {
@@ -84,6 +139,7 @@ impl Default for Store {
             durability: Durability::Crash,
             records: true,
             responses: Responses::default(),
+            shared_limits: None,
         }
     }
 }
