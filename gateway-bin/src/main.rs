@@ -11,6 +11,7 @@ use gatewright_ext_content_policy as _;
 use gatewright_ext_enrich as _;
 use gatewright_ext_json_schema as _;
 use gatewright_ext_mask as _;
+use gatewright_ext_oidc as _;
 use gatewright_ext_prompt_templates as _;
 use gatewright_ext_request_caps as _;
 use gatewright_ext_request_limits as _;
@@ -55,43 +56,48 @@ const EXPECTED: &[Expected] = &[
         points: None,
     },
     Expected {
+        package: "gatewright-ext-oidc",
+        listed_in: "gatewright.toml:27, extensions.oidc",
+        points: None,
+    },
+    Expected {
         package: "gatewright-ext-prompt-templates",
-        listed_in: "gatewright.toml:27, extensions.prompt-templates",
+        listed_in: "gatewright.toml:28, extensions.prompt-templates",
         points: None,
     },
     Expected {
         package: "gatewright-ext-request-caps",
-        listed_in: "gatewright.toml:28, extensions.request-caps",
+        listed_in: "gatewright.toml:29, extensions.request-caps",
         points: None,
     },
     Expected {
         package: "gatewright-ext-request-limits",
-        listed_in: "gatewright.toml:29, extensions.request-limits",
+        listed_in: "gatewright.toml:30, extensions.request-limits",
         points: None,
     },
     Expected {
         package: "gatewright-ext-response-tag",
-        listed_in: "gatewright.toml:30, extensions.response-tag",
+        listed_in: "gatewright.toml:31, extensions.response-tag",
         points: None,
     },
     Expected {
         package: "gatewright-ext-static-keys",
-        listed_in: "gatewright.toml:31, extensions.static-keys",
+        listed_in: "gatewright.toml:32, extensions.static-keys",
         points: None,
     },
     Expected {
         package: "gatewright-ext-token-limits",
-        listed_in: "gatewright.toml:32, extensions.token-limits",
+        listed_in: "gatewright.toml:33, extensions.token-limits",
         points: None,
     },
     Expected {
         package: "gatewright-ext-usage-export",
-        listed_in: "gatewright.toml:33, extensions.usage-export",
+        listed_in: "gatewright.toml:34, extensions.usage-export",
         points: None,
     },
     Expected {
         package: "gatewright-ext-webhook-guard",
-        listed_in: "gatewright.toml:36, extensions.webhook-guard",
+        listed_in: "gatewright.toml:37, extensions.webhook-guard",
         points: None,
     },
     Expected {
@@ -141,12 +147,12 @@ const EXPECTED: &[Expected] = &[
     },
     Expected {
         package: "gatewright-provider-vertex",
-        listed_in: "gatewright.toml:34, extensions.vertex",
+        listed_in: "gatewright.toml:35, extensions.vertex",
         points: None,
     },
     Expected {
         package: "gatewright-provider-vertex-credentials",
-        listed_in: "gatewright.toml:35, extensions.vertex-credentials",
+        listed_in: "gatewright.toml:36, extensions.vertex-credentials",
         points: None,
     },
 ];

@@ -386,7 +386,7 @@ async fn an_answer_that_cannot_be_kept_is_read_all_the_same_and_says_so() {
     let told = post(&gateway, &asking("same", &long)).send().await.whole().await;
     assert_eq!(told.header("x-gatewright-lost"), Some("/store;dropped"));
     assert_eq!(told.json()["store"], false);
-    assert_eq!(texts(&told.json()["output"]), [long.clone()]);
+    assert_eq!(texts(&told.json()["output"]), [long.as_str()]);
     error_of(&get(&gateway, &path(&told.json(), "")).await, 404);
     for model in ["same", "translated"] {
         let (last, _) = ask_streamed(&gateway, &asking(model, &long)).await;

@@ -62,7 +62,7 @@ async fn pursue<B: Send>(
     let query = head.uri.query().map(str::to_owned);
     let (request, model) = no_request(course.codec)?;
     let path = head.uri.path().to_owned();
-    let chains = identify::route(course, (head, &path), principal, (&request, model.name.clone(), None))?;
+    let chains = identify::route(course, (head, &path), &principal, (&request, model.name.clone(), None))?;
     let load = Load { request, model: Arc::new(model), chains, is_strict: false };
     limit::arrive(course, Recalled(load)).await?;
 

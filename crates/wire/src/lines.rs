@@ -102,7 +102,10 @@ mod tests {
     use super::LineDecoder;
     use crate::sse::SseError;
 
-    fn lines(chunks: &[&str], bytes_max: usize) -> (Vec<(String, Option<String>)>, Option<SseError>) {
+    /// A line as it came, and what it says.
+    type Line = (String, Option<String>);
+
+    fn lines(chunks: &[&str], bytes_max: usize) -> (Vec<Line>, Option<SseError>) {
         let text = |bytes: &Bytes| String::from_utf8(bytes.to_vec()).unwrap();
         let mut decoder = LineDecoder::new(bytes_max);
         let mut seen = Vec::new();

@@ -379,7 +379,7 @@ fn nearly_frames() -> impl Strategy<Value = Vec<u8>> {
     ];
     let frame = (first, any::<bool>(), vec(prop_oneof![Just(b'a'), Just(0x03_u8), any::<u8>()], 0..9))
         .prop_map(|(first, is_masked, payload)| {
-            let length = u8::try_from(payload.len()).unwrap();
+            let length = u8::try_from(payload.len()).expect("it is short");
             let head = if is_masked { vec![first, 0x80 | length, 0, 0, 0, 0] } else { vec![first, length] };
             [head, payload].concat()
         });

@@ -12,7 +12,7 @@ const MESSAGE_BYTES_MAX: usize = 64;
 /// Checks all of it for one input: the first byte says who sends and seeds the chunking, the rest is the stream.
 pub fn check(data: &[u8]) {
     let Some((&seed, stream)) = data.split_first() else { return };
-    let reads_client = seed % 2 == 0;
+    let reads_client = seed.is_multiple_of(2);
     let whole = run(stream, reads_client, |left| left);
     let single = run(stream, reads_client, |_| 1);
     let mut state = u32::from(seed);
@@ -23,7 +23,7 @@ pub fn check(data: &[u8]) {
     assert_eq!(whole, single, "byte by byte");
     assert_eq!(whole, mixed, "in mixed chunks");
     let written = rewrite(&whole.0, seed);
-    assert_eq!(run(&written, seed % 2 == 0, |left| left), (whole.0, None), "written and read again");
+    assert_eq!(run(&written, seed.is_multiple_of(2), |left| left), (whole.0, None), "written and read again");
     look_at(&Bytes::copy_from_slice(stream));
 }
 
@@ -65,7 +65,7 @@ fn length(unit: &Unit) -> usize {
 }
 
 fn rewrite(units: &[Unit], seed: u8) -> Vec<u8> {
-    let masking = if seed % 2 == 0 { Masking::Client([seed, 1, 2, 3]) } else { Masking::Server };
+    let masking = if seed.is_multiple_of(2) { Masking::Client([seed, 1, 2, 3]) } else { Masking::Server };
     let mut out = Vec::new();
     for unit in units {
         match unit {

@@ -40,7 +40,7 @@ impl Builder<'_> {
                     process::Durability::Power => Durability::Power,
                 },
                 records: shape.store.records,
-                responses: shape.store.responses.enabled.then(|| ResponsesSettings {
+                responses: shape.store.responses.enabled.then_some(ResponsesSettings {
                     keep_for: shape.store.responses.keep_for.0,
                     answer_bytes_max: shape.store.responses.answer_bytes_max.0,
                     tenant_bytes_max: shape.store.responses.tenant_bytes_max.0,

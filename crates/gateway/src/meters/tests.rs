@@ -128,7 +128,7 @@ fn the_metrics_of_extensions_are_served_with_those_of_the_gateway() {
     let metrics = crate::metrics::Metrics::new(&build);
     let meter = metrics.meters().meter(&Arc::from("acme.export"), &InstanceId::new("finance"));
     meter.gauge("backlog", "Waiting").set(3);
-    let text = metrics.render(&gatewright_store::LedgerStats::default());
+    let text = metrics.render(&gatewright_store::LedgerStats::default(), None);
     assert!(text.contains("gatewright_ext_acme_export_backlog{instance=\"finance\"} 3\n"), "{text}");
     assert!(text.contains("gatewright_build_info"), "{text}");
 }

@@ -37,18 +37,8 @@ pub(crate) async fn encode(
     let mut request = reserved.0.request.clone();
     transform::run(course, &reserved.0.chains, TransformPhase::Attempt, &mut request).await?;
 
-    let mut target = ProviderTarget {
-        model: &picked.target.model,
-        operation: request.operation(),
-        dialect: request.dialect(),
-    };
-    let counts = target.operation == Operation::CountTokens;
-    let mut codec = picked.provider.codec(&target);
-    if codec.is_none() && target.operation == Operation::Completion {
-        // A prompt can be said to a model that chats.
-        target.operation = Operation::Chat;
-        codec = picked.provider.codec(&target);
-    }
+    let counts = request.operation() == Operation::CountTokens;
+    let (target, codec) = spoken(picked, &request);
     let Some(codec) = codec.filter(|codec| !counts || codec.dialect() == course.codec.dialect()) else {
         let otherwise = counts.then(|| counted(course, &reserved.0)).transpose()?;
         return Err(otherwise.unwrap_or_else(|| not_offered(picked, target.operation.as_str()).into()));
@@ -113,6 +103,23 @@ fn ask_for_seals(codec: &dyn Codec, request: &mut LlmRequest, abilities: &Abilit
     let Some(state) = codec.state() else { return Ok(()) };
     let asked = state.ask_for_seals(request.document_mut(), abilities);
     asked.map_err(|error| Failure::internal(error.to_string()))
+}
+
+/// What the provider is asked for, and the codec of the dialect in which it is asked; none where it has none for that.
+fn spoken<'a>(picked: &'a Picked, request: &LlmRequest) -> (ProviderTarget<'a>, Option<&'static dyn Codec>) {
+    let mut target = ProviderTarget {
+        model: &picked.target.model,
+        operation: request.operation(),
+        dialect: request.dialect(),
+    };
+    let codec = picked.provider.codec(&target);
+    if codec.is_some() || target.operation != Operation::Completion {
+        return (target, codec);
+    }
+    // A prompt can be said to a model that chats.
+    target.operation = Operation::Chat;
+    let codec = picked.provider.codec(&target);
+    (target, codec)
 }
 
 /// A count of tokens by the gateway's own measure: the model's estimator, or else a rough one. That it is no more than

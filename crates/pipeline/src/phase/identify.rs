@@ -39,7 +39,7 @@ pub(crate) fn identify(course: &mut Course, decoded: Decoded) -> Result<Routed, 
         .is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"true") || value == "1");
     let path = head.uri.path().to_owned();
     let asked = (&request, model.name.clone(), Some(request.model()));
-    let chains = route(course, (head, &path), principal, asked)?;
+    let chains = route(course, (head, &path), &principal, asked)?;
     Ok(Routed(Load { request, model: Arc::clone(model), chains, is_strict }))
 }
 
@@ -48,7 +48,7 @@ pub(crate) fn identify(course: &mut Course, decoded: Decoded) -> Result<Routed, 
 pub(crate) fn route(
     course: &mut Course,
     (head, path): (request::Parts, &str),
-    principal: Arc<Principal>,
+    principal: &Arc<Principal>,
     (request, model, asked): (&LlmRequest, ModelName, Option<&str>),
 ) -> Result<Arc<Chains>, Refusal> {
     let snapshot = Arc::clone(&course.snapshot);
@@ -60,7 +60,7 @@ pub(crate) fn route(
 
     let mut cx = RequestCx::new(RequestFacts {
         id: course.id,
-        principal: Arc::clone(&principal),
+        principal: Arc::clone(principal),
         route: route.name.clone(),
         model,
         dialect: request.dialect(),

@@ -108,7 +108,8 @@ async fn a_provider_that_would_rather_speak_http2_is_asked_for_http1() {
         stream.write_all(SWITCHES.as_bytes()).await.unwrap();
         stream
     };
-    let (switch, _stream) = soon(async { tokio::join!(upstream.switch(asked, talk()), serving) }).await;
+    let (switch, _stream) =
+        Box::pin(soon(async { tokio::join!(upstream.switch(asked, talk()), serving) })).await;
     switched(switch);
 }
 

@@ -32,11 +32,10 @@ impl Authority {
 
     /// The public keys as the issuer publishes them.
     pub(super) fn keys(&self) -> Vec<Value> {
-        let rsa = self.rsa.public_key();
-        let (n, e) = (
-            rsa.modulus().big_endian_without_leading_zero(),
-            rsa.exponent().big_endian_without_leading_zero(),
-        );
+        // PKCS #1: the modulus of 2048 bits, then the exponent of three bytes behind its tag and length.
+        let rsa = self.rsa.public_key().as_ref();
+        let (rest, e) = rsa.split_at(rsa.len() - 3);
+        let n = &rest[rest.len() - 2 - 256..rest.len() - 2];
         let point = self.ec.public_key().as_ref();
         vec![
             json!({"kty": "RSA", "kid": "r", "use": "sig", "n": base64url(n), "e": base64url(e)}),

@@ -117,7 +117,10 @@ mod tests {
         let operation = Operation::Chat;
         let request = ProviderRequest { model: "m", operation, dialect, streams: true, body: &body };
         let call = adapter.encode(&request).unwrap();
-        assert_eq!((call.path.as_ref(), &call.headers[ACCEPT]), ("/api/chat", "application/x-ndjson"));
+        assert_eq!(
+            (call.path.as_ref(), call.headers[ACCEPT].to_str().unwrap()),
+            ("/api/chat", "application/x-ndjson")
+        );
         String::from_utf8(call.body.to_vec()).unwrap()
     }
 

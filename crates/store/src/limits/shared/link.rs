@@ -99,7 +99,7 @@ impl Link {
                 return Ok(());
             }
             Ok(Err(error)) => state.why = error.to_string(),
-            Err(_) => state.why = "no connection in time".to_owned(),
+            Err(_) => "no connection in time".clone_into(&mut state.why),
         }
         Err(Lost { why: state.why.clone() })
     }

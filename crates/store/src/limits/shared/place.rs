@@ -106,7 +106,7 @@ fn name(text: &str) -> String {
         if is_plain(byte) {
             name.push(char::from(byte));
         } else {
-            let _ = write!(name, "%{byte:02x}");
+            let _written = write!(name, "%{byte:02x}");
         }
     }
     name

@@ -308,8 +308,8 @@ async fn what_a_dead_replica_held_is_given_back() {
     let tenant = tenant();
     let dead = SharedLimits(Timed::dead(&timed.clock, timed.limits.0.scripts).await);
     let (held_by_dead, _) = held(&dead, &[requests(&tenant, 3, 3), places(&tenant, 1, 1)]).await;
-    // It does nothing more, not even give back.
-    std::mem::forget(held_by_dead);
+    // It does nothing more, not even tell that it gives back.
+    drop(held_by_dead);
     assert_eq!(refused(&timed.limits, &[places(&tenant, 1, 1)]).await.retry_after, None);
     timed.pass(super::TICKET_LIFE + Duration::from_micros(1)).await;
     timed.limits.0.beat().await;
@@ -384,6 +384,9 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
+/// A claim that both hold.
+type Pair = (Box<dyn Held>, Box<dyn Held>);
+
 /// What both say of the claim; the bucket that is named is left out where several are as tight.
 fn verdict(claimed: &Claimed) -> (bool, u64, Option<Duration>, bool) {
     match claimed {
@@ -402,7 +405,7 @@ proptest! {
             let mut timed = Timed::open().await;
             let memory = MemoryLimits::new(Arc::<SetClock>::clone(&timed.clock));
             let tenant = tenant();
-            let mut open: Vec<(Box<dyn Held>, Box<dyn Held>)> = Vec::new();
+            let mut open: Vec<Pair> = Vec::new();
             for step in steps {
                 match step {
                     Step::Claim(wants) => {

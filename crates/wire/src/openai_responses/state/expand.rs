@@ -15,8 +15,9 @@ pub(super) fn expand(request: &mut dyn RequestDocument, recalled: Recalled<'_>) 
     let own = own_items(&input, recalled.items);
     let is_longer = !recalled.turns.is_empty();
     if is_longer || !recalled.items.is_empty() {
-        let whole = if is_longer { conversation(recalled.turns, &own) } else { own.clone() };
-        let whole = std::str::from_utf8(&whole).map_err(|_| malformed("it is not UTF-8"))?;
+        let longer = is_longer.then(|| conversation(recalled.turns, &own));
+        let whole =
+            std::str::from_utf8(longer.as_ref().unwrap_or(&own)).map_err(|_| malformed("it is not UTF-8"))?;
         request.set_field("/input", whole)?;
     }
     request.remove_field("/previous_response_id")?;
