@@ -1,6 +1,6 @@
 //! Google's `predict` for models of embeddings: `instances` with a text each, and a prediction for each.
 //!
-//! The path names the model. Source: the public reference of the text embeddings API of Vertex AI, and the typed models
+//! The path names the model. Source: the public reference of the text embeddings API of Google Cloud, and the typed models
 //! of the official `google-genai` library.
 
 mod translation;

@@ -1,4 +1,4 @@
-//! Embeddings of Amazon's Titan text models, as Bedrock's InvokeModel takes them: one text, one vector.
+//! Embeddings of Amazon's Titan text models, as InvokeModel takes them: one text, one vector.
 //!
 //! The path names the model. Source: the public reference of the Amazon Titan Embeddings G1 and V2 models.
 
