@@ -13,6 +13,7 @@ mod clients;
 mod command;
 mod content_policy;
 mod crash;
+mod direct;
 mod drain;
 mod ending;
 mod endpoints;

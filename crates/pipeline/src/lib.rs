@@ -12,6 +12,7 @@ mod attempt;
 mod context;
 mod course;
 mod cut;
+mod direct;
 pub mod exchange;
 mod failure;
 mod gate;

@@ -21,7 +21,7 @@ mod stats;
 mod upstream;
 
 pub use answer::{Answer, AnswerBody, Protocol};
-pub use call::{BoxError, Call, RequestBody};
+pub use call::{BoxError, Call, RequestBody, strip_connection_headers};
 pub use credential::Credential;
 pub use deadline::Deadlines;
 pub use destination::{Destination, DestinationError, DestinationSettings, Http2};

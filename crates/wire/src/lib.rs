@@ -26,7 +26,9 @@ pub mod openai_images;
 pub mod openai_moderations;
 pub mod openai_responses;
 pub mod openai_speech;
+pub mod passthrough;
 pub mod path;
+mod piece;
 mod refusal;
 pub mod rerank;
 
@@ -69,6 +71,7 @@ pub fn codec(dialect: Dialect) -> &'static dyn Codec {
         Dialect::OpenAiSpeech => openai_speech::codec(),
         Dialect::OpenAiTranscriptions => openai_form::transcriptions(),
         Dialect::OpenAiTranslations => openai_form::translations(),
+        Dialect::Passthrough => passthrough::codec(),
         Dialect::Rerank => rerank::codec(),
         // The list of dialects is open to others and closed to us: a new one comes with its codec.
         Dialect::OpenAiChat | _ => openai_chat::codec(),

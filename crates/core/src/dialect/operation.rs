@@ -28,6 +28,8 @@ pub enum Operation {
     Transcription,
     /// What a recording says, in another language.
     Translation,
+    /// Something that only the provider knows.
+    Passthrough,
 }
 
 impl Operation {
@@ -47,6 +49,7 @@ impl Operation {
             Self::ImageVariation => "image_variation",
             Self::Transcription => "transcription",
             Self::Translation => "translation",
+            Self::Passthrough => "passthrough",
         }
     }
 }

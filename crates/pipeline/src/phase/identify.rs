@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use gatewright::dialect::Direct;
 use gatewright::{
     AskHost, Failure, FailureKind, KEY_HEADERS, LlmRequest, ModelName, RequestCx, RequestFacts, Side,
 };
@@ -11,7 +12,7 @@ use crate::context::Context;
 use crate::course::Course;
 use crate::failure::Refusal;
 use crate::rehearsal::NoModel;
-use crate::snapshot::Snapshot;
+use crate::snapshot::{Chains, Snapshot};
 use crate::state::{Decoded, Load, Routed};
 use crate::worker::Worker;
 
@@ -24,19 +25,33 @@ pub(crate) fn identify(course: &mut Course, decoded: Decoded) -> Result<Routed, 
     let snapshot = Arc::clone(&course.snapshot);
     let plan = &snapshot.plan;
 
-    let Some(model) = plan.model(request.model()) else {
+    let direct = request.document().direct();
+    let (found, is_allowed) = match direct {
+        Some(direct) => {
+            let model = plan.direct(&direct.provider);
+            (model, model.is_some_and(|model| plan.may_pass(&principal, &model.name)))
+        }
+        None => {
+            let model = plan.model(request.model());
+            (model, model.is_some_and(|model| plan.may_use(&principal, &model.name)))
+        }
+    };
+    let Some(model) = found else {
         course.facts.model_asked = Some(ModelName::new(clip(request.model())));
-        return Err(unknown_model(&request).into());
+        return Err(direct.map_or_else(|| unknown_model(&request), not_open).into());
     };
     course.facts.model_asked = Some(model.name.clone());
-    if !plan.may_use(&principal, &model.name) {
-        return Err(model_not_allowed(&request).into());
+    if !is_allowed {
+        return Err(direct.map_or_else(|| model_not_allowed(&request), may_not_pass).into());
     }
     let Some(route) = plan.route(head.uri.path(), &principal.tenant, Some(request.model())) else {
         return Err(no_route(head.uri.path()).into());
     };
     course.facts.route = Some(route.name.clone());
     let chains = snapshot.chains.get(&route.name).cloned().unwrap_or_default();
+    if let Some(direct) = direct {
+        sees_nothing(direct, route.name.as_str(), &chains)?;
+    }
     let is_strict = head
         .headers
         .get(STRICT)
@@ -71,6 +86,31 @@ fn without_credentials(mut headers: HeaderMap) -> HeaderMap {
         headers.remove(name);
     }
     headers
+}
+
+/// No instance sees what passes through, so that a route whose instances must see it takes none.
+fn sees_nothing(direct: &Direct, route: &str, chains: &Chains) -> Result<(), Failure> {
+    let blind = chains.request.iter().chain(&chains.response).find(|hooked| !hooked.is_shadow);
+    let Some(hooked) = blind else { return Ok(()) };
+    let provider = clip(&direct.provider);
+    let text = format!(
+        "the route `{route}` has the instance `{}` look at what it takes, which it cannot do with calls that pass \
+         through to `{provider}`; they need a route of their own",
+        hooked.id
+    );
+    Err(Failure::new(Side::Client, FailureKind::Forbidden, text).with_code("passthrough_not_seen"))
+}
+
+fn not_open(direct: &Direct) -> Failure {
+    let text = format!("no calls pass through to a provider `{}` here", clip(&direct.provider));
+    Failure::new(Side::Client, FailureKind::NotFound, text).with_code("passthrough_not_open")
+}
+
+fn may_not_pass(direct: &Direct) -> Failure {
+    let name = Direct::model(clip(&direct.provider));
+    let text =
+        format!("this key may not call the provider itself; it needs `{name}` among its models by name");
+    Failure::new(Side::Client, FailureKind::Forbidden, text).with_code("passthrough_not_allowed")
 }
 
 /// A name that a caller invented goes into logs and labels only up to a bound.
