@@ -300,6 +300,11 @@ async fn no_path_leaves_the_base_url_of_its_provider() {
         assert!([status, 400].contains(&raw(&gateway, target).await), "{target}");
     }
     assert!(provider.requests().is_empty(), "{:?}", provider.requests());
+}
+
+#[tokio::test]
+async fn what_looks_like_another_place_is_no_more_than_a_name_at_the_provider() {
+    let (provider, gateway) = serving().await;
     for (form, arrives) in [
         ("/@evil.example", "/v1/@evil.example"),
         ("/evil.example:80/x", "/v1/evil.example:80/x"),
