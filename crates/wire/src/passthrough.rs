@@ -18,7 +18,7 @@ use crate::piece;
 
 pub use path::{PREFIX, address};
 
-/// Says errors as OpenAI does.
+/// Says errors as most clients read them.
 static PLAIN: Passthrough = Passthrough(Dialect::OpenAiChat);
 /// Say them as others do.
 static OTHERS: [Passthrough; 2] =
