@@ -408,6 +408,30 @@ async fn what_the_gateway_says_is_said_in_the_dialect_of_the_client() {
 }
 
 #[tokio::test]
+async fn calls_that_are_signed_pass_through_as_long_as_their_body_is_held() {
+    let provider = SimulatedProvider::start().await;
+    let signing = json!({
+        "use": "bedrock",
+        "base_url": format!("http://{}", provider.address()),
+        "api_key": "AKIDEXAMPLE:secret-of-the-provider",
+        "allow_private": true,
+        "passthrough": true,
+        "with": {"region": "eu-central-1"},
+    });
+    let gateway = open_to(&provider).set("/providers/signing", signing).start().await;
+    let path = "/passthrough/signing/model/arn%3Aaws%3Ax%2Fy/invoke";
+    provider.push(scripted(200, &[], "ok"));
+    let answer = gateway.post(path, "{}").header("x-amz-security-token", "the caller's").send().await;
+    assert_eq!(answer.whole().await.status.as_u16(), 200);
+    let arrived = provider.next_request().await;
+    assert!(arrived.header("authorization").unwrap().starts_with("AWS4-HMAC-SHA256"), "{arrived:?}");
+    assert_eq!((arrived.uri.path(), arrived.header("x-amz-security-token")), (&path[20..], None));
+    let error = error_of(&gateway.post(path, vec![b'x'; 2 << 20]).send().await.whole().await, 400);
+    assert!(error["message"].as_str().unwrap().contains("signed"), "{error}");
+    assert_eq!(provider.requests().len(), 1);
+}
+
+#[tokio::test]
 async fn a_caller_who_leaves_in_the_middle_of_an_upload_is_settled_once() {
     let (provider, gateway) = serving().await;
     let mut client = TcpStream::connect(gateway.address()).await.unwrap();
