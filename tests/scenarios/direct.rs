@@ -384,6 +384,21 @@ async fn a_route_that_looks_at_content_takes_no_call_that_nobody_sees() {
 }
 
 #[tokio::test]
+async fn no_escape_leads_past_a_route() {
+    let provider = SimulatedProvider::start().await;
+    let routes = json!([
+        {"name": "files", "match": {"path": "/passthrough/simulated/files*"}},
+        {"name": "rest", "match": {"path": "/*"}},
+    ]);
+    let gateway = open_to(&provider).set("/routes", routes).start().await;
+    for (path, route) in [("/files?a=1", "files"), ("/%66iles/a", "files"), ("/file", "rest")] {
+        provider.push(scripted(200, &[], "ok"));
+        let answer = call(&gateway, Method::GET, path, "").await.whole().await;
+        assert_eq!(gateway.record(&answer.id()).await.route, route, "{path}");
+    }
+}
+
+#[tokio::test]
 async fn limits_count_calls_that_pass_through() {
     let provider = SimulatedProvider::start().await;
     let rules = json!({"rules": [{"per": ["key"], "requests": 2, "window": "hour"}]});

@@ -22,4 +22,12 @@ impl Direct {
     pub fn model(provider: &str) -> String {
         format!("{DIRECT_PREFIX}{provider}")
     }
+
+    /// The path by which routes know the call: as it was asked for here, but in canonical form, so that no escape leads
+    /// past a route.
+    #[must_use]
+    pub fn path_here(&self) -> String {
+        let path = self.path.split('?').next().unwrap_or_default();
+        format!("/{}{path}", Self::model(&self.provider))
+    }
 }

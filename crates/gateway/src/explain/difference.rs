@@ -7,7 +7,7 @@ use gatewright_wire::json::{Kind, Member, Value};
 const PAIRS_MAX: usize = 40_000;
 /// How much around a change in a long text is shown.
 const CONTEXT_CHARS: usize = 24;
-/// Of a change in what is no JSON, so much is shown.
+/// Of what is no JSON, so much is shown whole, and of a change in what is longer.
 const SHOWN_BYTES_MAX: usize = 1_024;
 /// A text up to this length is shown whole.
 const SHOWN_CHARS_MAX: usize = 120;
@@ -23,12 +23,16 @@ pub(crate) struct Edit {
     pub(crate) new: Option<String>,
 }
 
-/// What changed from one text to the other. Of what is no JSON, that which stands between the common ends.
+/// What changed from one text to the other. One that is no JSON differs as a whole; of a long one, that is shown which
+/// stands between the common ends.
 pub(crate) fn difference(old: &[u8], new: &[u8]) -> Vec<Edit> {
     let mut edits = Vec::new();
     match (Value::parse(old), Value::parse(new)) {
         (Ok(old), Ok(new)) => compare("", &old, &new, &mut edits),
         _ if old == new => {}
+        _ if old.len().max(new.len()) <= SHOWN_BYTES_MAX => {
+            edits.push(edit(String::new(), Some(old), Some(new)));
+        }
         _ => edits.push(between_ends(old, new)),
     }
     edits

@@ -1,5 +1,6 @@
 //! Which tenant, model, route and chain: read from the plan, never from the request alone.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use gatewright::dialect::Direct;
@@ -44,8 +45,9 @@ pub(crate) fn identify(course: &mut Course, decoded: Decoded) -> Result<Routed, 
     if !is_allowed {
         return Err(direct.map_or_else(|| model_not_allowed(&request), may_not_pass).into());
     }
-    let Some(route) = plan.route(head.uri.path(), &principal.tenant, Some(request.model())) else {
-        return Err(no_route(head.uri.path()).into());
+    let path = direct.map_or_else(|| Cow::Borrowed(head.uri.path()), |direct| direct.path_here().into());
+    let Some(route) = plan.route(&path, &principal.tenant, Some(request.model())) else {
+        return Err(no_route(&path).into());
     };
     course.facts.route = Some(route.name.clone());
     let chains = snapshot.chains.get(&route.name).cloned().unwrap_or_default();
