@@ -417,3 +417,45 @@ async fn what_cannot_be_explained_is_told_with_what_can() {
     assert_eq!(ran.code, 0, "{ran:?}");
     assert!(ran.output.contains("refused               400"), "{ran:?}");
 }
+
+#[tokio::test]
+async fn a_form_is_taken_along_the_path_and_only_what_changes_of_it_is_shown() {
+    let folder = folder();
+    let part = |head: &str, body: &[u8]| {
+        [format!("--b\r\nContent-Disposition: form-data; {head}\r\n\r\n").as_bytes(), body, b"\r\n"].concat()
+    };
+    let sound = vec![0xff_u8; 2 << 20];
+    let form = [
+        part("name=\"model\"", b"small"),
+        part("name=\"file\"; filename=\"a\"", &sound),
+        b"--b--\r\n".to_vec(),
+    ];
+    fs::write(folder.path().join("form.bin"), form.concat()).unwrap();
+    let asked = ["explain", "--json", "--body", "form.bin", "--path", "/v1/audio/transcriptions"];
+    let more = ["--header", "content-type: multipart/form-data; boundary=b", "--model", "free"];
+    let ran = run(&[&asked[..], &more].concat(), folder.path()).await;
+    assert_eq!(ran.code, 0, "{ran:?}");
+    let told: Value = serde_json::from_str(&ran.output).unwrap();
+    assert_eq!((&told["model"], &told["route"]), (&json!("free"), &json!("guarded")), "{told:#}");
+    let call = &told["result"];
+    assert_eq!((&call["kind"], &call["path"]), (&json!("call"), &json!("/audio/transcriptions")), "{call:#}");
+    let edits = call["edits"].as_array().unwrap();
+    assert_eq!((edits.len(), &edits[0]["new"]), (1, &json!("-1")), "{call:#}");
+}
+
+#[tokio::test]
+async fn a_call_that_passes_through_is_told_like_any_other() {
+    let folder = folder();
+    let open = FULL.replace("    use: openai\n", "    use: openai\n    passthrough: true\n");
+    let open = open.replace("routes:\n", "routes:\n  - name: direct\n    match: { path: /passthrough/* }\n");
+    fs::write(folder.path().join("gateway.yaml"), open).unwrap();
+    let told = explain_json(&folder, &json!({}), &["--path", "/passthrough/there/%66iles?a=1"]).await;
+    assert_eq!((&told["model"], &told["route"]), (&json!("passthrough/there"), &json!("direct")), "{told:#}");
+    let call = &told["result"];
+    assert_eq!(
+        (&call["method"], &call["path"], &call["edits"]),
+        (&json!("POST"), &json!("/files?a=1"), &json!([]))
+    );
+    let ran = explain(&folder, &json!({}), &["--path", "/passthrough/there/../x"]).await;
+    assert!(ran.code != 0 && ran.errors.contains("steps"), "{ran:?}");
+}

@@ -15,6 +15,7 @@ mod command;
 mod completion;
 mod content_policy;
 mod crash;
+mod direct;
 mod drain;
 mod embedding;
 mod ending;

@@ -11,7 +11,7 @@ mod route;
 mod settings;
 
 use crate::extensions::ExtensionCatalogue;
-use crate::located::Node;
+use crate::located::{Node, Value};
 use crate::position::KeyPath;
 use crate::problem::Problems;
 
@@ -32,6 +32,11 @@ pub(crate) fn sense(root: &Node, problems: &mut Problems) {
     network::egress(root, problems);
     route::routes(root, problems);
     route::models(root, problems);
+}
+
+/// Whether callers may call a provider directly.
+fn is_open(provider: &Node) -> bool {
+    provider.get("passthrough").is_some_and(|node| matches!(node.value, Value::Bool(true)))
 }
 
 /// The items of a list under a key of the root, with their paths.

@@ -5,6 +5,7 @@
 //! back. Nothing here knows a vendor; a dialect bears the name of the protocol that it is.
 
 mod abilities;
+mod direct;
 mod embedding;
 mod encoder;
 mod error;
@@ -26,6 +27,7 @@ use crate::text::Lane;
 use crate::{EditError, Failure, Placement, RequestCounts, Role, StreamEvent, TextPart, Usage};
 
 pub use abilities::{Abilities, ReasoningForm};
+pub use direct::{DIRECT_PREFIX, Direct};
 pub use embedding::EmbeddingCodec;
 pub use encoder::{StreamEncoder, StreamSettings};
 pub use error::{ErrorBody, ErrorClass};
@@ -54,13 +56,17 @@ pub trait Codec: Send + Sync + fmt::Debug {
     fn decode_request_at(&self, body: Bytes, address: &Address) -> Result<Box<dyn RequestDocument>, Failure>;
 
     /// A reader for a request of which only the leading bytes are read, and the rest flows to the provider as it
-    /// comes. `None` where requests are read whole.
+    /// comes. `None` where requests are read whole. `address` is what the path of the request says.
     ///
     /// # Errors
     ///
     /// A [`Failure`] of the client's side when the head cannot belong to a request of this dialect.
-    fn lead_reader(&self, head: &HeaderMap) -> Result<Option<Box<dyn LeadReader>>, Failure> {
-        let _ = head;
+    fn lead_reader(
+        &self,
+        head: &HeaderMap,
+        address: &Address,
+    ) -> Result<Option<Box<dyn LeadReader>>, Failure> {
+        let _ = (head, address);
         Ok(None)
     }
 
@@ -123,6 +129,12 @@ pub trait Codec: Send + Sync + fmt::Debug {
         false
     }
 
+    /// Whether requests are [`Direct`] calls: nothing of them is read, and every answer of the provider goes back as it
+    /// is, refusals and redirects included.
+    fn is_direct(&self) -> bool {
+        false
+    }
+
     /// The answer that tells how many tokens a prompt has, in dialects that can be asked for it.
     fn counted(&self, tokens: u64) -> Option<Bytes> {
         let _ = tokens;
@@ -168,6 +180,8 @@ pub struct Address {
     pub model: Option<Box<str>>,
     /// Whether the answer is wanted as a stream.
     pub streams: Option<bool>,
+    /// The call, where the path is one at a provider.
+    pub direct: Option<Direct>,
 }
 
 /// Translates a dialect of chats to and from the form that all of them share.
@@ -341,6 +355,10 @@ pub trait RequestDocument: Send + Sync + fmt::Debug {
     /// Whether the bytes to send are all of the body. Where they are its lead, the rest flows behind them.
     fn is_whole(&self) -> bool {
         true
+    }
+    /// The call that the caller addressed at a provider; `None` where it asks for a model.
+    fn direct(&self) -> Option<&Direct> {
+        None
     }
     /// A copy that shares the bytes.
     fn clone_document(&self) -> Box<dyn RequestDocument>;

@@ -20,7 +20,8 @@ pub struct Principal {
     pub user: Option<Arc<str>>,
     /// Groups of the user.
     pub groups: Vec<Arc<str>>,
-    /// Public model names that the caller may use; `*` stands for any run of characters.
+    /// Public model names that the caller may use; `*` stands for any run of characters. Calls that pass through to a
+    /// provider are named `passthrough/PROVIDER`, and only by patterns that begin with `passthrough/`.
     pub models: Vec<Arc<str>>,
     /// Labels that flow into contexts and usage records, sorted by name. They carry no content.
     pub tags: Vec<(Arc<str>, Arc<str>)>,

@@ -145,10 +145,8 @@ impl Ready {
 /// Tells those who choose what the try showed: the picker its failure, the source of credentials their refusal.
 fn learn(course: &Course, reserved: &Reserved, picked: &Picked, failure: &Failure) {
     pick::tell(course, &reserved.0.model, picked, TryResult::Failed(failure.kind));
-    if failure.kind == FailureKind::UpstreamAuth
-        && let (Some(credentials), Some(principal)) = (&picked.provider.credentials, &course.facts.principal)
-    {
-        credentials.refused(course, principal, picked);
+    if failure.kind == FailureKind::UpstreamAuth {
+        course.forget_credential(picked);
     }
 }
 

@@ -28,7 +28,7 @@ use crate::meter::Meter;
 use crate::phase::settle;
 use crate::rehearsal::Recorder;
 use crate::snapshot::{Provider, Snapshot};
-use crate::state::Settled;
+use crate::state::{Picked, Settled};
 use crate::trace::Trace;
 use crate::upload::Upload;
 use crate::verdict::Verdict;
@@ -262,6 +262,13 @@ impl Course {
     /// after it.
     pub(crate) fn blame(&self, failure: Failure) -> Failure {
         self.upload.as_ref().and_then(Upload::failure).unwrap_or(failure)
+    }
+
+    /// A provider refused what it was shown: its source of credentials learns it.
+    pub(crate) fn forget_credential(&self, picked: &Picked) {
+        if let (Some(credentials), Some(principal)) = (&picked.provider.credentials, &self.facts.principal) {
+            credentials.refused(self, principal, picked);
+        }
     }
 
     /// The outcome of an attempt that failed on the provider's side.

@@ -13,6 +13,7 @@ mod claim;
 mod context;
 mod course;
 mod cut;
+mod direct;
 pub mod exchange;
 mod failure;
 mod gate;

@@ -13,7 +13,8 @@ mod tenant;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use gatewright::{InstanceId, ModelName, Principal, ProviderName, TenantId};
+use gatewright::dialect::DIRECT_PREFIX;
+use gatewright::{InstanceId, ModelName, Principal, ProviderName, TenantId, matches_pattern};
 
 pub use self::instance::{InstancePlan, OnFailure, RunMode};
 pub use self::model::{AnswerModel, ModelPlan, Strategy, TargetPlan};
@@ -30,6 +31,9 @@ pub struct Plan {
     pub generation: u64,
     /// The models that clients may ask for, by public name.
     pub models: HashMap<ModelName, Arc<ModelPlan>>,
+    /// What stands for each provider that callers may call directly: a model with one target, under the name by which
+    /// keys allow it.
+    pub directs: HashMap<ProviderName, Arc<ModelPlan>>,
     /// The providers that targets refer to.
     pub providers: HashMap<ProviderName, Arc<ProviderPlan>>,
     /// The routes in the order written; the first that matches serves the exchange.
@@ -66,6 +70,22 @@ impl Plan {
     #[must_use]
     pub fn model(&self, name: &str) -> Option<&Arc<ModelPlan>> {
         self.models.get(name)
+    }
+
+    /// What stands for a provider that callers may call directly; `None` where they may not.
+    #[must_use]
+    pub fn direct(&self, provider: &str) -> Option<&Arc<ModelPlan>> {
+        self.directs.get(provider)
+    }
+
+    /// Whether the caller's key names calls that pass through to a provider, and its tenant admits them. What goes
+    /// round every rule on content is given by name, never by a `*` that was meant for models.
+    #[must_use]
+    pub fn may_pass(&self, principal: &Principal, name: &ModelName) -> bool {
+        let names = |pattern: &&Arc<str>| pattern.starts_with(DIRECT_PREFIX);
+        let mut named = principal.models.iter().filter(names);
+        named.any(|pattern| matches_pattern(pattern, name.as_str()))
+            && self.tenant(&principal.tenant).may_use(name)
     }
 
     /// Whether both the caller's key and its tenant admit a model.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::Request;
 use axum::response::Response;
-use axum::routing::{get, post};
+use axum::routing::{any, get, post};
 use gatewright_pipeline::Worker;
 use hyper::body::Incoming;
 use tower::Service as _;
@@ -40,6 +40,7 @@ impl Application {
             .route("/v1/responses/{id}/input_items", get(endpoint::responses::input_items))
             .route("/v1beta/models", get(endpoint::models::list))
             .route("/v1beta/models/{*model}", get(endpoint::models::retrieve))
+            .route(endpoint::passthrough::ROUTE, any(endpoint::passthrough::serve))
             .fallback(endpoint::unknown::path)
             .method_not_allowed_fallback(endpoint::unknown::method)
             .with_state(worker);

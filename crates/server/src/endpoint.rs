@@ -3,6 +3,7 @@
 
 pub(crate) mod call;
 pub(crate) mod models;
+pub(crate) mod passthrough;
 pub(crate) mod responses;
 pub(crate) mod session;
 pub(crate) mod unknown;

@@ -106,7 +106,7 @@ pub(crate) fn into_http2(
 }
 
 /// Removes what concerns one connection only, and whatever `Connection` names.
-pub(crate) fn strip_connection_headers(headers: &mut HeaderMap) {
+pub fn strip_connection_headers(headers: &mut HeaderMap) {
     // A name that `Connection` lists may stand before or after it, hence the two rounds.
     let listed: Vec<HeaderName> = headers
         .iter()

@@ -23,7 +23,7 @@ mod switch;
 mod upstream;
 
 pub use answer::{Answer, AnswerBody, Protocol};
-pub use call::{BoxError, Call, Repeat, RequestBody};
+pub use call::{BoxError, Call, Repeat, RequestBody, strip_connection_headers};
 pub use credential::Credential;
 pub use deadline::Deadlines;
 pub use destination::{Destination, DestinationError, DestinationSettings, Http2};

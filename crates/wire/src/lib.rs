@@ -36,8 +36,10 @@ pub mod openai_moderations;
 pub mod openai_realtime;
 pub mod openai_responses;
 pub mod openai_speech;
+pub mod passthrough;
 pub mod path;
 mod pen;
+mod piece;
 mod refusal;
 pub mod rerank;
 
@@ -90,6 +92,7 @@ pub fn codec(dialect: Dialect) -> &'static dyn Codec {
         Dialect::OpenAiSpeech => openai_speech::codec(),
         Dialect::OpenAiTranscriptions => openai_form::transcriptions(),
         Dialect::OpenAiTranslations => openai_form::translations(),
+        Dialect::Passthrough => passthrough::codec(),
         Dialect::Rerank => rerank::codec(),
         Dialect::TitanEmbed => titan_embed::codec(),
         // The list of dialects is open to others and closed to us: a new one comes with its codec.

@@ -113,7 +113,7 @@ impl Codec for Forms {
         self.form.request.operation
     }
 
-    fn lead_reader(&self, head: &HeaderMap) -> Result<Option<Box<dyn LeadReader>>, Failure> {
+    fn lead_reader(&self, head: &HeaderMap, _: &Address) -> Result<Option<Box<dyn LeadReader>>, Failure> {
         Ok(Some(Box::new(Lead::of(self.form, head)?)))
     }
 

@@ -3,8 +3,6 @@
 //! The answer is sound in the format that the request names, which flows as it comes: nobody reads it, and it reports
 //! no usage.
 
-mod piece;
-
 use bytes::Bytes;
 use gatewright::Failure;
 use gatewright::dialect::{
@@ -16,6 +14,7 @@ use http::{HeaderMap, StatusCode};
 use crate::document::{Request, Shape, Streaming};
 use crate::json::Kind;
 use crate::openai_chat::{count, error, input};
+use crate::piece;
 use crate::refusal;
 
 static SHAPE: Shape = Shape {

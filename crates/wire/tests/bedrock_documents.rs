@@ -15,7 +15,7 @@ fn converse() -> &'static dyn Codec {
 }
 
 fn request(text: &str) -> Box<dyn RequestDocument> {
-    let address = Address { model: Some("m:0".into()), streams: Some(true) };
+    let address = Address { model: Some("m:0".into()), streams: Some(true), ..Address::default() };
     converse().decode_request_at(Bytes::copy_from_slice(text.as_bytes()), &address).unwrap()
 }
 
@@ -129,7 +129,7 @@ fn messages_tools_images_and_files_are_counted() {
 
 #[test]
 fn wrong_requests_are_refused_with_their_field() {
-    let address = Address { model: Some("m".into()), streams: None };
+    let address = Address { model: Some("m".into()), streams: None, ..Address::default() };
     for (text, param) in [
         (r#"{"messages":[]}"#, "messages"),
         (r#"{"messages":1}"#, "messages"),
@@ -257,7 +257,7 @@ fn errors_for_clients_have_the_dialects_class_and_message() {
 proptest! {
     #[test]
     fn any_text_is_taken_or_refused_without_a_panic(text in "\\PC{0,80}", place in 0usize..600, byte in 32u8..127) {
-        let address = Address { model: Some("m".into()), streams: None };
+        let address = Address { model: Some("m".into()), streams: None, ..Address::default() };
         let mut damaged = REQUEST.as_bytes().to_vec();
         damaged[place] = byte;
         for bytes in [text.into_bytes(), damaged] {
@@ -265,7 +265,7 @@ proptest! {
             let before = document.to_body();
             prop_assert_eq!(&before[..], &bytes[..]);
             if document.edit_texts(&mut |part| Some(part.text.to_uppercase())).is_ok() {
-                let address = Address { model: Some("m".into()), streams: None };
+                let address = Address { model: Some("m".into()), streams: None, ..Address::default() };
                 prop_assert!(converse().decode_request_at(document.to_body(), &address).is_ok());
             }
         }

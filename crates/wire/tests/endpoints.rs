@@ -218,7 +218,7 @@ fn spoken_answers_flow_piece_by_piece_whatever_their_bytes() {
 
 #[test]
 fn counts_of_tokens_are_told_as_their_dialect_tells_them_and_consume_none() {
-    let address = Address { model: Some("m".into()), streams: Some(false) };
+    let address = Address { model: Some("m".into()), streams: Some(false), ..Address::default() };
     let cases = [
         (Dialect::AnthropicMessages, r#"{"model":"m","messages":[{"role":"user","content":"a"}]}"#),
         (Dialect::GoogleGenerate, r#"{"contents":[{"parts":[{"text":"a"}]}]}"#),

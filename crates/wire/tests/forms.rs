@@ -4,7 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a test ends where it fails, helpers included")]
 
 use bytes::Bytes;
-use gatewright::dialect::{Dialect, FrameKind, LeadReader, Led, Operation, StreamSettings};
+use gatewright::dialect::{Address, Dialect, FrameKind, LeadReader, Led, Operation, StreamSettings};
 use gatewright::text::Lane;
 use gatewright::{EditError, EventKind, Failure, LlmRequest, StreamEvent, Usage};
 use gatewright_wire::codec;
@@ -35,7 +35,7 @@ fn form(parts: &[String]) -> String {
 fn reader(dialect: Dialect) -> Box<dyn LeadReader> {
     let media_type = HeaderValue::from_static("multipart/form-data; boundary=xyz");
     let head = HeaderMap::from_iter([(CONTENT_TYPE, media_type)]);
-    codec(dialect).lead_reader(&head).unwrap().unwrap()
+    codec(dialect).lead_reader(&head, &Address::default()).unwrap().unwrap()
 }
 
 /// Reads a lead that comes in pieces of a size.
@@ -137,7 +137,7 @@ fn a_form_that_cannot_be_routed_is_refused_with_its_field() {
     let latin =
         field("model", "m").replace("\r\n\r\n", "\r\nContent-Type: text/plain; charset=utf-16\r\n\r\n");
     assert_eq!(refused(dialect, &form(&[latin])).0, "invalid_type");
-    assert!(codec(dialect).lead_reader(&HeaderMap::new()).is_err());
+    assert!(codec(dialect).lead_reader(&HeaderMap::new(), &Address::default()).is_err());
 }
 
 #[test]

@@ -15,7 +15,7 @@ fn google() -> &'static dyn Codec {
 }
 
 fn decode(body: &str) -> Box<dyn RequestDocument> {
-    let address = Address { model: Some("gemini?x=1/y".into()), streams: Some(true) };
+    let address = Address { model: Some("gemini?x=1/y".into()), streams: Some(true), ..Address::default() };
     google().decode_request_at(Bytes::copy_from_slice(body.as_bytes()), &address).expect(body)
 }
 
@@ -141,7 +141,7 @@ fn answers_are_read_renamed_and_edited_in_place() {
 
 #[test]
 fn embeddings_and_counts_are_documents_too() {
-    let address = Address { model: Some("m".into()), streams: None };
+    let address = Address { model: Some("m".into()), streams: None, ..Address::default() };
     let decode =
         |codec: &dyn Codec, body: &'static str| codec.decode_request_at(Bytes::from(body), &address).unwrap();
     let one = decode(google_generate::embedding(), r#"{"content":{"parts":{"text":"a"}},"taskType":"X"}"#);
@@ -262,7 +262,7 @@ proptest! {
             format!(r#"{{"contents":[{{}}],"tools":[{{"functionDeclarations":[{{"name":"f","parameters":{{{inner}}}}}]}}]}}"#),
         ];
         let body = shapes.into_iter().nth(place).unwrap();
-        let address = Address { model: Some("m".into()), streams: None };
+        let address = Address { model: Some("m".into()), streams: None, ..Address::default() };
         if let Ok(request) = google().decode_request_at(Bytes::from(body.clone()), &address) {
             request.counts();
             drop(request.for_each_text(&mut |_| ()));

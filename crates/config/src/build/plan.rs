@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use gatewright::dialect::Direct;
 use gatewright::{InstanceId, ModelName, ProviderName, RouteName, TenantId};
 use gatewright_policy::{
     AnswerModel, Circuit, InstancePlan, ModelPlan, OnFailure, Pattern, Plan, PriceBook, Rates, RouteMatch,
@@ -36,8 +37,12 @@ impl Builder<'_> {
             ..Plan::default()
         };
         for (name, provider) in shape.providers {
+            let is_open = provider.passthrough;
             if let Some(built) = self.provider(&name, provider, &root.key("providers").key(&name)) {
                 plan.providers.insert(ProviderName::new(&name), Arc::new(built));
+                if is_open {
+                    plan.directs.insert(ProviderName::new(&name), Arc::new(direct(&name)));
+                }
             }
         }
         for (name, model) in shape.models {
@@ -147,6 +152,27 @@ impl Builder<'_> {
 
 fn origins(urls: &[String]) -> Vec<Arc<str>> {
     urls.iter().map(|url| Arc::from(url.trim_end_matches('/'))).collect()
+}
+
+/// What stands for a provider that callers may call directly. Nobody knows what such a call costs.
+fn direct(provider: &str) -> ModelPlan {
+    let name = Direct::model(provider);
+    let target = TargetPlan {
+        provider: ProviderName::new(provider),
+        model: Arc::from(&*name),
+        weight: 1,
+        price: None,
+    };
+    ModelPlan {
+        name: ModelName::new(&name),
+        targets: vec![target],
+        strategy: Strategy::First,
+        picker: None,
+        estimator: None,
+        answer_model: AnswerModel::Served,
+        strict: false,
+        description: None,
+    }
 }
 
 fn ids(names: &[String]) -> Vec<InstanceId> {

@@ -2,9 +2,10 @@
 
 use std::collections::{HashMap, HashSet};
 
+use gatewright::dialect::DIRECT_PREFIX;
 use gatewright::point::Point;
 
-use super::{entries, items};
+use super::{entries, is_open, items};
 use crate::extensions::ExtensionCatalogue;
 use crate::located::Node;
 use crate::nearest::hint;
@@ -66,8 +67,14 @@ pub(super) fn providers(root: &Node, extensions: &dyn ExtensionCatalogue, proble
             }
         }
     }
+    for (path, name, model) in entries(root, "models") {
+        if name.starts_with(DIRECT_PREFIX) {
+            let message = "names that begin with `passthrough/` stand for providers that are called directly";
+            problems.error(model.at, &path, message);
+        }
+    }
     for (path, name, provider) in entries(root, "providers") {
-        if !used.contains(name) {
+        if !is_open(provider) && !used.contains(name) {
             problems.warning(provider.at, &path, "no model has a target at this provider");
         }
     }

@@ -1,8 +1,9 @@
 //! Routes that no request reaches, and models that hardly anybody gets.
 
+use gatewright::dialect::Direct;
 use gatewright_policy::{Pattern, RouteMatch};
 
-use super::{entries, items};
+use super::{entries, is_open, items};
 use crate::located::{Node, Value};
 use crate::nearest::nearest;
 use crate::position::KeyPath;
@@ -10,7 +11,12 @@ use crate::problem::Problems;
 
 /// Unreachable routes and patterns that match nothing there is.
 pub(super) fn routes(root: &Node, problems: &mut Problems) {
-    let models: Vec<&str> = entries(root, "models").map(|(_, name, _)| name).collect();
+    let directs: Vec<String> = entries(root, "providers")
+        .filter(|(_, _, provider)| is_open(provider))
+        .map(|(_, name, _)| Direct::model(name))
+        .collect();
+    let models = entries(root, "models").map(|(_, name, _)| name);
+    let models: Vec<&str> = models.chain(directs.iter().map(String::as_str)).collect();
     let tenants: Vec<&str> = entries(root, "tenants").map(|(_, name, _)| name).collect();
     let mut earlier: Vec<(RouteMatch, &str)> = Vec::new();
     for (path, route) in items(root, "routes") {

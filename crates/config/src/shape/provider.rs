@@ -49,6 +49,12 @@ pub(crate) struct Provider {
     #[serde(default)]
     pub(crate) allow_stored_files: bool,
 
+    /// Whether callers may call this provider's own API under `/passthrough/PROVIDER/`, with its credential and without
+    /// any rule that looks at content. A key may do so if its `models` name it: `passthrough/PROVIDER`, or
+    /// `passthrough/*`. Routes and tenants know such calls under the same name. Paths stand behind the base URL.
+    #[serde(default)]
+    pub(crate) passthrough: bool,
+
     /// Which HTTP version to speak. The default is `negotiate` for https and `never` for http.
     pub(crate) http2: Option<Http2>,
 

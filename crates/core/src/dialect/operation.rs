@@ -30,6 +30,8 @@ pub enum Operation {
     Translation,
     /// A conversation that is held live, in texts and sound both ways.
     Realtime,
+    /// Something that only the provider knows.
+    Passthrough,
 }
 
 impl Operation {
@@ -50,6 +52,7 @@ impl Operation {
             Self::Transcription => "transcription",
             Self::Translation => "translation",
             Self::Realtime => "realtime",
+            Self::Passthrough => "passthrough",
         }
     }
 }

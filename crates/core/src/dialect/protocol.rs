@@ -50,6 +50,8 @@ pub enum Dialect {
     OllamaEmbed,
     /// OpenAI realtime: a session in which events flow both ways.
     OpenAiRealtime,
+    /// None that the gateway reads: a provider's own, whatever it is.
+    Passthrough,
 }
 
 impl Dialect {
@@ -68,7 +70,7 @@ impl Dialect {
     }
 
     /// All of them.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 24] = [
         Self::OpenAiChat,
         Self::OpenAiResponses,
         Self::AnthropicMessages,
@@ -92,6 +94,7 @@ impl Dialect {
         Self::GooglePredict,
         Self::OllamaEmbed,
         Self::OpenAiRealtime,
+        Self::Passthrough,
     ];
 
     /// The dialect of a name.
@@ -127,6 +130,7 @@ impl Dialect {
             Self::GooglePredict => "google_predict",
             Self::OllamaEmbed => "ollama_embed",
             Self::OpenAiRealtime => "openai_realtime",
+            Self::Passthrough => "passthrough",
         }
     }
 }

@@ -7,6 +7,8 @@ use gatewright_wire::json::{Kind, Member, Value};
 const PAIRS_MAX: usize = 40_000;
 /// How much around a change in a long text is shown.
 const CONTEXT_CHARS: usize = 24;
+/// Of what is no JSON, so much is shown whole, and of a change in what is longer.
+const SHOWN_BYTES_MAX: usize = 1_024;
 /// A text up to this length is shown whole.
 const SHOWN_CHARS_MAX: usize = 120;
 
@@ -21,15 +23,32 @@ pub(crate) struct Edit {
     pub(crate) new: Option<String>,
 }
 
-/// What changed from one text to the other. One that is no JSON differs as a whole.
+/// What changed from one text to the other. One that is no JSON differs as a whole; of a long one, that is shown which
+/// stands between the common ends.
 pub(crate) fn difference(old: &[u8], new: &[u8]) -> Vec<Edit> {
     let mut edits = Vec::new();
     match (Value::parse(old), Value::parse(new)) {
         (Ok(old), Ok(new)) => compare("", &old, &new, &mut edits),
         _ if old == new => {}
-        _ => edits.push(edit(String::new(), Some(old), Some(new))),
+        _ if old.len().max(new.len()) <= SHOWN_BYTES_MAX => {
+            edits.push(edit(String::new(), Some(old), Some(new)));
+        }
+        _ => edits.push(between_ends(old, new)),
     }
     edits
+}
+
+/// The part of two bodies that differs, up to a bound: they may be files.
+fn between_ends(old: &[u8], new: &[u8]) -> Edit {
+    let start = old.iter().zip(new).take_while(|(old, new)| old == new).count();
+    let (old, new) = (old.get(start..).unwrap_or_default(), new.get(start..).unwrap_or_default());
+    let end = old.iter().rev().zip(new.iter().rev()).take_while(|(old, new)| old == new).count();
+    let part = |body: &[u8]| {
+        let part = body.get(..body.len() - end).unwrap_or_default();
+        let text = String::from_utf8_lossy(part.get(..SHOWN_BYTES_MAX).unwrap_or(part)).into_owned();
+        if part.len() > SHOWN_BYTES_MAX { text + "…" } else { text }
+    };
+    Edit { pointer: String::new(), old: Some(part(old)), new: Some(part(new)) }
 }
 
 fn edit(pointer: String, old: Option<&[u8]>, new: Option<&[u8]>) -> Edit {

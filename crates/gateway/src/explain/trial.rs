@@ -19,6 +19,7 @@ use gatewright_pipeline::{
 use gatewright_server::{CALLS, call_of};
 use gatewright_store::MemoryCache;
 use gatewright_upstream::Upstream;
+use gatewright_wire::passthrough;
 use http::request::Parts;
 use http::{HeaderMap, Method, Request};
 
@@ -66,13 +67,20 @@ pub(super) struct Stage {
     pub(super) settings: PathSettings,
 }
 
-/// The codec of a path.
+/// The codec of a path, which may have a query.
 ///
 /// # Errors
 ///
 /// The paths that there are.
 pub(super) fn codec_of(path: &str) -> Result<(&'static dyn Codec, Address), String> {
-    let found = call_of(path).map(|(call, address)| (call.codec(None), address));
+    let (path, query) = path.split_once('?').map_or((path, None), |(path, query)| (path, Some(query)));
+    if path.starts_with(passthrough::PREFIX) {
+        let address = passthrough::address(&Method::POST, path, query);
+        return address
+            .map(|address| (passthrough::codec(), address))
+            .map_err(|failure| failure.message.into());
+    }
+    let found = call_of(path).map(|(call, address)| (call.codec(query), address));
     found.ok_or_else(|| {
         let known: Vec<_> = CALLS.iter().map(|call| call.path).collect();
         format!("`{path}` takes no request for a model; --path is one of {}", known.join(", "))
@@ -95,7 +103,7 @@ pub(super) async fn run(
 ) -> Result<(Rehearsal, Bytes), String> {
     let (codec, address) = codec_of(&inquiry.path)?;
     let head = head_of(&inquiry)?;
-    let body = with_model((codec, &address), inquiry.body, inquiry.model.as_deref());
+    let body = with_model((codec, &address), (&head.headers, inquiry.body), inquiry.model.as_deref());
     let worker = Arc::new(Worker {
         snapshots: Arc::new(ArcSwap::new(snapshot)),
         upstream: Upstream::new(),
@@ -125,9 +133,21 @@ fn head_of(inquiry: &Inquiry) -> Result<Parts, String> {
 }
 
 /// The body under another model's name. One that cannot be read stays as it is: the path says what is wrong.
-fn with_model((codec, address): (&dyn Codec, &Address), body: Bytes, model: Option<&str>) -> Bytes {
+fn with_model(
+    (codec, address): (&dyn Codec, &Address),
+    (headers, body): (&HeaderMap, Bytes),
+    model: Option<&str>,
+) -> Bytes {
     let Some(model) = model else { return body };
-    match codec.decode_request_at(body.clone(), address) {
+    let decoded = match codec.lead_reader(headers, address) {
+        Ok(None) => codec.decode_request_at(body.clone(), address),
+        Ok(Some(mut reader)) => {
+            let read = reader.push(body.clone());
+            read.and_then(|()| reader.decode(true)).map(|led| led.document)
+        }
+        Err(failure) => Err(failure),
+    };
+    match decoded {
         Ok(document) => {
             let mut request = LlmRequest::new(document);
             request.set_model(model);

@@ -153,6 +153,8 @@ fn ended_early(mut source: Source) -> Result<Source, Failure> {
             source.first.push(frame);
             Ok(source)
         }
+        // In some dialects nothing is an answer, too.
+        None if source.decoder.is_complete() => Ok(source),
         None => Err(broke_off()),
     }
 }

@@ -14,6 +14,7 @@ use super::opening::{Content, Opened, Source};
 use super::pump::Pump;
 use super::{translate, whole};
 use crate::course::Course;
+use crate::direct;
 use crate::failure::Refusal;
 use crate::keeping;
 use crate::phase::filter;
@@ -60,7 +61,15 @@ pub(crate) async fn answer(mut course: Box<Course>, answering: Answering) -> Res
             };
             let own = headers.get(CONTENT_TYPE).filter(|_| codec.is_opaque()).cloned();
             let content_type = own.unwrap_or(HeaderValue::from_static(course.codec.stream_content_type()));
-            stream(course, *source, settings, (status, content_type))
+            let call = load.request.document().direct();
+            let handed =
+                call.map(|call| direct::homeward(&headers, call, picked.provider.destination.origin()));
+            match handed {
+                Some(handed) if source.is_ended && source.first.is_empty() => {
+                    nothing(course, status, handed).await
+                }
+                handed => stream(course, *source, settings, (status, content_type, handed)),
+            }
         }
     }
 }
@@ -69,14 +78,33 @@ fn stream(
     mut course: Box<Course>,
     source: Source,
     settings: StreamSettings,
-    (status, content_type): (StatusCode, HeaderValue),
+    (status, content_type, handed): (StatusCode, HeaderValue, Option<HeaderMap>),
 ) -> Response<AnswerBody> {
     let mut headers = HeaderMap::new();
     set_headers(&mut course, &mut headers, content_type);
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    match handed {
+        Some(handed) => {
+            headers.remove(CONTENT_TYPE);
+            headers.extend(handed);
+        }
+        None => drop(headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"))),
+    }
     let mut response = Response::new(AnswerBody::stream(Pump::new(course, source, settings)));
     *response.status_mut() = status;
     *response.headers_mut() = headers;
+    response
+}
+
+/// Answers with no body at all, as the provider did.
+async fn nothing(mut course: Box<Course>, status: StatusCode, handed: HeaderMap) -> Response<AnswerBody> {
+    let (usage, source) = course.usage();
+    let settled = course.settle(&Outcome::Completed { usage, reported: source == UsageSource::Provider });
+    wait_for_record(&mut course, settled).await;
+    let mut response = Response::new(AnswerBody::whole(Bytes::new()));
+    *response.status_mut() = status;
+    set_headers(&mut course, response.headers_mut(), JSON);
+    response.headers_mut().remove(CONTENT_TYPE);
+    response.headers_mut().extend(handed);
     response
 }
 

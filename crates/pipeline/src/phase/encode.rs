@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use gatewright::chat::{LossKind, Losses, Place};
-use gatewright::dialect::{Abilities, Codec, Operation};
+use gatewright::dialect::{Abilities, Codec, Direct, Operation};
 use gatewright::{
     Failure, FailureKind, LlmRequest, LlmResponse, ProviderRequest, ProviderTarget, Side, TransformPhase,
     UpstreamCall,
@@ -12,6 +13,7 @@ use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::course::Course;
+use crate::direct;
 use crate::failure::Refusal;
 use crate::hook::Hook;
 use crate::phase::{borrowed, transform, translate};
@@ -36,6 +38,9 @@ pub(crate) async fn encode(
     // The copy shares the client's bytes; only patches are duplicated.
     let mut request = reserved.0.request.clone();
     transform::run(course, &reserved.0.chains, TransformPhase::Attempt, &mut request).await?;
+    if let Some(direct) = request.document().direct() {
+        return Ok(verbatim(course, picked, direct, request.to_body()));
+    }
 
     let counts = request.operation() == Operation::CountTokens;
     let (target, codec) = spoken(picked, &request);
@@ -88,9 +93,7 @@ pub(crate) async fn encode(
     if let Some(media_type) = media_type {
         call.headers.insert(CONTENT_TYPE, media_type);
     }
-    for (name, value) in picked.provider.headers.iter().chain(&course.cx().upstream_headers) {
-        call.headers.insert(name.clone(), value.clone());
-    }
+    add_own(course, picked, &mut call.headers);
     if codec.dialect() == course.codec.dialect() {
         let passes = picked.provider.passes();
         passes.iter().for_each(|name| join(name, course.cx().client_headers(), &mut call.headers));
@@ -120,6 +123,21 @@ fn spoken<'a>(picked: &'a Picked, request: &LlmRequest) -> (ProviderTarget<'a>, 
     target.operation = Operation::Chat;
     let codec = picked.provider.codec(&target);
     (target, codec)
+}
+
+/// What operator and extensions add to a call. It wins over what is there.
+fn add_own(course: &mut Course, picked: &Picked, headers: &mut HeaderMap) {
+    for (name, value) in picked.provider.headers.iter().chain(&course.cx().upstream_headers) {
+        headers.insert(name.clone(), value.clone());
+    }
+}
+
+/// The call that the caller addressed at the provider. The adapter has no part in it but for the credential.
+fn verbatim(course: &mut Course, picked: &Picked, direct: &Direct, body: Bytes) -> Encoded {
+    let mut headers = direct::outward(course.cx().client_headers());
+    add_own(course, picked, &mut headers);
+    let (method, path) = (direct.method.clone(), direct.path.to_string().into());
+    Encoded { call: UpstreamCall { method, path, headers, body }, codec: course.codec }
 }
 
 /// A count of tokens by the gateway's own measure: the model's estimator, or else a rough one. That it is no more than

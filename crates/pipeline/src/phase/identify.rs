@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
+use gatewright::dialect::Direct;
 use gatewright::{
     AskHost, Failure, FailureKind, KEY_HEADERS, LlmRequest, ModelName, Principal, RequestCx, RequestFacts,
-    Side,
+    RouteName, Side,
 };
 use http::{HeaderMap, header, request};
 
@@ -25,21 +26,35 @@ pub(crate) fn identify(course: &mut Course, decoded: Decoded) -> Result<Routed, 
     let snapshot = Arc::clone(&course.snapshot);
     let plan = &snapshot.plan;
 
-    let Some(model) = plan.model(request.model()) else {
+    let direct = request.document().direct();
+    let (found, is_allowed) = match direct {
+        Some(direct) => {
+            let model = plan.direct(&direct.provider);
+            (model, model.is_some_and(|model| plan.may_pass(&principal, &model.name)))
+        }
+        None => {
+            let model = plan.model(request.model());
+            (model, model.is_some_and(|model| plan.may_use(&principal, &model.name)))
+        }
+    };
+    let Some(model) = found else {
         course.facts.model_asked = Some(ModelName::new(clip(request.model())));
-        return Err(unknown_model(&request).into());
+        return Err(direct.map_or_else(|| unknown_model(&request), not_open).into());
     };
     course.facts.model_asked = Some(model.name.clone());
-    if !plan.may_use(&principal, &model.name) {
-        return Err(model_not_allowed(&request).into());
+    if !is_allowed {
+        return Err(direct.map_or_else(|| model_not_allowed(&request), may_not_pass).into());
     }
     let is_strict = head
         .headers
         .get(STRICT)
         .is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"true") || value == "1");
-    let path = head.uri.path().to_owned();
+    let path = direct.map_or_else(|| head.uri.path().to_owned(), Direct::path_here);
     let asked = (&request, model.name.clone(), Some(request.model()));
     let chains = route(course, (head, &path), &principal, asked)?;
+    if let Some(direct) = direct {
+        sees_nothing(direct, course.facts.route.as_ref().map_or("", RouteName::as_str), &chains)?;
+    }
     Ok(Routed(Load { request, model: Arc::clone(model), chains, is_strict }))
 }
 
@@ -87,6 +102,31 @@ fn without_credentials(mut headers: HeaderMap) -> HeaderMap {
         headers.remove(name);
     }
     headers
+}
+
+/// No instance sees what passes through, so that a route whose instances must see it takes none.
+fn sees_nothing(direct: &Direct, route: &str, chains: &Chains) -> Result<(), Failure> {
+    let blind = chains.request.iter().chain(&chains.response).find(|hooked| !hooked.is_shadow);
+    let Some(hooked) = blind else { return Ok(()) };
+    let provider = clip(&direct.provider);
+    let text = format!(
+        "the route `{route}` has the instance `{}` look at what it takes, which it cannot do with calls that pass \
+         through to `{provider}`; they need a route of their own",
+        hooked.id
+    );
+    Err(Failure::new(Side::Client, FailureKind::Forbidden, text).with_code("passthrough_not_seen"))
+}
+
+fn not_open(direct: &Direct) -> Failure {
+    let text = format!("no calls pass through to a provider `{}` here", clip(&direct.provider));
+    Failure::new(Side::Client, FailureKind::NotFound, text).with_code("passthrough_not_open")
+}
+
+fn may_not_pass(direct: &Direct) -> Failure {
+    let name = Direct::model(clip(&direct.provider));
+    let text =
+        format!("this key may not call the provider itself; it needs `{name}` among its models by name");
+    Failure::new(Side::Client, FailureKind::Forbidden, text).with_code("passthrough_not_allowed")
 }
 
 /// A name that a caller invented goes into logs and labels only up to a bound.

@@ -180,7 +180,11 @@ fn estimate_of(load: &Load, input: Option<u64>) -> Estimate {
 /// Output tokens that an answer is expected to have. Some operations have none, whatever comes.
 fn output_expected(operation: Operation) -> u64 {
     match operation {
-        Operation::Embedding | Operation::CountTokens | Operation::Moderation | Operation::Rerank => 0,
+        Operation::Embedding
+        | Operation::CountTokens
+        | Operation::Moderation
+        | Operation::Rerank
+        | Operation::Passthrough => 0,
         _ => OUTPUT_TOKENS_EXPECTED,
     }
 }

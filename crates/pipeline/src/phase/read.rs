@@ -19,7 +19,7 @@ pub(crate) async fn read<B: ReadBody>(
     let Authenticated { head, principal, body, address } = authenticated;
     let tenant = course.snapshot.plan.tenant(&principal.tenant);
     let cap = tenant.body_bytes_max.unwrap_or(course.worker.settings.body_bytes_max);
-    let document = match course.codec.lead_reader(&head.headers)? {
+    let document = match course.codec.lead_reader(&head.headers, &address)? {
         Some(reader) => lead(course, reader, body.flow(cap)?).await?,
         None => {
             let bytes = body.read(cap).await?;

@@ -8,6 +8,7 @@ use std::task::Poll;
 use bytes::{Bytes, BytesMut};
 use gatewright::{Failure, FailureKind, ProviderTarget, Retry, Side};
 use gatewright_upstream::{Answer, AnswerBody, Call, Credential, ReadError, Repeat, RequestBody, SendError};
+use http::StatusCode;
 use http::uri::PathAndQuery;
 use http_body::Body;
 
@@ -34,6 +35,7 @@ pub(crate) async fn send(
 ) -> Result<Answer, Failure> {
     let operation = encoded.codec.operation();
     let target = ProviderTarget { model: &picked.target.model, operation, dialect: course.codec.dialect() };
+    let is_direct = encoded.codec.is_direct();
     let call = to_call(course, picked, encoded, credential)?;
     let now = course.worker.clock.now();
     if let Some(attempt) = &mut course.attempt {
@@ -47,6 +49,12 @@ pub(crate) async fn send(
     }
     let answer = answer?;
     if answer.status.is_success() {
+        return Ok(answer);
+    }
+    if is_direct {
+        if answer.status == StatusCode::UNAUTHORIZED {
+            course.forget_credential(picked);
+        }
         return Ok(answer);
     }
     if let Some(attempt) = &mut course.attempt {
@@ -110,7 +118,7 @@ pub(crate) fn class(
     course: &Course,
     picked: &Picked,
     target: &ProviderTarget<'_>,
-    (status, headers, body): (http::StatusCode, &http::HeaderMap, &[u8]),
+    (status, headers, body): (StatusCode, &http::HeaderMap, &[u8]),
 ) -> Failure {
     let hooked = &picked.provider.hooked;
     let classed =

@@ -88,7 +88,11 @@ impl CallPath {
         let model = path.strip_prefix(before)?.strip_suffix(behind)?;
         let model: Cow<'_, str> = percent_decode_str(model).decode_utf8().ok()?;
         let streams = behind.to_ascii_lowercase().contains("stream");
-        (!model.is_empty()).then(|| Address { model: Some(model.into()), streams: Some(streams) })
+        (!model.is_empty()).then(|| Address {
+            model: Some(model.into()),
+            streams: Some(streams),
+            ..Address::default()
+        })
     }
 
     /// The codec that reads a request and writes its answer, as the query of the address asks for it.

@@ -135,6 +135,7 @@ impl Head for RequestHead {
         let address = Address {
             model: self.shape.is_addressed.then(|| self.model.clone()),
             streams: self.shape.is_addressed.then_some(self.streams),
+            direct: None,
         };
         read(text, self.shape, &address).ok()
     }

@@ -8,17 +8,29 @@ use gatewright::{Failure, StreamEvent};
 
 /// Gives the pieces as they came.
 #[derive(Debug, Default)]
-pub(super) struct Decoder(VecDeque<Bytes>);
+pub(crate) struct Decoder {
+    pieces: VecDeque<Bytes>,
+    /// Whether nothing is an answer as well, or something came.
+    may_end: bool,
+}
+
+impl Decoder {
+    /// One that takes no bytes at all for an answer, too.
+    pub(crate) fn of_any_length() -> Self {
+        Self { pieces: VecDeque::new(), may_end: true }
+    }
+}
 
 impl StreamDecoder for Decoder {
     fn push(&mut self, chunk: Bytes) {
         if !chunk.is_empty() {
-            self.0.push_back(chunk);
+            self.may_end = true;
+            self.pieces.push_back(chunk);
         }
     }
 
     fn next_frame(&mut self) -> Result<Option<Frame>, Failure> {
-        Ok(self.0.pop_front().map(|raw| Frame {
+        Ok(self.pieces.pop_front().map(|raw| Frame {
             raw,
             data: Bytes::new(),
             kind: FrameKind::Data,
@@ -39,13 +51,13 @@ impl StreamDecoder for Decoder {
 
     /// That a body broke off is told by its framing alone.
     fn is_complete(&self) -> bool {
-        self.0.is_empty()
+        self.may_end && self.pieces.is_empty()
     }
 }
 
 /// Passes the pieces on. There is no place among them for anything else.
 #[derive(Debug)]
-pub(super) struct Encoder;
+pub(crate) struct Encoder;
 
 impl StreamEncoder for Encoder {
     fn observe(&mut self, _: &Frame) {}
