@@ -17,7 +17,7 @@ use http::StatusCode;
 use serde_json::{Value, json};
 
 fn at(streams: bool) -> Address {
-    Address { model: Some("m".into()), streams: Some(streams) }
+    Address { model: Some("m".into()), streams: Some(streams), ..Address::default() }
 }
 
 fn of(body: &str) -> Result<&'static dyn Codec, Failure> {

@@ -335,7 +335,7 @@ fn an_answer_without_vectors_is_malformed() {
 
 #[test]
 fn filters_see_every_text_that_becomes_a_vector() {
-    let address = Address { model: Some("m".into()), streams: None };
+    let address = Address { model: Some("m".into()), ..Address::default() };
     for (dialect, body, expected) in [
         (Dialect::TitanEmbed, r#"{"inputText":"a"}"#, vec!["a"]),
         (
@@ -393,7 +393,7 @@ proptest! {
             let written = translation(dialect).write_request(&embed, &Abilities::default(), &mut losses).unwrap();
             let lost = losses.into_found();
             let has_lost = |what: &str| lost.iter().any(|loss| loss.field.contains(what) && loss.kind == LossKind::Dropped);
-            let address = Address { model: Some("m".into()), streams: None };
+            let address = Address { model: Some("m".into()), ..Address::default() };
             prop_assert!(codec(dialect).decode_request_at(written.clone(), &address).is_ok());
             let read = translation(dialect).read_request(&written).unwrap();
             prop_assert_eq!(&read.inputs, &embed.inputs);

@@ -27,7 +27,7 @@ pub fn chats(codec: &dyn Codec) -> &dyn ChatCodec {
 /// What the path of a request says, in dialects that have the model there.
 pub fn address(dialect: Dialect) -> Address {
     let in_path = matches!(dialect, Dialect::GoogleGenerate | Dialect::BedrockConverse);
-    Address { model: in_path.then(|| "m".into()), streams: in_path.then_some(false) }
+    Address { model: in_path.then(|| "m".into()), streams: in_path.then_some(false), ..Address::default() }
 }
 
 /// What an answer says around its content.

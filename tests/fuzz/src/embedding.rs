@@ -51,5 +51,5 @@ fn check_written(embed: &Embed<'_>, from: &dyn EmbeddingCodec, to: Dialect) {
 }
 
 fn address() -> Address {
-    Address { model: Some("m".into()), streams: None }
+    Address { model: Some("m".into()), ..Address::default() }
 }
