@@ -407,6 +407,30 @@ async fn a_conversation_that_could_not_be_sent_whole_is_not_gone_on_with() {
 }
 
 #[tokio::test]
+async fn an_item_that_is_named_many_times_counts_as_often() {
+    let provider = SimulatedProvider::start().await;
+    let gateway =
+        builder(&provider).set("/listeners/0/limits", json!({"body_bytes_max": "16KiB"})).start().await;
+    let first = ask(&gateway, &asking("same", "hi")).await;
+    let named = json!({"type": "item_reference", "id": first["output"][0]["id"]});
+    let request = json!({"model": "same", "input": vec![named; 200]});
+    let answer = post(&gateway, &request).send().await.whole().await;
+    assert_eq!(error_of(&answer, 413)["code"], "conversation_too_long");
+    assert_eq!(provider.requests().len(), 1);
+}
+
+#[tokio::test]
+async fn limits_on_requests_come_before_what_is_kept_is_read() {
+    let provider = SimulatedProvider::start().await;
+    let rules = json!({"rules": [{"per": ["key"], "requests": 1, "window": "hour"}]});
+    let gateway = builder(&provider).extension("limits", "request-limits", &rules, &["limit"]).start().await;
+    ask(&gateway, &asking("same", "hi")).await;
+    let request = json!({"model": "same", "input": "hi", "previous_response_id": "resp_unknown"});
+    let answer = post(&gateway, &request).send().await.whole().await;
+    error_of(&answer, 429);
+}
+
+#[tokio::test]
 async fn what_is_stored_at_a_provider_is_named_by_those_alone_who_have_its_credential_to_themselves() {
     let provider = SimulatedProvider::start().await;
     let address = format!("http://{}", provider.address());
@@ -421,6 +445,10 @@ async fn what_is_stored_at_a_provider_is_named_by_those_alone_who_have_its_crede
         .await;
     let file = json!({"type": "input_file", "file_id": "file-1"});
     let responses = |model: &str| json!({"model": model, "input": [{"role": "user", "content": [file]}]});
+    let tools = |model: &str| {
+        let search = json!({"type": "file_search", "vector_store_ids": ["vs_1"]});
+        json!({"model": model, "input": "hi", "tools": [search]})
+    };
     let chat = json!([{"type": "text", "text": "hi"}, {"type": "file", "file": {"file_id": "file-1"}}]);
     let chat = json!({"model": "same", "messages": [{"role": "user", "content": chat}]});
     let block = json!({"type": "document", "source": {"type": "file", "file_id": "file-1"}});
@@ -437,6 +465,8 @@ async fn what_is_stored_at_a_provider_is_named_by_those_alone_who_have_its_crede
         ("/v1/responses", responses("translated").to_string(), "/input/0/content/0"),
         ("/v1/chat/completions", chat.to_string(), "/messages/0/content/1"),
         ("/v1/messages", messages.to_string(), "/messages/0/content/0"),
+        ("/v1/responses", tools("same").to_string(), "/tools/0/vector_store_ids"),
+        ("/v1/responses", tools("translated").to_string(), "/tools/0/vector_store_ids"),
         ("/v1beta/models/google:generateContent", google.to_string(), "/contents/0/parts/0"),
         ("/v1beta/models/google:generateContent", cached.to_string(), "cachedContent"),
     ];

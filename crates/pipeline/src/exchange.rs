@@ -140,8 +140,8 @@ async fn admit<B: ReadBody>(
     let decoded = phase::read::read(course, authenticated).await?;
     let routed = phase::identify::identify(course, decoded)?;
     session::check_chains(course, &routed)?;
-    let recalled = phase::recall::recall(course, routed).await?;
-    let admitted = phase::limit::arrive(course, recalled).await?;
-    let shaped = phase::transform::transform(course, admitted).await?;
+    let admitted = phase::limit::arrive(course, routed).await?;
+    let recalled = phase::recall::recall(course, admitted).await?;
+    let shaped = phase::transform::transform(course, recalled).await?;
     phase::limit::reserve(course, shaped).await
 }

@@ -13,7 +13,7 @@ use crate::failure::Refusal;
 use crate::keeping::{ANSWER, ITEM, unreadable};
 use crate::phase::recall::Shelf;
 use crate::phase::{authenticate, identify, limit};
-use crate::state::{Authenticated, Load, Recalled, Received};
+use crate::state::{Authenticated, Load, Received, Routed};
 use crate::worker::Worker;
 
 /// Stands for the model of a request that asks none.
@@ -64,7 +64,7 @@ async fn pursue<B: Send>(
     let path = head.uri.path().to_owned();
     let chains = identify::route(course, (head, &path), &principal, (&request, model.name.clone(), None))?;
     let load = Load { request, model: Arc::new(model), chains, is_strict: false };
-    limit::arrive(course, Recalled(load)).await?;
+    limit::arrive(course, Routed(load)).await?;
 
     let state = course.codec.state();
     let state =

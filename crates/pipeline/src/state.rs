@@ -88,13 +88,13 @@ impl Load {
 #[derive(Debug)]
 pub(crate) struct Routed(pub(crate) Load);
 
-/// The request has the whole of its conversation.
-#[derive(Debug)]
-pub(crate) struct Recalled(pub(crate) Load);
-
 /// The caller's request counts allow it.
 #[derive(Debug)]
 pub(crate) struct Admitted(pub(crate) Load);
+
+/// The request has the whole of its conversation.
+#[derive(Debug)]
+pub(crate) struct Recalled(pub(crate) Load);
 
 /// The transforms have run.
 #[derive(Debug)]

@@ -44,6 +44,7 @@ mod refusal;
 pub mod rerank;
 
 pub mod sse;
+pub mod stored;
 mod stream;
 pub mod titan_embed;
 mod turns;

@@ -6,6 +6,7 @@
 use gatewright::chat::{Chat, MediaSource, Part, PartKind, Place};
 use gatewright::dialect::{Codec, Operation};
 use gatewright::{Failure, LlmRequest};
+use gatewright_wire::stored;
 use memchr::memmem;
 
 /// Without one of these in its text a request names nothing: the members by which dialects name it, and the escape by
@@ -16,16 +17,24 @@ const SIGNS: [&[u8]; 5] = [b"file_id", b"file_uri", b"fileUri", b"cached", b"\\u
 pub(crate) fn refuse(codec: &dyn Codec, request: &LlmRequest) -> Result<(), Failure> {
     let Some(chats) = codec.chat().filter(|_| request.operation() == Operation::Chat) else { return Ok(()) };
     let body = request.to_body();
+    if stored::SIGNS.iter().any(|sign| memmem::find(&body, sign).is_some())
+        && let Some(place) = stored::name_of_stored(&body)
+    {
+        return Err(refusal(place));
+    }
     // A look at all parts is not for free, and most requests name nothing.
     if !SIGNS.iter().any(|sign| memmem::find(&body, sign).is_some()) {
         return Ok(());
     }
     let chat = chats.read_request(&body)?;
     let Some(part) = parts(&chat).find(|part| names_file(part)) else { return Ok(()) };
-    let text = "a file that is stored at the provider cannot be named here: it would belong to whoever shares the \
-                gateway's credential; send the file itself";
-    let place = chats.pointer(&Place::Part(part.origin));
-    Err(Failure::invalid(place, text).with_code("unsupported_parameter"))
+    Err(refusal(chats.pointer(&Place::Part(part.origin))))
+}
+
+fn refusal(place: String) -> Failure {
+    let text = "what is stored at the provider cannot be named here: it would belong to whoever shares the gateway's \
+                credential; send the file or the text itself";
+    Failure::invalid(place, text).with_code("unsupported_parameter")
 }
 
 fn parts<'c, 'a>(chat: &'c Chat<'a>) -> impl Iterator<Item = &'c Part<'a>> {

@@ -16,7 +16,7 @@ use crate::failure::Refusal;
 use crate::hook::Hook;
 use crate::hooked::{Called, Hooked};
 use crate::phase::settle::settle_claim;
-use crate::state::{Admitted, Load, Recalled, Reserved, Shaped};
+use crate::state::{Admitted, Load, Reserved, Routed, Shaped};
 use crate::subject::Subject;
 
 /// Output tokens that are expected where nobody says how many.
@@ -27,9 +27,9 @@ const WAIT_MIN: Duration = Duration::from_millis(5);
 
 /// Takes the caller's request-count and concurrency buckets, so that a flood never reaches an
 /// expensive hook.
-pub(crate) async fn arrive(course: &mut Course, recalled: Recalled) -> Result<Admitted, Refusal> {
-    admit(course, &recalled.0, LimitPhase::Arrival).await?;
-    Ok(Admitted(recalled.0))
+pub(crate) async fn arrive(course: &mut Course, routed: Routed) -> Result<Admitted, Refusal> {
+    admit(course, &routed.0, LimitPhase::Arrival).await?;
+    Ok(Admitted(routed.0))
 }
 
 /// Takes the caller's token and cost buckets.

@@ -10,14 +10,14 @@ use gatewright::{Failure, FailureKind, Side, TenantId};
 use crate::course::Course;
 use crate::failure::Refusal;
 use crate::keeping::{ANSWER, ITEM, Keeping, unreadable};
-use crate::state::{Load, Recalled, Routed};
+use crate::state::{Admitted, Load, Recalled};
 
 /// A conversation has at most so many turns.
 const TURNS_MAX: usize = 512;
 
 /// Makes a request that goes on from something kept one that says all of it.
-pub(crate) async fn recall(course: &mut Course, routed: Routed) -> Result<Recalled, Refusal> {
-    let mut load = routed.0;
+pub(crate) async fn recall(course: &mut Course, admitted: Admitted) -> Result<Recalled, Refusal> {
+    let mut load = admitted.0;
     let Some(state) = course.codec.state() else { return Ok(Recalled(load)) };
     let wish = state.wish(load.request.document())?;
     let Some(keep) = course.worker.keep.clone() else {
@@ -34,6 +34,10 @@ pub(crate) async fn recall(course: &mut Course, routed: Routed) -> Result<Recall
     };
     let items = shelf.items(&wish).await?;
     let own = put_in(state, &mut load, Found { turns: &turns, items: &items })?;
+    if !(turns.is_empty() && items.is_empty()) {
+        // What the limits of arrival estimated was a part of it.
+        course.estimate = None;
+    }
     if wish.keeps {
         let id = state.id(keep.unguessable().map_err(|error| unreadable(&error))?);
         let identity = Identity { id, previous: wish.previous, hides_seals: !wish.shows_seals };
@@ -122,14 +126,24 @@ impl Shelf<'_> {
     /// The items that a request names.
     async fn items(&self, wish: &Wish) -> Result<Vec<(Box<str>, Bytes)>, Refusal> {
         let mut records: Vec<(Bytes, Bytes)> = Vec::new();
-        let mut items = Vec::new();
-        for id in &wish.items {
-            let item = self.item(id, &mut records).await?;
-            let item = item.ok_or_else(|| self.state.missing(Missing::Item(id)))?;
+        let mut items: Vec<(Box<str>, Bytes)> = Vec::new();
+        // A name may stand there many times, and what it stands for is sent as often.
+        let mut bytes = 0_u64;
+        let named = wish.items.iter().map(|id| (id, true));
+        for (id, is_needed) in named.chain(wish.unsealed.iter().map(|id| (id, false))) {
+            let item = match items.iter().find(|(known, _)| known == id) {
+                Some((_, item)) => Some(item.clone()),
+                None => self.item(id, &mut records).await?,
+            };
+            if item.is_none() && is_needed {
+                return Err(self.state.missing(Missing::Item(id)).into());
+            }
+            let Some(item) = item else { continue };
+            bytes = bytes.saturating_add(u64::try_from(item.len()).unwrap_or(u64::MAX));
+            if bytes > self.bytes_max {
+                return Err(too_long(self.bytes_max).into());
+            }
             items.push((id.clone(), item));
-        }
-        for id in &wish.unsealed {
-            items.extend(self.item(id, &mut records).await?.map(|item| (id.clone(), item)));
         }
         Ok(items)
     }

@@ -12,11 +12,11 @@ use crate::hook::Hook;
 use crate::hooked::{Called, Hooked};
 use crate::rehearsal::Decision;
 use crate::snapshot::Chains;
-use crate::state::{Admitted, Shaped};
+use crate::state::{Recalled, Shaped};
 
 /// Runs the transforms of the client phase.
-pub(crate) async fn transform(course: &mut Course, admitted: Admitted) -> Result<Shaped, Refusal> {
-    let mut load = admitted.0;
+pub(crate) async fn transform(course: &mut Course, recalled: Recalled) -> Result<Shaped, Refusal> {
+    let mut load = recalled.0;
     run(course, &load.chains, TransformPhase::Client, &mut load.request).await?;
     Ok(Shaped(load))
 }

@@ -97,6 +97,10 @@ impl<C: AsyncRead + AsyncWrite + Send + Unpin> Relay<C> {
                     Err(end) => return Poll::Ready(end),
                 }
             }
+            // Whoever never pauses is bound by the clock as well.
+            if let Err(end) = self.poll_watch(cx) {
+                return Poll::Ready(end);
+            }
             cx.waker().wake_by_ref();
             Poll::Pending
         })

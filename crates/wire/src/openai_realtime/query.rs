@@ -12,7 +12,11 @@ pub const PROTOCOL: &str = "realtime";
 /// What stands before a key that is offered as a subprotocol.
 pub const KEY_PROTOCOL: &str = "openai-insecure-api-key.";
 
-/// The key that is among the subprotocols, which are rid of it.
+/// How subprotocols begin that ask for a version of the interface.
+const BETA_PROTOCOL: &str = "openai-beta.";
+
+/// The key that is among the subprotocols, which are rid of it, and of whatever else is not known here: of those that
+/// choose the organisation or the project at the provider, for example, which is the operator's choice.
 ///
 /// # Errors
 ///
@@ -24,6 +28,7 @@ pub fn key_in(protocols: &mut Vec<String>) -> Result<Option<String>, Failure> {
         let text = "`sec-websocket-protocol` has more than one API key; offer one";
         return Err(Failure::invalid("sec-websocket-protocol", text));
     }
+    protocols.retain(|protocol| protocol == PROTOCOL || protocol.starts_with(BETA_PROTOCOL));
     Ok(key)
 }
 

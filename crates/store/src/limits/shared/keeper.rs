@@ -1,7 +1,7 @@
 //! What runs beside the data path: the store is told what was spent, tickets are kept alive, those of dead replicas are
 //! given back, and a lost connection is made again.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -133,6 +133,9 @@ impl Inner {
     async fn keep_alive(&self, tag: &str, tickets: &[Arc<Ticket>]) -> Result<Vec<String>, Lost> {
         let mut keys = vec![place::tickets(tag)];
         keys.extend(tickets.iter().map(|live| place::ticket(tag, &live.id)));
+        let places = tickets.iter().flat_map(|live| &live.places);
+        let buckets: HashSet<&String> = places.map(|place| &place.key).collect();
+        keys.extend(buckets.into_iter().cloned());
         let mut args = vec![micros(TICKET_LIFE), REAPED_PER_BEAT.to_string()];
         args.extend(tickets.iter().map(|live| live.id.clone()));
         self.call(&self.scripts.beat, &(keys, args)).await

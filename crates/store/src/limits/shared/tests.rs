@@ -15,6 +15,7 @@ use proptest::prelude::*;
 use tokio::runtime::Handle;
 
 use self::door::Door;
+use super::place;
 use super::script::Scripts;
 use super::{Inner, OnStoreLoss, SharedLimits, SharedSettings};
 use crate::MemoryLimits;
@@ -326,6 +327,19 @@ async fn a_ticket_lives_as_long_as_its_owner_says() {
         timed.limits.0.beat().await;
     }
     refused(&timed.limits, &[places(&tenant, 1, 1)]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bucket_lives_as_long_as_what_is_held_of_it() {
+    let mut timed = Timed::open().await;
+    let tenant = tenant();
+    let wanted = [places(&tenant, 1, 1)];
+    let (_long, _) = held(&timed.limits, &wanted).await;
+    let bucket = place::wants(&place::tag(&tenant.as_str().into()), &wanted)[0].place.key.clone();
+    redis::cmd("PEXPIRE").arg(&bucket).arg(60_000).query_async::<()>(&mut timed.connection).await.unwrap();
+    timed.limits.0.beat().await;
+    let left: i64 = redis::cmd("PTTL").arg(&bucket).query_async(&mut timed.connection).await.unwrap();
+    assert!(left > 600_000, "{left}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
