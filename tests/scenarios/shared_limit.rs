@@ -71,6 +71,6 @@ async fn a_lost_store_can_close_what_it_counts() {
         .start()
         .await;
     let answer = gateway.chat(&chat("x")).key("key-of-the-tenant").send().await;
-    error_of(&answer.whole().await, 500);
+    assert_eq!(error_of(&answer.whole().await, 503)["code"], "limits_unavailable");
     assert!(provider.requests().is_empty());
 }

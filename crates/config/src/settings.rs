@@ -150,7 +150,7 @@ pub struct SharedLimitsSettings {
 /// What becomes of a claim that the shared store cannot decide.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OnLimitsLoss {
-    /// It fails.
+    /// It is refused.
     Closed,
     /// The replica's share of the limit holds.
     LocalShare,

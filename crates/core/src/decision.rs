@@ -125,6 +125,17 @@ impl Denial {
         Self { param: Some(param.into()), ..Self::new(StatusCode::BAD_REQUEST, code, message) }
     }
 
+    /// 503: limits that replicas share cannot be counted at this moment.
+    #[must_use]
+    pub fn uncounted(retry_after: Duration) -> Self {
+        let message =
+            "limits cannot be counted at this moment, and this one is not passed unseen; try again soon";
+        Self {
+            retry_after: Some(retry_after),
+            ..Self::new(StatusCode::SERVICE_UNAVAILABLE, "limits_unavailable", message)
+        }
+    }
+
     /// 429: later. `retry_after` is sent as whole seconds, rounded up.
     #[must_use]
     pub fn too_many(

@@ -54,6 +54,9 @@ impl Limiter for RequestLimits {
         }
         Ok(match self.limits.claim(&claims).await? {
             Claimed::Refused(refusal) => refused(&claims, &refusal),
+            Claimed::Unknown { retry_after } => {
+                Admission::Deny(Box::new(Denial::uncounted(retry_after)), None)
+            }
             Claimed::Held(held, standing) => {
                 let counted = (0..claims.len()).filter(|index| is_counted(&claims, *index)).collect();
                 let hint = is_counted(&claims, standing.claim).then_some(LimitHint {

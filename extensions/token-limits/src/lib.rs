@@ -67,6 +67,9 @@ impl Limiter for TokenLimits {
         }
         Ok(match self.limits.claim(&claims).await? {
             Claimed::Refused(refusal) => refused(&claims, &refusal),
+            Claimed::Unknown { retry_after } => {
+                Admission::Deny(Box::new(Denial::uncounted(retry_after)), None)
+            }
             Claimed::Held(held, standing) => {
                 let hint = hint(&claims, &standing);
                 let limits = Arc::clone(&self.limits);

@@ -90,7 +90,7 @@ impl Spending {
                     *more.lock() = Some(held);
                     TopUp::Granted(step)
                 }
-                Ok(Claimed::Refused(_)) | Err(_) => TopUp::Refused,
+                Ok(Claimed::Refused(_) | Claimed::Unknown { .. }) | Err(_) => TopUp::Refused,
             }
         }))
     }

@@ -126,7 +126,7 @@ impl Default for OnLoss {
 #[derive(Clone, Copy, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum LossPolicy {
-    /// It fails, and with it the exchange, unless the instance has `on_error: skip`.
+    /// It is refused, with a 503 and the code `limits_unavailable`.
     Closed,
     /// Each replica holds its share: the limit by the number of replicas that were seen last.
     LocalShare,

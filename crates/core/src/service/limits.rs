@@ -92,6 +92,12 @@ pub enum Claimed {
     Held(Box<dyn Held>, Standing),
     /// One bucket had no room, and nothing was taken from any.
     Refused(Refusal),
+    /// Nobody can tell: what replicas count together is out of reach, and the operator's policy for that is to refuse.
+    /// It is no failure of who asks. [`Denial::uncounted`](crate::Denial::uncounted) tells the caller.
+    Unknown {
+        /// When it may be worth asking again.
+        retry_after: Duration,
+    },
 }
 
 impl std::fmt::Debug for Claimed {
@@ -99,6 +105,9 @@ impl std::fmt::Debug for Claimed {
         match self {
             Self::Held(_, standing) => f.debug_tuple("Held").field(standing).finish(),
             Self::Refused(refusal) => f.debug_tuple("Refused").field(refusal).finish(),
+            Self::Unknown { retry_after } => {
+                f.debug_struct("Unknown").field("retry_after", retry_after).finish()
+            }
         }
     }
 }
@@ -142,7 +151,7 @@ pub trait Limits: Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// When shared state is out of reach.
+    /// When the service itself fails. Shared state that is out of reach is [`Claimed::Unknown`] or a share of the limit.
     ///
     /// # Cancellation
     ///

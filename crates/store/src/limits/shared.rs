@@ -37,10 +37,13 @@ use self::place::Want;
 use self::script::Scripts;
 use super::{INLINE_CLAIMS, MemoryLimits};
 
+/// When a claim that nobody could decide may be made again: the connection is made anew more often than that.
+const ASK_AGAIN: Duration = Duration::from_secs(1);
+
 /// What becomes of a claim that the store cannot decide.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OnStoreLoss {
-    /// It fails.
+    /// It is refused.
     Closed,
     /// This replica's share of the limit holds: the limit by the number of replicas that were last seen.
     LocalShare,
@@ -153,7 +156,7 @@ impl Limits for SharedLimits {
         }
         match self.0.decide(tenant, claims).await {
             Ok(claimed) => Ok(claimed),
-            Err(lost) => self.0.decide_alone(claims, lost),
+            Err(_) => self.0.decide_alone(claims),
         }
     }
 }
@@ -209,12 +212,12 @@ impl Inner {
     }
 
     /// Decides without the store.
-    fn decide_alone(&self, claims: &[Claim], lost: Lost) -> Result<Claimed, ExtError> {
+    fn decide_alone(&self, claims: &[Claim]) -> Result<Claimed, ExtError> {
         let is_money = claims.iter().any(|claim| claim.key.dimension == Dimension::Cost);
         let is_rate = claims.iter().any(|claim| claim.key.dimension != Dimension::Cost);
         let SharedSettings { money, rates, .. } = self.settings;
         if (is_money && money == OnStoreLoss::Closed) || (is_rate && rates == OnStoreLoss::Closed) {
-            return Err(lost.into());
+            return Ok(Claimed::Unknown { retry_after: ASK_AGAIN });
         }
         Ok(self.share.claim(claims)?)
     }

@@ -34,7 +34,7 @@ fn claim(label: &str, dimension: Dimension, window: Option<Duration>, need: u64,
 fn held(limits: &MemoryLimits, claims: &[Claim]) -> (Box<dyn Held>, Standing) {
     match limits.claim_now(claims).unwrap() {
         Claimed::Held(held, standing) => (held, standing),
-        Claimed::Refused(refusal) => panic!("refused: {refusal:?}"),
+        refused => panic!("refused: {refused:?}"),
     }
 }
 
@@ -43,6 +43,7 @@ fn refusal(limits: &MemoryLimits, claims: &[Claim]) -> Refusal {
     match limits.claim_now(claims).unwrap() {
         Claimed::Held(_, standing) => panic!("held: {standing:?}"),
         Claimed::Refused(refusal) => refusal,
+        Claimed::Unknown { .. } => panic!("memory always knows"),
     }
 }
 
@@ -421,7 +422,7 @@ proptest! {
                             held.push(claim);
                         }
                         // The edge of a window is as precise as one of its sixty parts.
-                        Claimed::Refused(_) => prop_assert!(!model.fits(&wants, MINUTE + Duration::from_secs(1))),
+                        Claimed::Refused(_) | Claimed::Unknown { .. } => prop_assert!(!model.fits(&wants, MINUTE + Duration::from_secs(1))),
                     }
                 }
                 Step::Spend { held: which, claim, amount } if !held.is_empty() => {

@@ -132,7 +132,9 @@ impl Limiter for Right {
         let need = estimate.usage.total_tokens().min(1_000);
         Ok(match self.env.limits.claim(&[Claim { key, limit: 1_000_000, need }]).await? {
             Claimed::Held(held, _) => Admission::Admit(Box::new(Keep(held)), None),
-            Claimed::Refused(_) => Admission::Deny(Box::new(Denial::too_many("full", "later", None)), None),
+            Claimed::Refused(_) | Claimed::Unknown { .. } => {
+                Admission::Deny(Box::new(Denial::too_many("full", "later", None)), None)
+            }
         })
     }
 }

@@ -117,7 +117,7 @@ impl Limiter for Probe {
         let limit = if self.does == "one" { 1 } else { 1_000 };
         Ok(match self.env.limits.claim(&[Claim { key, limit, need: 1 }]).await? {
             Claimed::Held(held, _) => Admission::Admit(Box::new(Hold(held)), None),
-            Claimed::Refused(_) => {
+            Claimed::Refused(_) | Claimed::Unknown { .. } => {
                 Admission::Deny(Box::new(Denial::too_many("too_many", "later", None)), None)
             }
         })

@@ -46,6 +46,7 @@ impl Share {
                 let fits = claims.iter().all(|claim| claim.need <= claim.limit);
                 Ok(Claimed::Refused(Refusal { never_fits: refusal.never_fits && !fits, ..refusal }))
             }
+            unknown @ Claimed::Unknown { .. } => Ok(unknown),
         }
     }
 

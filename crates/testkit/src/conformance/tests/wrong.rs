@@ -272,7 +272,7 @@ impl Limiter for Fragile {
                 held.spend(0, 1);
                 Ok(Admission::Admit(Box::new(Keep(held)), None))
             }
-            Claimed::Refused(_) => Ok(Admission::Skip),
+            Claimed::Refused(_) | Claimed::Unknown { .. } => Ok(Admission::Skip),
         }
     }
 }
