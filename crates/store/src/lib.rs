@@ -18,7 +18,7 @@ pub use ledger::{
     OpenError, ReadError, Receipt, TenantTotal, UsageRow,
 };
 pub use limits::{
-    BucketPage, BucketQuery, BucketView, LimitsFull, LimitsStats, Lost, MemoryLimits, OnStoreLoss,
-    SharedLimits, SharedSettings, SharedStats,
+    BucketPage, BucketQuery, BucketView, LimitsFull, LimitsStats, MemoryLimits, OnStoreLoss, SharedLimits,
+    SharedSettings, SharedStats,
 };
 pub use state::{FileKeyValue, FileSql, KeyValueError, SqlError, StateError, StatePlace};

@@ -21,7 +21,7 @@ use parking_lot::MutexGuard;
 use smallvec::SmallVec;
 
 pub use self::list::{BucketPage, BucketQuery, BucketView};
-pub use self::shared::{Lost, OnStoreLoss, SharedLimits, SharedSettings, SharedStats};
+pub use self::shared::{OnStoreLoss, SharedLimits, SharedSettings, SharedStats};
 use held::{HeldClaims, Part};
 use table::Table;
 

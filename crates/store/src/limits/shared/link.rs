@@ -17,7 +17,7 @@ const CONNECT_WITHIN: Duration = Duration::from_secs(1);
 /// The store did not answer in time, or not as it should.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("the shared store of limits is out of reach: {why}")]
-pub struct Lost {
+pub(super) struct Lost {
     why: String,
 }
 
