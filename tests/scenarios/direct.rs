@@ -124,8 +124,10 @@ async fn a_stream_passes_event_by_event() {
 async fn an_answer_that_breaks_off_breaks_off() {
     let (provider, gateway) = serving().await;
     let head = "HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ncontent-length: 100\r\n\r\npart";
-    provider.push(Answer::wire([Step::send(head)]));
+    let read = Gate::new();
+    provider.push(Answer::wire([Step::send(head), Step::Flush, Step::WaitFor(read.clone())]));
     let answer = call(&gateway, Method::GET, "/x", "").await;
+    read.open();
     let id = answer.id();
     let streamed = answer.to_end().await;
     assert!(matches!(streamed.end, End::Broken(_)), "{streamed:?}");

@@ -398,12 +398,12 @@ async fn what_cannot_be_explained_is_told_with_what_can() {
         (&["explain", "--model", "smal"], 2, "there is no model `smal`"),
         (&["explain", "--body", "none.json"], 2, "none.json"),
         (
-            &["explain", "--body", "body.json", "--path", "/v2/chat"],
+            &["explain", "--body", "body.json", "--path", "/v3/chat"],
             2,
             "/v1/chat/completions, /v1/completions",
         ),
         (&["explain", "--body", "body.json", "--header", "no-colon"], 2, "`name: value`"),
-        (&["explain", "--model", "small", "--path", "/v2/chat"], 3, "no route takes /v2/chat"),
+        (&["explain", "--model", "small", "--path", "/v3/chat"], 3, "no route takes /v3/chat"),
         (&["explain", "--config", "other.yaml"], 3, "other.yaml"),
     ];
     for (arguments, code, words) in cases {

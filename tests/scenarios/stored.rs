@@ -439,6 +439,7 @@ async fn what_is_stored_at_a_provider_is_named_by_those_alone_who_have_its_crede
         .set("/providers/google/use", json!("gemini"))
         .provider_at("own", &format!("{address}/v1"))
         .set("/providers/own/allow_stored_files", json!(true))
+        .set("/routes/0/match/path", json!("*"))
         .model("google", &json!([{"provider": "google", "model": "sim"}]))
         .model("own", &json!([{"provider": "own", "model": "sim"}]))
         .start()

@@ -101,7 +101,8 @@ async fn what_the_webhook_refuses_waits_and_arrives_under_its_key() {
         .metrics()
         .await
         .count("gatewright_ext_usage_export_failed_posts_total", &[("instance", "billing")]);
-    assert_eq!(failed, 2);
+    // A connection that was used before and breaks is replaced by a fresh one, and that counts as one try.
+    assert!((1..=2).contains(&failed), "{failed}");
 }
 
 #[tokio::test]

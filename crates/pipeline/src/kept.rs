@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use gatewright::dialect::{Codec, Look, Missing, StateCodec};
-use gatewright::{Failure, LlmRequest, ModelName, Outcome, RequestId};
+use gatewright::{Failure, LlmRequest, ModelName, Outcome, RequestId, Usage};
 use gatewright_policy::{AnswerModel, ModelPlan, Strategy};
 
 use crate::course::Course;
@@ -46,8 +46,14 @@ pub async fn kept<B: Send>(
         Err(refusal) => refusal.body(course.id).map_or(500, |body| body.status.as_u16()),
     };
     course.facts.code = result.as_ref().err().and_then(Refusal::code);
+    let outcome = match &result {
+        // Who is refused by a rule has not asked.
+        Err(Refusal::Denied(_)) => Outcome::NotSent,
+        // A look is a request like any other, whether it found something or not.
+        _ => Outcome::Completed { usage: Usage::default(), reported: true },
+    };
     // No attempt was made, so there is no record to wait for.
-    drop(course.settle(&Outcome::NotSent));
+    drop(course.settle(&outcome));
     KeptAnswer { id: course.id, result }
 }
 

@@ -91,6 +91,8 @@ def test_langchain_runs_tools_until_there_is_an_answer(model, provider, kind):
 
 
 def test_langchain_answers_have_the_structure_that_was_asked_for(model, provider):
+    if model is MODELS["anthropic"] and provider == "ollama":
+        pytest.skip("this library asks for a structure by a tool that has to be called, which Ollama cannot demand")
     chat = model(f"echo@{provider}")
     with warnings.catch_warnings():
         # The library's own remarks on types that it has parsed an answer into.

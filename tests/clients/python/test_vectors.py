@@ -8,7 +8,7 @@ from google.genai import types
 
 from speakers import Bedrock, Google, OpenAiChat
 
-PROVIDERS = ["openai", "gemini", "titan", "cohere"]
+PROVIDERS = ["openai", "google", "titan", "cohere"]
 TEXTS = ["Grüße", 'a "quoted" one']
 DIMENSIONS = 8
 
