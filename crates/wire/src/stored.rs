@@ -1,7 +1,7 @@
 //! What a request names that its provider stores: files, stores of vectors, containers, prompts, earlier sound.
 //!
 //! Whose it is the provider tells by its credential alone, which callers share. The names are those of the public
-//! references of the OpenAI and the Anthropic APIs; what callers write for their own tools is not looked into.
+//! references of the chat, responses and messages APIs; what callers write for their own tools is not looked into.
 
 use crate::json::{Kind, Value};
 
