@@ -12,7 +12,8 @@ const STORE: &str = "redis://127.0.0.1:6379";
 fn replica(provider: &SimulatedProvider, tenant: &str, (store, rules): (&str, &Value)) -> GatewayBuilder {
     Gateway::in_front_of(provider)
         .set("/extensions/0/with/keys", json!([{"key": "key-of-the-tenant", "tenant": tenant}]))
-        .set("/store/shared_limits", json!({"url": store}))
+        // A machine that is busy with other tests answers late, and that is another test's subject.
+        .set("/store/shared_limits", json!({"url": store, "deadline": "10s"}))
         .extension("limits", "request-limits", &json!({"rules": rules}), &["limit"])
 }
 

@@ -95,8 +95,13 @@ fn places(tenant: &str, need: u64, limit: u64) -> Claim {
     claim(tenant, "a", Dimension::Concurrent, None, need, limit)
 }
 
+/// Limits that wait for a store that other tests keep busy.
 async fn open_at(address: &str) -> SharedLimits {
-    let settings = SharedSettings::new(format!("redis://{address}"));
+    open_within(address, Duration::from_secs(10)).await
+}
+
+async fn open_within(address: &str, deadline: Duration) -> SharedLimits {
+    let settings = SharedSettings { deadline, ..SharedSettings::new(format!("redis://{address}")) };
     SharedLimits::open(settings, (SetClock::new(), &Thread), &Handle::current()).await.unwrap()
 }
 
@@ -209,7 +214,7 @@ async fn a_claim_that_is_dropped_in_flight_is_given_back() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_lost_store_closes_money_and_leaves_a_share_of_the_rest() {
     let door = Door::open(STORE).await;
-    let (limits, tenant) = (open_at(door.address()).await, tenant());
+    let (limits, tenant) = (open_within(door.address(), Duration::from_millis(200)).await, tenant());
     let (mut before, _) = held(&limits, &[requests(&tenant, 2, 10)]).await;
     door.freeze();
     let asked = Instant::now();
@@ -237,7 +242,7 @@ async fn a_lost_store_closes_money_and_leaves_a_share_of_the_rest() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_share_is_the_limit_by_the_replicas_that_were_seen() {
     let door = Door::open(STORE).await;
-    let (limits, tenant) = (open_at(door.address()).await, tenant());
+    let (limits, tenant) = (open_within(door.address(), Duration::from_millis(200)).await, tenant());
     let _other = open_at(STORE).await;
     until("both are seen", async || limits.stats().replicas >= 2).await;
     let replicas = limits.stats().replicas;

@@ -7,7 +7,7 @@ use gatewright::chat::{LossKind, Param, PartKind, Place, Tool, ToolChoice, ToolK
 use super::form::Form;
 use super::{Result, Writing};
 use crate::anthropic_messages::name;
-use crate::json::{Value, quote_into};
+use crate::json::{Kind, Value, quote_into};
 
 /// Arguments of a tool that takes none.
 const NO_PARAMETERS: &str = r#"{"type":"object","properties":{}}"#;
@@ -145,7 +145,9 @@ impl<'w, 'c> Writing<'w, 'c, '_> {
     /// A schema, which has to say that it is one of an object.
     fn parameters(&mut self, schema: Option<&str>) {
         let value = schema.and_then(|schema| Value::parse(schema.as_bytes()).ok());
-        let Some((schema, value)) = schema.zip(value).filter(|(_, value)| value.has_children()) else {
+        let Some((schema, value)) =
+            schema.zip(value).filter(|(_, value)| value.kind() == Kind::Object && value.has_children())
+        else {
             self.out.extend_from_slice(NO_PARAMETERS.as_bytes());
             return;
         };
