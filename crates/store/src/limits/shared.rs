@@ -39,6 +39,9 @@ use super::{INLINE_CLAIMS, MemoryLimits};
 /// When a claim that nobody could decide may be made again: the connection is made anew more often than that.
 const ASK_AGAIN: Duration = Duration::from_secs(1);
 
+/// The most tenants whose dead tickets this process looks for; those with live ones here are always among them.
+const TENANTS_MAX: usize = 100_000;
+
 /// What becomes of a claim that the store cannot decide.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OnStoreLoss {
@@ -224,9 +227,11 @@ impl Inner {
     fn tag(&self, tenant: &TenantId) -> Arc<str> {
         let tag = place::tag(tenant);
         let mut tags = self.tags.lock();
+        let has_room = tags.len() < TENANTS_MAX;
         match tags.get_mut(&tag) {
             Some(seen) => *seen = Instant::now(),
-            None => drop(tags.insert(Arc::clone(&tag), Instant::now())),
+            None if has_room => drop(tags.insert(Arc::clone(&tag), Instant::now())),
+            None => {}
         }
         tag
     }

@@ -9,6 +9,9 @@ use parking_lot::Mutex;
 
 use crate::limits::{LimitsFull, MemoryLimits};
 
+/// The most buckets whose use is remembered for the store. What is used of further ones while it is lost, it is not told.
+const DEBTS_MAX: usize = MemoryLimits::KEYS_MAX;
+
 /// The share, and what was used of it that the store does not know yet.
 #[derive(Debug)]
 pub(super) struct Share {
@@ -81,9 +84,11 @@ impl Held for Indebted {
             && amount > 0
         {
             let mut debts = self.debts.lock();
+            let has_room = debts.len() < DEBTS_MAX;
             match debts.get_mut(key) {
                 Some(owed) => *owed = owed.saturating_add(amount),
-                None => drop(debts.insert(key.clone(), amount)),
+                None if has_room => drop(debts.insert(key.clone(), amount)),
+                None => {}
             }
         }
     }
