@@ -8,7 +8,7 @@ mod head;
 pub(crate) mod messages;
 mod part;
 pub(crate) mod plain;
-mod pointer;
+pub(crate) mod pointer;
 mod request;
 mod spelling;
 mod tool_text;

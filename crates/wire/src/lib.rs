@@ -12,6 +12,7 @@ pub mod anthropic_messages;
 pub mod bedrock_converse;
 pub mod bedrock_invoke;
 mod call;
+mod chunk;
 pub mod cohere_chat;
 pub mod cohere_embed;
 mod document;

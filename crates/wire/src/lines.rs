@@ -6,6 +6,7 @@
 use bytes::{Bytes, BytesMut};
 use memchr::memchr;
 
+use crate::chunk;
 use crate::sse::{EVENT_BYTES_MAX, SseError, SseFrame};
 
 /// Takes chunks, gives lines as frames without a type; a blank line is a frame without data.
@@ -36,11 +37,7 @@ impl LineDecoder {
 
     /// Takes the next chunk. If frames of the one before have not been taken, the two are joined by copying.
     pub fn push(&mut self, chunk: Bytes) {
-        if self.chunk.is_empty() {
-            self.chunk = chunk;
-        } else {
-            self.chunk = [self.chunk.as_ref(), chunk.as_ref()].concat().into();
-        }
+        chunk::join(&mut self.chunk, chunk);
     }
 
     /// The next line that is complete.

@@ -3,12 +3,18 @@
 //! Whose it is the provider tells by its credential alone, which callers share. The names are those of the public
 //! references of the chat, responses and messages APIs; what callers write for their own tools is not looked into.
 
+use crate::document::pointer::token;
 use crate::json::{Kind, Value};
 
-/// Without one of these in its text a request names nothing of the kind: the members by which it would, and the escape by
-/// which any of them can be written.
-pub const SIGNS: [&[u8]; 6] =
-    [b"file_id", b"vector_store_ids", b"\"container", b"\"prompt\"", b"\"audio\"", b"\\u00"];
+/// Without one of these in its text, and without [`FILE_ID`] and [`ESCAPE`], a request names nothing of the kind: they
+/// are the members by which it would.
+pub const SIGNS: [&[u8]; 4] = [b"vector_store_ids", b"\"container", b"\"prompt\"", b"\"audio\""];
+
+/// The member by which most dialects name a file.
+pub const FILE_ID: &[u8] = b"file_id";
+
+/// How any name can be written otherwise.
+pub const ESCAPE: &[u8] = b"\\u00";
 
 /// Objects that callers fill as their tools and schemas have it.
 const OF_THE_CALLER: [&str; 10] = [
@@ -48,7 +54,7 @@ fn look(value: &Value<'_>, place: &mut String) -> bool {
             continue;
         }
         place.push('/');
-        place.push_str(&name.replace('~', "~0").replace('/', "~1"));
+        place.push_str(&token(&name));
         if names(&name, &member.value) || look(&member.value, place) {
             return true;
         }

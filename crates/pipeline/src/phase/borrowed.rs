@@ -9,21 +9,22 @@ use gatewright::{Failure, LlmRequest};
 use gatewright_wire::stored;
 use memchr::memmem;
 
-/// Without one of these in its text a request names nothing: the members by which dialects name it, and the escape by
-/// which any of them can be written.
-const SIGNS: [&[u8]; 5] = [b"file_id", b"file_uri", b"fileUri", b"cached", b"\\u00"];
+/// Without one of these in its text, and without those that [`stored`] has, no part of a request is a file.
+const SIGNS: [&[u8]; 3] = [b"file_uri", b"fileUri", b"cached"];
 
 /// Refuses a request that names a file.
 pub(crate) fn refuse(codec: &dyn Codec, request: &LlmRequest) -> Result<(), Failure> {
     let Some(chats) = codec.chat().filter(|_| request.operation() == Operation::Chat) else { return Ok(()) };
     let body = request.to_body();
-    if stored::SIGNS.iter().any(|sign| memmem::find(&body, sign).is_some())
+    // A look at all of it is not for free, and most requests name nothing.
+    let says = |sign: &[u8]| memmem::find(&body, sign).is_some();
+    let may_name = says(stored::FILE_ID) || says(stored::ESCAPE);
+    if (may_name || stored::SIGNS.into_iter().any(says))
         && let Some(place) = stored::name_of_stored(&body)
     {
         return Err(refusal(place));
     }
-    // A look at all parts is not for free, and most requests name nothing.
-    if !SIGNS.iter().any(|sign| memmem::find(&body, sign).is_some()) {
+    if !(may_name || SIGNS.into_iter().any(says)) {
         return Ok(());
     }
     let chat = chats.read_request(&body)?;

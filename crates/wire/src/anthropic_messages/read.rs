@@ -10,6 +10,7 @@ use gatewright::chat::{
     CacheMark, Chat, Effort, Origin, OutputFormat, Param, Part, Place, Reasoning, Setting, Speaker, Turn,
 };
 
+use crate::document::pointer::below;
 use crate::document::typed;
 use crate::json::{JsonStr, Kind, Reader, Value};
 
@@ -117,7 +118,7 @@ impl<'a> Reading<'a> {
             "metadata" => self.metadata(value),
             "service_tier" => self.service_tier(value),
             "cache_control" => self.cache = cache_mark(value),
-            _ => self.unknown(format!("/{}", escape(key))),
+            _ => self.unknown(below("", key)),
         }
         Ok(())
     }
@@ -243,7 +244,7 @@ impl<'a> Reading<'a> {
                     None => self.unknown("/output_config/effort".to_owned()),
                 },
                 "format" => self.chat.format = Some(format(&member.value)?),
-                key => self.unknown(format!("/output_config/{}", escape(key))),
+                key => self.unknown(below("/output_config", key)),
             }
         }
         Ok(())
@@ -255,7 +256,7 @@ impl<'a> Reading<'a> {
                 "user_id" => {
                     self.chat.settings.push(Setting { param: Param::EndUser, value: member.value.source() });
                 }
-                key => self.unknown(format!("/metadata/{}", escape(key))),
+                key => self.unknown(below("/metadata", key)),
             }
         }
     }
@@ -289,9 +290,4 @@ fn cache_mark(value: &Value<'_>) -> Option<CacheMark> {
     kind.filter(|kind| kind.json_str().is_some_and(|kind| kind.is("ephemeral")))?;
     let is_hour = time.and_then(|time| time.json_str()).is_some_and(|time| time.is("1h"));
     Some(if is_hour { CacheMark::Hour } else { CacheMark::Short })
-}
-
-/// A key as a token of a pointer.
-fn escape(key: &str) -> String {
-    key.replace('~', "~0").replace('/', "~1")
 }

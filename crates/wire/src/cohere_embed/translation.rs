@@ -7,6 +7,7 @@ use gatewright::dialect::{Abilities, EmbeddingCodec, Envelope};
 use gatewright::embedding::{Embed, Encoding, Input, InputKind, Task, Truncation, Vectors};
 
 use crate::document::invalid;
+use crate::document::pointer::below;
 use crate::embedding::{self, Tasks, dimensions, task_of, task_word};
 use crate::json::{Kind, ObjectWriter, Value};
 
@@ -178,7 +179,7 @@ fn member_of<'a>(embed: &mut Embed<'a>, key: &str, value: &Value<'a>) -> Result<
             let known = TRUNCATIONS.iter().find(|(known, _)| *known == word).map(|(_, known)| *known);
             embed.truncation = Some(known.ok_or_else(|| invalid("/truncate", "`NONE`, `START` or `END`"))?);
         }
-        key => embed.unknown.push(format!("/{key}").into()),
+        key => embed.unknown.push(below("", key).into()),
     }
     Ok(())
 }

@@ -98,6 +98,16 @@ fn find_and_set(text: &[u8], pointer: &str, json: Bytes) -> Option<Patches> {
     Some(patches)
 }
 
+/// A name as a token of a pointer.
+pub(crate) fn token(name: &str) -> String {
+    name.replace('~', "~0").replace('/', "~1")
+}
+
+/// The pointer of the member `name` of what `parent` leads to; an empty one leads to the whole text.
+pub(crate) fn below(parent: &str, name: &str) -> String {
+    format!("{parent}/{}", token(name))
+}
+
 /// The reference tokens, unescaped; none if it is no pointer or leads to the whole text.
 fn tokens(pointer: &str) -> Option<impl Iterator<Item = String>> {
     let path = pointer.strip_prefix('/')?;

@@ -6,6 +6,7 @@
 use bytes::{Bytes, BytesMut};
 
 use super::{EventStreamError, MESSAGE_BYTES_MAX, Message, PRELUDE_BYTES, Prelude};
+use crate::chunk;
 
 /// Takes chunks, gives messages.
 ///
@@ -35,11 +36,7 @@ impl EventStreamDecoder {
 
     /// Takes the next chunk. If messages of the one before have not been taken, the two are joined by copying.
     pub fn push(&mut self, chunk: Bytes) {
-        if self.chunk.is_empty() {
-            self.chunk = chunk;
-        } else {
-            self.chunk = [self.chunk.as_ref(), chunk.as_ref()].concat().into();
-        }
+        chunk::join(&mut self.chunk, chunk);
     }
 
     /// The next message that is complete.

@@ -6,6 +6,7 @@ use gatewright::chat::{Losses, Param, Place};
 use gatewright::dialect::{Abilities, EmbeddingCodec, Envelope};
 use gatewright::embedding::{Embed, Encoding, Input, Truncation, Vectors};
 
+use crate::document::pointer::below;
 use crate::document::{camel, invalid};
 use crate::embedding::{self, dimensions, task_of, task_word};
 use crate::google_generate::embed::translation::TASKS;
@@ -29,7 +30,7 @@ impl EmbeddingCodec for Translation {
                     }
                 }
                 "parameters" => parameters(&mut embed, &member.value)?,
-                key => embed.unknown.push(format!("/{key}").into()),
+                key => embed.unknown.push(below("", key).into()),
             }
         }
         Ok(embed)
@@ -127,7 +128,7 @@ fn add<'a>(embed: &mut Embed<'a>, index: usize, instance: &Value<'a>) -> Result<
                 Some(known) => task = Some(known),
                 None => embed.unknown.push(format!("/instances/{index}/task_type").into()),
             },
-            key => embed.unknown.push(format!("/instances/{index}/{key}").into()),
+            key => embed.unknown.push(below(&format!("/instances/{index}"), key).into()),
         }
     }
     if index > 0 && task != embed.task {
@@ -151,7 +152,7 @@ fn parameters<'a>(embed: &mut Embed<'a>, value: &Value<'a>) -> Result<(), Failur
                 let cuts = member.value.as_bool();
                 embed.truncation = cuts.map(|cuts| if cuts { Truncation::End } else { Truncation::Refuse });
             }
-            key => embed.unknown.push(format!("/parameters/{key}").into()),
+            key => embed.unknown.push(below("/parameters", key).into()),
         }
     }
     Ok(())

@@ -7,6 +7,7 @@ use gatewright::dialect::{Abilities, EmbeddingCodec, Envelope};
 use gatewright::embedding::{Embed, Encoding, Input, Truncation, Vectors};
 
 use crate::document::invalid;
+use crate::document::pointer::below;
 use crate::embedding::{self, dimensions};
 use crate::json::{Kind, ObjectWriter, Value};
 
@@ -34,7 +35,7 @@ impl EmbeddingCodec for Translation {
                     embed.truncation =
                         cuts.map(|cuts| if cuts { Truncation::End } else { Truncation::Refuse });
                 }
-                key => embed.unknown.push(format!("/{key}").into()),
+                key => embed.unknown.push(below("", key).into()),
             }
         }
         Ok(embed)

@@ -11,6 +11,7 @@ use gatewright::dialect::{Abilities, ChatCodec, Envelope};
 use gatewright::{Failure, FailureKind, FinishReason, Side};
 
 use crate::document::invalid;
+use crate::document::pointer::below;
 use crate::json::{Kind, ObjectWriter, Value};
 use crate::openai_chat::{answer_id, finish_word, usage};
 
@@ -138,7 +139,7 @@ fn read_member<'a>(chat: &mut Chat<'a>, key: &str, value: &Value<'a>) {
         "logit_bias" => chat.settings.push(Setting { param: Param::LogitBias, value: value.source() }),
         "user" => chat.settings.push(Setting { param: Param::EndUser, value: value.source() }),
         "echo" if value.as_bool() == Some(false) => {}
-        key => chat.unknown.push(format!("/{}", key.replace('~', "~0").replace('/', "~1")).into()),
+        key => chat.unknown.push(below("", key).into()),
     }
 }
 

@@ -9,6 +9,7 @@ use gatewright::dialect::{Abilities, EmbeddingCodec, Envelope};
 use gatewright::embedding::{Embed, Encoding, Input, InputKind, Task, Vectors};
 
 use crate::document::invalid;
+use crate::document::pointer::below;
 use crate::embedding::{self, Tasks, dimensions, task_of};
 use crate::json::{Kind, ObjectWriter, Value};
 
@@ -52,7 +53,7 @@ impl EmbeddingCodec for Translation {
                     Some(task) => embed.task = Some(task),
                     None => embed.unknown.push("/input_type".into()),
                 },
-                _ => embed.unknown.push(format!("/{}", key.replace('~', "~0").replace('/', "~1")).into()),
+                key => embed.unknown.push(below("", key).into()),
             }
         }
         Ok(embed)

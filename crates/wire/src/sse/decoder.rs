@@ -7,6 +7,7 @@ use bytes::{Bytes, BytesMut};
 use memchr::memchr2;
 
 use super::{EVENT_BYTES_MAX, SseError, SseFrame, fields};
+use crate::chunk;
 
 /// Takes chunks, gives frames.
 ///
@@ -63,11 +64,7 @@ impl SseDecoder {
 
     /// Takes the next chunk. If frames of the one before have not been taken, the two are joined by copying.
     pub fn push(&mut self, chunk: Bytes) {
-        if self.chunk.is_empty() {
-            self.chunk = chunk;
-        } else {
-            self.chunk = [self.chunk.as_ref(), chunk.as_ref()].concat().into();
-        }
+        chunk::join(&mut self.chunk, chunk);
     }
 
     /// The next frame that is complete.

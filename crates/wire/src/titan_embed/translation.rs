@@ -7,6 +7,7 @@ use gatewright::dialect::{Abilities, EmbeddingCodec, Envelope};
 use gatewright::embedding::{Embed, Encoding, Input, Vectors};
 
 use crate::document::invalid;
+use crate::document::pointer::below;
 use crate::embedding::{self, dimensions};
 use crate::json::{ObjectWriter, Value};
 
@@ -31,7 +32,7 @@ impl EmbeddingCodec for Translation {
                     embed.encodings = forms
                         .ok_or_else(|| invalid("/embeddingTypes", "an array of `float` and `binary`"))?;
                 }
-                key => embed.unknown.push(format!("/{key}").into()),
+                key => embed.unknown.push(below("", key).into()),
             }
         }
         Ok(embed)

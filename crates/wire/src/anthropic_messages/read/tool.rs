@@ -4,8 +4,9 @@ use std::borrow::Cow;
 
 use gatewright::chat::{Tool, ToolChoice, ToolKind};
 
-use super::{Reading, Result, cache_mark, escape, invalid, misfit};
+use super::{Reading, Result, cache_mark, invalid, misfit};
 use crate::anthropic_messages::name;
+use crate::document::pointer::below;
 use crate::json::{Kind, Value};
 
 /// What is said of a tool in every dialect, or changes nothing about what it does.
@@ -39,7 +40,7 @@ impl<'a> Reading<'a> {
         for member in tool.members().filter(|member| !member.value.is_null()) {
             let key = member.key.decode();
             if !KNOWN.contains(&key.as_ref()) {
-                self.unknown(format!("{pointer}/{}", escape(&key)));
+                self.unknown(below(pointer, &key));
             }
         }
         let name = named.and_then(|name| name.as_str()).unwrap_or_default();

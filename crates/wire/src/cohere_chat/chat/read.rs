@@ -10,6 +10,7 @@ use gatewright::chat::{
 
 use super::DOCUMENTS;
 use crate::document::invalid;
+use crate::document::pointer::below;
 use crate::json::{Kind, Value};
 use crate::pen::read_tools;
 
@@ -64,10 +65,7 @@ fn setting<'a>(chat: &mut Chat<'a>, key: &[u8], name: &str, value: &Value<'a>) {
         b"presence_penalty" => &mut sampling.presence_penalty,
         b"logprobs" => return chat.settings.push(Setting { param: Param::Logprobs, value: value.source() }),
         b"safety_mode" => return chat.settings.push(Setting { param: Param::Safety, value: value.source() }),
-        _ => {
-            let escaped = name.replace('~', "~0").replace('/', "~1");
-            return chat.unknown.push(format!("/{escaped}").into());
-        }
+        _ => return chat.unknown.push(below("", name).into()),
     };
     *number = Some(value.source());
 }

@@ -8,6 +8,7 @@ use gatewright::{Failure, FailureKind, Side};
 use super::super::text::{each, items, name};
 use super::part::{self, member, object, source, string};
 use super::{INSTRUCTIONS, schema, setting};
+use crate::document::pointer::token;
 use crate::json::{JsonStr, Kind, Reader, Value};
 
 /// Reads a request. The model and whether the answer is a stream stand in its path.
@@ -57,7 +58,7 @@ fn cached_content() -> Failure {
 
 /// An RFC 6901 pointer.
 pub(super) fn pointer<'a>(tokens: &[&str]) -> Cow<'a, str> {
-    let escaped = tokens.iter().map(|token| token.replace('~', "~0").replace('/', "~1"));
+    let escaped = tokens.iter().map(|name| token(name));
     Cow::Owned(escaped.collect::<Vec<_>>().join("/"))
 }
 

@@ -11,6 +11,7 @@ use gatewright::embedding::{Embed, Encoding, Input, Task, Vectors};
 
 use super::super::text::{items, name};
 use crate::document::invalid;
+use crate::document::pointer::below;
 use crate::embedding::{self, Tasks, dimensions, task_of, task_word};
 use crate::json::{ObjectWriter, Value};
 
@@ -159,7 +160,7 @@ fn one<'a>(request: &Value<'a>, place: &str) -> Result<Embed<'a>, Failure> {
             }
             // The path says it.
             "model" => {}
-            key => embed.unknown.push(format!("{place}/{key}").into()),
+            key => embed.unknown.push(below(place, key).into()),
         }
     }
     let text = said.ok_or_else(|| invalid(&format!("{place}/content"), "a content with a text"))?;

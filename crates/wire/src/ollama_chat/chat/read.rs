@@ -8,6 +8,7 @@ use gatewright::chat::{
 
 use super::super::CAP;
 use crate::document::invalid;
+use crate::document::pointer::below;
 use crate::json::{Kind, Value};
 use crate::pen::read_tools;
 
@@ -32,7 +33,7 @@ pub(super) fn request(body: &[u8]) -> Result<Chat<'_>, Failure> {
             b"think" => chat.reasoning = Some(thinking(&value)?),
             b"logprobs" => set(&mut chat, Param::Logprobs, &value),
             b"top_logprobs" => set(&mut chat, Param::TopLogprobs, &value),
-            _ => chat.unknown.push(pointer("", &member.key.decode()).into()),
+            _ => chat.unknown.push(below("", &member.key.decode()).into()),
         }
     }
     Ok(chat)
@@ -40,10 +41,6 @@ pub(super) fn request(body: &[u8]) -> Result<Chat<'_>, Failure> {
 
 fn set<'a>(chat: &mut Chat<'a>, param: Param, value: &Value<'a>) {
     chat.settings.push(Setting { param, value: value.source() });
-}
-
-fn pointer(parent: &str, key: &str) -> String {
-    format!("{parent}/{}", key.replace('~', "~0").replace('/', "~1"))
 }
 
 /// Puts a message where it belongs.
@@ -159,7 +156,7 @@ fn options<'a>(chat: &mut Chat<'a>, options: &Value<'a>) {
             "frequency_penalty" => &mut sampling.frequency_penalty,
             "presence_penalty" => &mut sampling.presence_penalty,
             _ => {
-                chat.unknown.push(pointer("/options", &key).into());
+                chat.unknown.push(below("/options", &key).into());
                 continue;
             }
         };

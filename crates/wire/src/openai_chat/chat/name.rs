@@ -3,6 +3,8 @@
 use gatewright::RequestId;
 use gatewright::chat::{Param, Place};
 
+use crate::document::pointer::below;
+
 /// The oldest name of the cap on output tokens.
 pub(super) const LEGACY_CAP: &str = "max_tokens";
 
@@ -70,7 +72,7 @@ pub(super) fn pointer(place: &Place<'_>) -> String {
 
 /// The pointer of a member at the top.
 pub(super) fn top(key: &str) -> String {
-    format!("/{}", key.replace('~', "~0").replace('/', "~1"))
+    below("", key)
 }
 
 /// The id of an answer.

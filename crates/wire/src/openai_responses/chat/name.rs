@@ -2,6 +2,8 @@
 
 use gatewright::chat::{Param, Place};
 
+use crate::document::pointer::below;
+
 /// The message index of parts that stand in `instructions` and so in no item of the input.
 pub(super) const INSTRUCTIONS: u32 = u32::MAX;
 
@@ -60,5 +62,5 @@ pub(super) fn pointer(place: &Place<'_>) -> String {
 
 /// The pointer of a member at the top.
 pub(super) fn top(key: &str) -> String {
-    format!("/{}", key.replace('~', "~0").replace('/', "~1"))
+    below("", key)
 }
